@@ -1,0 +1,19 @@
+// Every kernel, once more for the instruction set that ESKER_ISA_NAME names. Included by three-line files only.
+// No standard containers or algorithms here: a weak std:: symbol compiled for AVX-512 could be the one that is linked.
+#include <cmath>
+#include <cstdint>
+
+#include "isa/kernels.hpp"
+
+namespace esker::isa::ESKER_ISA_NAME {
+namespace {
+#include "isa/rows.inl.hpp"
+}  // namespace
+
+#define ESKER_TEXT_(x) #x
+#define ESKER_TEXT(x) ESKER_TEXT_(x)
+const Isa& table() noexcept {
+    static constexpr Isa table{ESKER_TEXT(ESKER_ISA_NAME), row_kernels<float>(), row_kernels<double>()};
+    return table;
+}
+}  // namespace esker::isa::ESKER_ISA_NAME
