@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from esker._progress import advance
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,4 +29,6 @@ class Local:
     def fold_parts(self, blocks: Blocks, parts: Sequence[Any], state: S) -> S:
         for block in blocks.read_ahead(parts):
             state.update(block)
+            if not advance(len(block), block.nbytes):
+                break
         return state
