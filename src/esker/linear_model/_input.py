@@ -1,0 +1,239 @@
+"""What a linear model is given, as Blocks: arrays checked by scikit-learn, data sets checked as they stream."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from esker.blocks import Block, Blocks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["as_blocks", "check_rows", "check_weights", "fitted_blocks", "learn_width"]
+
+
+def as_blocks(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    multi_output: bool = False,
+    classifier: bool = False,
+    reset: bool = True,
+) -> Blocks:
+    """The rows to learn from, as Blocks.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets ``n_features_in_`` and ``feature_names_in_`` (``reset=True``), or has X compared with them. For a
+        Blocks whose width is unknown before the walk, call `learn_width` after it.
+    X : array-like, CSR or CSC of shape (n, d); or Blocks
+        float32 and float64 are kept, the rest becomes float64. A Blocks brings its own target and weights.
+    y : array-like of shape (n,) or (n, targets)
+        Numbers; for a classifier labels, which the returned blocks hold as they came.
+    sample_weight : array-like of shape (n,) or number, optional
+    multi_output : bool
+        Whether y may have several columns.
+    classifier : bool
+        Whether y are labels.
+
+    Raises
+    ------
+    ValueError
+        What is wrong with the input, and the way out.
+    """
+    if isinstance(X, Blocks):
+        return _check_blocks(estimator, X, y, sample_weight, multi_output, classifier, reset)
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        reset=reset,
+        accept_sparse="csr",
+        accept_large_sparse=True,
+        dtype=[np.float64, np.float32],
+        multi_output=multi_output,
+        y_numeric=not classifier,
+    )
+    if classifier:
+        check_classification_targets(y)
+    else:
+        y = np.ascontiguousarray(y, dtype=np.float64)
+    weight = None if sample_weight is None else check_weights(sample_weight, X)
+    from esker.blocks import open_arrays
+
+    return open_arrays(X, y, weight, max_memory=getattr(estimator, "max_memory", None))
+
+
+def check_weights(sample_weight: Any, X: Any) -> NDArray[np.float64]:
+    """Weights of rows: as many as rows, finite, not negative, not all zero."""
+    weight: NDArray[np.float64] = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if (weight < 0).any():
+        row = int(np.argmax(weight < 0))
+        raise ValueError(
+            f"sample_weight must not be negative, got {weight[row]:g} in row {row}; "
+            "to leave a row out, give it weight 0"
+        )
+    if not weight.any():
+        raise ValueError("sample_weight is zero in every row; at least one row needs a positive weight")
+    return weight
+
+
+def _check_blocks(
+    estimator: Any,
+    blocks: Blocks,
+    y: Any,
+    sample_weight: Any,
+    multi_output: bool,
+    classifier: bool,
+    reset: bool,
+) -> Blocks:
+    """A data set to fit: it has a target, every block of it is finite; widths are compared unless `reset`."""
+    name = type(estimator).__name__
+    if y is not None:
+        raise ValueError(
+            f"{name} got Blocks as X and also y; a data set brings its target with it: "
+            "open_blocks(..., target=...) names the column, and y stays None"
+        )
+    if sample_weight is not None:
+        raise ValueError(
+            f"{name} got Blocks as X and also sample_weight; a data set brings its weights with it: "
+            "open_blocks(..., weight=...) names the column, and sample_weight stays None"
+        )
+    if blocks.n_targets == 0:
+        raise ValueError(
+            f"{name} needs a target, and {blocks.source} has none; name it: open_blocks(..., target=...)"
+        )
+    if not multi_output and blocks.n_targets is not None and blocks.n_targets > 1:
+        raise ValueError(
+            f"{name} learns one target, and {blocks.source} has {blocks.n_targets}; name one as target"
+        )
+    if blocks.n_rows == 0:
+        raise ValueError(
+            f"Found array with 0 sample(s) in {blocks.source} while a minimum of 1 is required by {name}."
+        )
+    if reset:
+        _forget_width(estimator)
+        learn_width(estimator, blocks.n_columns, blocks.feature_names)
+    else:
+        _check_names(estimator, blocks)
+    width = None if reset else int(estimator.n_features_in_)
+
+    def check(block: Block) -> Block:
+        if block.y is None:
+            raise ValueError(
+                f"{name} needs a target, and {blocks.source} has none; name it: open_blocks(..., target=...)"
+            )
+        if not multi_output and block.y.ndim > 1 and block.y.shape[1] > 1:
+            raise ValueError(
+                f"{name} learns one target, and {blocks.source} has {block.y.shape[1]}; name one as target"
+            )
+        if not classifier:
+            if block.y.dtype.kind not in "fiub":
+                raise ValueError(f"the target of {blocks.source} must be numbers, got {block.y.dtype}")
+            block = replace(block, y=np.ascontiguousarray(block.y, dtype=np.float64))
+            _check_finite(block.y, "the target", block, blocks)
+        _check_finite(block.X, "X", block, blocks)
+        if block.sample_weight is not None:
+            _check_finite(block.sample_weight, "sample_weight", block, blocks)
+            if (block.sample_weight < 0).any():
+                raise ValueError(
+                    f"the weights of {blocks.source} must not be negative, got {block.sample_weight.min():g}"
+                )
+        return block if width is None else check_rows(estimator, block, blocks)
+
+    return blocks.map(check)
+
+
+def _check_finite(values: Any, what: str, block: Block, blocks: Blocks) -> None:
+    flat = values.data if sparse.issparse(values) else values
+    if flat.dtype.kind != "f":
+        return
+    with np.errstate(all="ignore"):
+        if np.isfinite(flat.sum(dtype=flat.dtype)) or np.isfinite(flat).all():
+            return
+    at = int(np.argmin(np.isfinite(flat).ravel()))
+    if sparse.issparse(values):
+        row = int(np.searchsorted(values.indptr, at, side="right")) - 1
+    else:
+        row = at // max(1, flat[0].size)
+    from esker.blocks import ROW_BITS
+
+    number = int(block.keys[row]) & ((1 << ROW_BITS) - 1)
+    bad = "NaN" if np.isnan(flat.ravel()[at]) else "infinity"
+    raise ValueError(
+        f"{what} contains {bad} in row {number} of {blocks.source} (counted from 0); "
+        "impute or drop such rows: linear models know no missing values"
+    )
+
+
+def _forget_width(estimator: Any) -> None:
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(estimator, name):
+            delattr(estimator, name)
+
+
+def learn_width(estimator: Any, n_columns: int | None, feature_names: list[str] | None) -> None:
+    """Set ``n_features_in_`` and ``feature_names_in_`` from what is known of the columns."""
+    if n_columns is not None:
+        if n_columns == 0:
+            raise ValueError(
+                f"0 feature(s) (shape=(n, 0)) while a minimum of 1 is required by {type(estimator).__name__}."
+            )
+        estimator.n_features_in_ = int(n_columns)
+    if feature_names is not None:
+        estimator.feature_names_in_ = np.asarray(feature_names, dtype=object)
+
+
+def _check_names(estimator: Any, blocks: Blocks) -> None:
+    """Names at predict are those at fit, as scikit-learn has it."""
+    seen, now = getattr(estimator, "feature_names_in_", None), blocks.feature_names
+    if seen is None or now is None or list(seen) == list(now):
+        return
+    message = "The feature names should match those that were passed during fit.\n"
+    new, gone = sorted(set(now) - set(seen)), sorted(set(seen) - set(now))
+    if new:
+        message += (
+            "Feature names unseen at fit time:\n"
+            + "".join(f"- {n}\n" for n in new[:5])
+            + "- ...\n" * (len(new) > 5)
+        )
+    if gone:
+        message += "Feature names seen at fit time, yet now missing:\n"
+        message += "".join(f"- {n}\n" for n in gone[:5]) + "- ...\n" * (len(gone) > 5)
+    if not new and not gone:
+        message += "Feature names must be in the same order as they were in fit.\n"
+    raise ValueError(f"{message}(in {blocks.source})")
+
+
+def fitted_blocks(estimator: Any, blocks: Blocks) -> Blocks:
+    """Blocks to predict: as wide as the model, sparse rows being widened with zeros."""
+    _check_names(estimator, blocks)
+    return blocks.map(lambda block: check_rows(estimator, block, blocks))
+
+
+def check_rows(estimator: Any, block: Block, blocks: Blocks) -> Block:
+    """The block at the width of the model: a narrower sparse one gains empty columns, the rest is refused."""
+    have, want = block.X.shape[1], int(estimator.n_features_in_)
+    if have == want:
+        return block
+    name = type(estimator).__name__
+    how = (
+        "has columns that the model never saw"
+        if have > want
+        else "lacks columns that the model was fitted on"
+    )
+    if have > want or not sparse.issparse(block.X):
+        raise ValueError(
+            f"X has {have} features, but {name} is expecting {want} features as input: {blocks.source} {how}"
+        )
+    X = block.X
+    return replace(block, X=sparse.csr_array((X.data, X.indices, X.indptr), shape=(X.shape[0], want)))
