@@ -7,7 +7,9 @@
 
 namespace esker::bind {
 
+void bind_bytes(py::module_& m);
 void bind_moments(py::module_& m);
+void bind_text(py::module_& m);
 
 namespace {
 
@@ -70,5 +72,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     m.def("philox", [](const std::array<std::uint32_t, 4>& counter, const std::array<std::uint32_t, 2>& key) {
               return philox(counter, key);
           }, py::arg("counter"), py::arg("key"), "Philox4x32-10 of one counter.");
+    bind::bind_bytes(m);
     bind::bind_moments(m);
+    bind::bind_text(m);
 }

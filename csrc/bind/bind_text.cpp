@@ -1,0 +1,127 @@
+// Parsers of text for Python: a buffer of whole lines in, NumPy arrays of one block out.
+#include <algorithm>
+
+#include "bind/array.hpp"
+#include "io/svmlight.hpp"
+
+namespace esker::bind {
+
+namespace {
+
+// Rows that an earlier buffer left over: (y, data, indices, indptr).
+using Head = std::optional<std::tuple<Array<double>, py::array, py::array, py::array>>;
+
+template <class T>
+py::array_t<T> room_for(Index n) {
+    return py::array_t<T>(static_cast<py::ssize_t>(n));  // not cleared: a page is first touched by the parser
+}
+
+template <class T>
+py::array_t<T> first(const py::array_t<T>& a, Index n) {
+    return n == a.size() ? a : py::array_t<T>({static_cast<py::ssize_t>(n)}, a.data(), a);
+}
+
+template <class T, class I>
+void put(T* to, I* indices, I* indptr, const py::array& data, const py::array& columns,
+         const py::array& pointers) {
+    auto by_index = [&](auto integer) {
+        using J = decltype(integer);
+        const auto c = py::cast<Array<J>>(columns);
+        const auto r = py::cast<Array<J>>(pointers);
+        const auto from = static_cast<std::ptrdiff_t>(r.data()[0]), n = r.data()[r.size() - 1] - from;
+        require(from >= 0 && n >= 0 && from + n <= c.size() && from + n <= data.size(),
+                "indptr exceeds its arrays");
+        std::copy_n(c.data() + from, n, indices);
+        std::copy_n(py::cast<Array<T>>(data).data() + from, n, to);
+        for (py::ssize_t i = 0; i < r.size(); i++) indptr[i] = static_cast<I>(r.data()[i] - from);
+    };
+    if (py::isinstance<py::array_t<std::int32_t>>(columns))
+        by_index(std::int32_t{});
+    else
+        by_index(std::int64_t{});
+}
+
+template <class T, class I>
+py::tuple parse(const SvmlightPlan& plan, const SvmlightOptions& options, const Head& head) {
+    CsrRoom<T, I> room{};
+    if (head) {
+        room.rows = std::get<0>(*head).size();
+        const auto pointers = py::cast<Array<Index>>(std::get<3>(*head));
+        require(pointers.size() == room.rows + 1, "the head's indptr must be one longer than its y");
+        room.entries = pointers.data()[room.rows] - pointers.data()[0];
+    }
+    auto y = room_for<double>(room.rows + plan.lines);
+    auto values = room_for<T>(room.entries + plan.entries);
+    auto indices = room_for<I>(room.entries + plan.entries);
+    auto indptr = room_for<I>(room.rows + plan.lines + 1);
+    room.y = y.mutable_data(), room.values = values.mutable_data();
+    room.indices = indices.mutable_data(), room.indptr = indptr.mutable_data();
+    room.indptr[0] = 0;
+    if (head) {
+        std::copy_n(std::get<0>(*head).data(), room.rows, room.y);
+        put<T, I>(room.values, room.indices, room.indptr, std::get<1>(*head), std::get<2>(*head),
+                  std::get<3>(*head));
+    }
+    Index columns;
+    {
+        const py::gil_scoped_release release;
+        columns = parse_svmlight(room, plan, options);
+    }
+    return py::make_tuple(first(y, room.rows), first(values, room.entries), first(indices, room.entries),
+                          first(indptr, room.rows + 1), columns, plan.lines);
+}
+
+template <class T>
+py::tuple parse_as(const SvmlightPlan& plan, const SvmlightOptions& options, const Head& head, bool wide) {
+    if (!wide) {
+        try {
+            return parse<T, std::int32_t>(plan, options, head);
+        } catch (const ColumnsTooWide&) {
+        }
+    }
+    return parse<T, std::int64_t>(plan, options, head);
+}
+
+}  // namespace
+
+void bind_text(py::module_& m) {
+    m.def(
+        "parse_svmlight",
+        [](const py::buffer& text, Index begin, Index end, bool float32, bool wide, bool subtract_one,
+           Index n_features, Index first_line, const Head& head) {
+            const py::buffer_info info = text.request();
+            require(info.ndim == 1 && info.itemsize == 1 && info.strides[0] == 1,
+                    "text must be contiguous bytes");
+            require(0 <= begin && begin <= end && end <= info.size, "begin and end must lie in the text");
+            const SvmlightOptions options{subtract_one, n_features, first_line};
+            SvmlightPlan plan;
+            {
+                const py::gil_scoped_release release;
+                plan =
+                    plan_svmlight(static_cast<const char*>(info.ptr) + begin, end - begin, info.size - begin);
+            }
+            return float32 ? parse_as<float>(plan, options, head, wide)
+                           : parse_as<double>(plan, options, head, wide);
+        },
+        py::arg("text"), py::arg("begin"), py::arg("end"), py::kw_only(), py::arg("float32") = false,
+        py::arg("wide") = false, py::arg("subtract_one") = false, py::arg("n_features") = -1,
+        py::arg("first_line") = 1, py::arg("head") = py::none(),
+        "Parse text[begin:end], whole svmlight lines, behind the rows of head: (y, data, indices, indptr, "
+        "columns, lines). "
+        "indices are int32 unless wide, or unless a column does not fit.");
+    m.def(
+        "count_byte",
+        [](const py::buffer& text, Index begin, Index end, int byte) {
+            const py::buffer_info info = text.request();
+            require(info.ndim == 1 && info.itemsize == 1 && info.strides[0] == 1,
+                    "text must be contiguous bytes");
+            require(0 <= begin && begin <= end && end <= info.size, "begin and end must lie in the text");
+            const py::gil_scoped_release release;
+            const char* p = static_cast<const char*>(info.ptr);
+            return static_cast<Index>(std::count(p + begin, p + end, static_cast<char>(byte)));
+        },
+        py::arg("text"), py::arg("begin"), py::arg("end"), py::arg("byte"),
+        "How often a byte occurs in text[begin:end].");
+}
+
+}  // namespace esker::bind

@@ -1,0 +1,55 @@
+// svmlight text -> CSR rows: `label [qid:n] column:value ... # comment`, one row a line.
+// The text is cut into ranges at line ends by its bytes alone, so the result does not depend on the number of
+// threads; a count of ':' and '\n' ahead of parsing sizes the caller's arrays, and each range is parsed to
+// its final place.
+#pragma once
+
+#include <vector>
+
+#include "base/view.hpp"
+
+namespace esker {
+
+struct SvmlightOptions {
+    bool subtract_one = false;  // columns count from 1 in the file
+    Index n_features = -1;      // a column beyond these is an error; -1: any
+    Index first_line = 1;       // of the text within its file, for messages
+};
+
+// Whole lines, and how many rows and entries they can hold at most.
+struct TextRange {
+    const char *begin, *end;
+    Index lines, entries;
+};
+
+struct SvmlightPlan {
+    std::vector<TextRange> ranges;
+    std::vector<char>
+        tail;  // a padded copy of the lines that lie too near the buffer's end to be read by 8 bytes
+    Index lines = 0, entries = 0;
+};
+
+// Looks at text[0, size); readable >= size is where the caller's buffer ends. Nothing beyond it is touched.
+SvmlightPlan plan_svmlight(const char* text, Index size, Index readable);
+
+// Where rows go: room for rows + plan.lines rows and entries + plan.entries entries, the first `rows` and
+// `entries` of which are rows that are there already (what an earlier text left over). indptr[rows] ==
+// entries on entry.
+template <class T, class I>
+struct CsrRoom {
+    double* y;
+    T* values;
+    I* indices;
+    I* indptr;
+    Index rows = 0, entries = 0;
+};
+
+// A column does not fit I: parse again with int64.
+struct ColumnsTooWide {};
+
+// Appends the rows to `room`, whose rows and entries it advances; returns the number of columns seen. Columns
+// are sorted within each row. Throws FormatError (first bad line, whatever the threads) or ColumnsTooWide.
+template <class T, class I>
+Index parse_svmlight(CsrRoom<T, I>& room, const SvmlightPlan& plan, const SvmlightOptions& options);
+
+}  // namespace esker
