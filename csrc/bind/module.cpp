@@ -10,6 +10,7 @@ namespace esker::bind {
 void bind_bytes(py::module_& m);
 void bind_moments(py::module_& m);
 void bind_text(py::module_& m);
+void bind_sketch(py::module_& m);
 
 namespace {
 
@@ -75,4 +76,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_bytes(m);
     bind::bind_moments(m);
     bind::bind_text(m);
+    bind::bind_sketch(m);
 }

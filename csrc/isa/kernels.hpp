@@ -14,6 +14,9 @@ struct RowKernels {
     void (*axpy)(double* y, double a, const T* x, std::int64_t n);          // y += a x
     void (*moments)(double* mean, double* m2, const T* x, double w_over_total, double w, std::int64_t n);
     // ^ Welford's weighted update of n columns by one row
+    void (*gather)(double* out, const T* x, std::int64_t stride, const std::int32_t* rows, const double* factor,
+                   std::int64_t count, std::int64_t n);
+    // ^ out += the count rows of x that rows names (row << 1 | negative), in order, each times factor[row]; n <= 32
 };
 
 struct Isa {
