@@ -8,6 +8,7 @@
 namespace esker::bind {
 
 void bind_bytes(py::module_& m);
+void bind_blocks(py::module_& m);
 void bind_moments(py::module_& m);
 void bind_text(py::module_& m);
 void bind_sketch(py::module_& m);
@@ -74,6 +75,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
               return philox(counter, key);
           }, py::arg("counter"), py::arg("key"), "Philox4x32-10 of one counter.");
     bind::bind_bytes(m);
+    bind::bind_blocks(m);
     bind::bind_moments(m);
     bind::bind_text(m);
     bind::bind_sketch(m);

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from esker._errors import Diverged as Diverged
     from esker._errors import FormatError as FormatError
     from esker._errors import NotPositiveDefinite as NotPositiveDefinite
+    from esker.blocks import open_blocks as open_blocks
     from esker.folds import fold as fold
 
 # Public name -> the module that defines it; the sub-modules that users import from come after.
@@ -22,6 +23,7 @@ _NAMES = {
     "NotPositiveDefinite": "esker._errors",
     "Diverged": "esker._errors",
     "fold": "esker.folds",
+    "open_blocks": "esker.blocks",
 }
 _MODULES = ("blocks", "folds", "engines")
 

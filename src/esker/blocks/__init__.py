@@ -1,5 +1,9 @@
 """Where rows live: arrays, files and streams, as blocks of a few MB."""
 
+from esker.blocks.arrays import ArrayBlocks
+from esker.blocks.base import Blocks, Part
 from esker.blocks.block import ROW_BITS, UNIT, Block, key
+from esker.blocks.memory import parse_size
+from esker.blocks.sources import open_blocks
 
-__all__ = ["ROW_BITS", "UNIT", "Block", "key"]
+__all__ = ["ROW_BITS", "UNIT", "ArrayBlocks", "Block", "Blocks", "Part", "key", "open_blocks", "parse_size"]

@@ -1,0 +1,108 @@
+"""A thread that runs an iterator ahead of its consumer, at most `depth` items, and ends with it.
+
+The slot of an item is taken before the item is made, so that `depth` items and the consumer's own are all that live.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+__all__ = ["ahead"]
+
+T = TypeVar("T")
+
+
+class _Reader:
+    """The thread, and the queue between it and the consumer."""
+
+    def __init__(self, make: Callable[[], Iterator[Any]], depth: int) -> None:
+        self.make, self.depth = make, depth
+        self.items: deque[Any] = deque()
+        self.lock = threading.Condition()
+        self.slots, self.stopped, self.ended = depth, False, False
+        self.error: BaseException | None = None
+        self.thread = threading.Thread(target=self.run, name="esker-reader")
+
+    def run(self) -> None:
+        try:
+            items = self.make()
+            try:
+                while self.wait_for_slot():
+                    item = next(items, self)
+                    if item is self:
+                        break
+                    with self.lock:
+                        self.items.append(item)
+                        self.lock.notify_all()
+                    del item
+            finally:
+                close = getattr(items, "close", None)
+                if close is not None:
+                    close()
+        except BaseException as error:  # re-raised in the consumer's thread
+            self.error = error
+        finally:
+            with self.lock:
+                self.ended = True
+                self.lock.notify_all()
+
+    def wait_for_slot(self) -> bool:
+        with self.lock:
+            # A generator that was never closed must not keep the interpreter from ending: look up twice a second.
+            while not self.lock.wait_for(lambda: self.slots > 0 or self.stopped, timeout=0.5):
+                if not threading.main_thread().is_alive():
+                    return False
+            self.slots -= 1
+            return not self.stopped
+
+    def get(self) -> Any:
+        with self.lock:
+            self.lock.wait_for(lambda: self.items or self.ended)
+            if self.items:
+                self.slots += 1
+                self.lock.notify_all()
+                return self.items.popleft()
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def stop(self) -> None:
+        with self.lock:
+            self.stopped = True
+            self.items.clear()
+            self.lock.notify_all()
+        self.thread.join()
+
+
+def ahead(make: Callable[[], Iterator[T]], depth: int) -> Iterator[T]:
+    """Yield what ``make()`` yields, made on a thread that runs at most `depth` items ahead.
+
+    Parameters
+    ----------
+    make : callable
+        Called on the thread; what it returns is iterated, and closed, there.
+    depth : int
+        0 makes the items here, without a thread.
+
+    Notes
+    -----
+    An exception of the iterator is raised here, after the items before it. Closing the generator (leaving the loop, an
+    exception, Ctrl-C) ends the thread before it returns.
+
+    >>> list(ahead(lambda: iter("abc"), 2))
+    ['a', 'b', 'c']
+    """
+    if depth == 0:
+        yield from make()
+        return
+    reader = _Reader(make, depth)
+    reader.thread.start()
+    try:
+        while (item := reader.get()) is not reader:
+            yield item
+            del item
+    finally:
+        reader.stop()

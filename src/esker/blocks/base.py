@@ -1,0 +1,334 @@
+"""Blocks: where rows live. Parts in a fixed order, `read(part)`, and what is known of columns and rows; no more.
+
+A source defines `_read` (and, where it can be read anywhere, `read_rows`); reading ahead, epoch order and the checks of
+every block are here, once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from esker._errors import FormatError
+from esker._native import core
+from esker.blocks.ahead import ahead
+from esker.blocks.block import ROW_BITS, UNIT, Block
+from esker.blocks.buffer import RowBuffer, cut
+from esker.blocks.memory import Budget, show_size
+
+if TYPE_CHECKING:
+    from esker.folds import Fold
+
+    S = TypeVar("S", bound=Fold)
+
+__all__ = ["Blocks", "Part"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a source, readable by itself: an array, a file.
+
+    Attributes
+    ----------
+    index : int
+        Its number, the upper bits of its rows' keys.
+    name : str
+        What messages call it: the file, or what kind of array.
+    rows : int or None
+        None where only reading tells.
+    """
+
+    index: int
+    name: str
+    rows: int | None = None
+
+
+class Blocks(ABC):
+    """Rows that are read a block at a time; what `open_blocks` returns and every estimator takes.
+
+    Iterating gives `Block` objects with ``X``, ``y``, ``sample_weight`` and ``keys``.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+    n_rows, n_columns, n_targets, nnz : int or None
+        None where only reading tells. ``n_targets`` is 0 where there is no y; ``nnz`` counts stored numbers of sparse rows.
+    dtype : dtype
+        Of X: float32 or float64.
+    is_sparse : bool or None
+    random_access : bool
+        Whether any rows can be read at about the cost of those rows.
+    sequential_first : bool
+        Whether epoch 0 of a learner that steps comes in sequence even so.
+    rereadable : bool
+        Whether the source can be read more than once.
+    feature_names : list of str or None
+    max_memory : int or None
+        Bytes.
+    block_bytes : int
+    source : str
+        What is read, for messages.
+    """
+
+    n_rows: int | None = None
+    n_columns: int | None = None
+    n_targets: int | None = None
+    nnz: int | None = None
+    is_sparse: bool | None = None
+    random_access = False
+    sequential_first = True
+    rereadable = True
+    feature_names: list[str] | None = None
+    #: Read on a thread of its own; not for views of memory, nor for a caller's own objects, which may be bound to a thread.
+    threaded = True
+    #: Every block is searched for NaN and infinity.
+    checked = True
+    #: Bytes of max_memory that the learner has claimed, see `reserve`.
+    reserved = 0
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        *,
+        source: str,
+        dtype: Any = np.float64,
+        max_memory: int | str | None = None,
+        block_size: int | str | None = None,
+    ) -> None:
+        self.parts: tuple[Part, ...] = tuple(parts)
+        self.source = source
+        self.dtype = np.dtype(dtype)
+        self.budget = Budget.of(max_memory, block_size)
+
+    @property
+    def max_memory(self) -> int | None:
+        return self.budget.max_memory
+
+    @property
+    def block_bytes(self) -> int:
+        return self.budget.block_bytes
+
+    # --- what a source defines ---
+
+    @abstractmethod
+    def _read(self, part: Part, start: int) -> Iterator[Block]:
+        """Blocks of `part` from row `start` (a multiple of UNIT) on, cut at multiples of UNIT rows, or of 256."""
+
+    def read_rows(self, part: Part, begin: int, end: int) -> Block:
+        """Rows begin..end-1 of a part as one block; `begin` is a multiple of UNIT. Sources with random access only."""
+        if not self.random_access:
+            raise TypeError(f"{self.source} cannot be read at any row; read it in sequence")
+        buffer = RowBuffer(end - begin)
+        with closing(self.read(part, begin)) as blocks:
+            for block in blocks:
+                buffer.add(cut(block, 0, min(len(block), end - begin - buffer.rows)))
+                if buffer.rows == end - begin:
+                    break
+        return buffer.block()
+
+    def whole(self) -> Block | None:
+        """All rows as one block of views, where they lie in memory in a kernel's layout; None elsewhere."""
+        return None
+
+    # --- reading ---
+
+    def read(self, part: Part, start: int = 0) -> Iterator[Block]:
+        """Blocks of one part from row `start` on, in order, each checked.
+
+        Parameters
+        ----------
+        part : Part
+            One of ``parts``.
+        start : int
+            A multiple of `UNIT`.
+        """
+        if start % UNIT:
+            raise ValueError(f"reading starts at a multiple of {UNIT} rows, got {start}")
+        with closing(self._read(part, start)) as blocks:  # type: ignore[type-var]
+            for block in blocks:
+                self._check(part, block)
+                yield block
+
+    def read_ahead(
+        self, parts: Sequence[Part] | None = None, start: tuple[int, int] = (0, 0)
+    ) -> Iterator[Block]:
+        """Blocks of `parts`, filled by a thread while the caller works on those before.
+
+        Parameters
+        ----------
+        parts : sequence of Part, optional
+            All of them by default.
+        start : (int, int)
+            Position in `parts` and row within that part (a multiple of `UNIT`) at which to begin.
+        """
+        chosen = self.parts if parts is None else tuple(parts)
+        first, row = start
+
+        def walk() -> Iterator[Block]:
+            for i, part in enumerate(chosen[first:]):
+                yield from self.read(part, row if i == 0 else 0)
+
+        return ahead(walk, self.budget.depth if self.threaded else 0)
+
+    def __iter__(self) -> Iterator[Block]:
+        return self.read_ahead()
+
+    def fold(self, state: S) -> S:
+        """Walk every block through `state` and return it."""
+        from esker.folds import fold
+
+        return fold(self, state)
+
+    def visits(
+        self, epoch: int, *, seed: int, shuffle: bool = True, shuffle_rows: int | None = None, start: int = 0
+    ) -> Iterator[Block]:
+        """Rows in the order of an epoch, a shuffle buffer at a time, for learners that step.
+
+        Parameters
+        ----------
+        epoch : int
+        seed : int
+        shuffle : bool
+            False visits rows in sequence.
+        shuffle_rows : int, optional
+            Rows of the buffer. By default at most 65,536 rows and about 4 million numbers (2 million of sparse rows).
+        start : int
+            The number of the buffer to begin with.
+
+        Yields
+        ------
+        Block
+            ``order`` holds the rows of X to visit. X may be the source's whole array, of which only those are meant.
+
+        Notes
+        -----
+        A pure function of (data, seed, epoch, shuffle_rows): how blocks are cut and the memory granted change nothing.
+        Where a buffer does not fit into the memory granted, a ValueError gives the figure.
+        """
+        from esker.blocks.order import visits
+
+        return visits(self, epoch, seed=seed, shuffle=shuffle, shuffle_rows=shuffle_rows, start=start)
+
+    def take_all(self) -> Block:
+        """Every row in memory, as one block; refused where it exceeds the memory granted."""
+        whole = self.whole()
+        if whole is not None:
+            return whole
+        free = None if self.max_memory is None else max(self.max_memory - self.reserved, 0)
+        if self.n_rows is None:
+            blocks, held = [], 0
+            for block in self:
+                held += block.nbytes
+                if free is not None and 2 * held > free:
+                    raise ValueError(
+                        f"{self.source} in memory takes more than {show_size(held)}, twice while it is put together, "
+                        f"and {show_size(free)} of max_memory are free"
+                    )
+                blocks.append(block)
+            buffer = RowBuffer(sum(map(len, blocks)))
+            for block in blocks:
+                buffer.add(block)
+        else:
+            buffer = RowBuffer(self.n_rows, free)
+            for block in self:
+                buffer.add(block)
+        if not buffer.keys:
+            raise FormatError("there are no rows", self.source)
+        return buffer.block()
+
+    # --- memory ---
+
+    def reserve(self, nbytes: int, what: str) -> None:
+        """Claim part of max_memory for a learner's state; refused, with the figure, where blocks would not fit beside it."""
+        if self.max_memory is None:
+            return
+        blocks = (self.budget.depth + 1) * self.block_bytes if self.threaded else self.block_bytes
+        if self.reserved + nbytes + blocks > self.max_memory:
+            raise ValueError(
+                f"{what} takes {show_size(nbytes)} and the blocks being read {show_size(blocks)}; "
+                f"max_memory is {show_size(self.max_memory)}"
+                + (f", of which {show_size(self.reserved)} are taken" if self.reserved else "")
+                + "; grant more memory"
+            )
+        self.reserved += nbytes
+
+    # --- other rows made of these ---
+
+    def map(self, f: Callable[[Block], Block], **known: Any) -> Blocks:
+        """Blocks made of these by `f`, as they are read.
+
+        Parameters
+        ----------
+        f : callable
+            Block to Block, row by row: as many rows, the same keys, and what becomes of a row depends on that row only.
+        **known
+            What is known of the result where it differs from this source: ``n_columns``, ``n_targets``, ``dtype``,
+            ``is_sparse``, ``nnz``, ``feature_names``.
+        """
+        from esker.blocks.mapped import Mapped
+
+        return Mapped(self, f, known)
+
+    def describe(self) -> dict[str, Any]:
+        """Read everything once and say what is there: what ``esker info`` prints."""
+        from esker.blocks.describe import describe
+
+        return describe(self)
+
+    # --- checks of every block ---
+
+    def _check(self, part: Part, block: Block) -> None:
+        x = block.X
+        if self.n_columns is not None and x.shape[1] != self.n_columns:
+            raise FormatError(
+                f"every block must have {self.n_columns} columns, got {x.shape[1]} from row "
+                f"{self._row(block, 0)} on",
+                part.name,
+            )
+        if not self.checked:
+            return
+        self._check_finite(part, block, block.raw_x(), "X")
+        if block.y is not None and block.y.dtype.kind == "f":
+            self._check_finite(part, block, block.raw_y(), "the target")
+        weight = block.sample_weight
+        if weight is not None:
+            self._check_finite(part, block, weight.reshape(-1, 1), "sample_weight")
+            if len(weight) and weight.min() < 0:
+                row = int(np.argmax(weight < 0))
+                raise FormatError(
+                    f"sample weights must not be negative, got {weight[row]} in row {self._row(block, row)}",
+                    part.name,
+                )
+
+    def _check_finite(self, part: Part, block: Block, values: Any, what: str) -> None:
+        found = core.first_nonfinite(values)
+        if found is None:
+            return
+        row, column = found
+        name = ""
+        if what == "X":
+            name = f", column {column}"
+            if self.feature_names is not None and column < len(self.feature_names):
+                name += f" ({self.feature_names[column]!r})"
+        raise FormatError(
+            f"{what} must be finite, got NaN or infinity in row {self._row(block, row)}{name} (from 0); "
+            "drop such rows or fill them in",
+            part.name,
+        )
+
+    @staticmethod
+    def _row(block: Block, row: int) -> int:
+        """The row within its part."""
+        first = block.first_key if block.row_keys is None else int(block.row_keys[row]) - row
+        return (first + row) & ((1 << ROW_BITS) - 1)
+
+    def __repr__(self) -> str:
+        rows = "?" if self.n_rows is None else f"{self.n_rows:,}"
+        columns = "?" if self.n_columns is None else f"{self.n_columns:,}"
+        kind = {None: "", True: "sparse ", False: "dense "}[self.is_sparse]
+        return f"{type(self).__name__}({self.source}: {rows} rows x {columns} columns, {kind}{self.dtype})"

@@ -1,0 +1,156 @@
+"""A RowBuffer gathers pieces of blocks into one block: dense rows in place, CSR rows in arrays that grow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esker.blocks.block import Block
+from esker.blocks.memory import show_size
+
+__all__ = ["RowBuffer", "csr", "cut", "slice_rows", "stored"]
+
+
+def csr(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], columns: int) -> Any:
+    """A csr_array of these very arrays: no copy, no check, no change of the index dtype."""
+    from scipy.sparse import csr_array
+
+    x = csr_array((len(indptr) - 1, columns), dtype=data.dtype)
+    x.data, x.indices, x.indptr = data, indices, indptr
+    return x
+
+
+def slice_rows(x: Any, begin: int, end: int) -> Any:
+    """Rows begin..end-1 of a dense array or a CSR matrix, as views (but for the row pointers)."""
+    if isinstance(x, np.ndarray):
+        return x[begin:end]
+    first, last = x.indptr[begin], x.indptr[end]
+    return csr(x.data[first:last], x.indices[first:last], x.indptr[begin : end + 1] - first, x.shape[1])
+
+
+def stored(x: Any) -> int:
+    """How many numbers X holds: all of a dense array, the nonzeros of a CSR matrix."""
+    return int(x.size if isinstance(x, np.ndarray) else x.indptr[-1] - x.indptr[0])
+
+
+def cut(block: Block, begin: int, end: int) -> Block:
+    """Rows begin..end-1 of a block, as views."""
+    if begin == 0 and end == len(block):
+        return block
+    return Block(
+        slice_rows(block.X, begin, end),
+        None if block.y is None else block.y[begin:end],
+        None if block.sample_weight is None else block.sample_weight[begin:end],
+        first_key=block.first_key + begin,
+        row_keys=None if block.row_keys is None else block.row_keys[begin:end],
+    )
+
+
+class RowBuffer:
+    """Rows from any number of blocks, in the order in which they come.
+
+    Parameters
+    ----------
+    rows : int
+        Room for so many rows.
+    limit : int, optional
+        Bytes that must not be exceeded; `way_out` ends the message where they are.
+    """
+
+    def __init__(self, rows: int, limit: int | None = None, way_out: str = "grant more memory") -> None:
+        self.room, self.limit, self.way_out = rows, limit, way_out
+        self.rows = self.numbers = self.columns = 0
+        self.sparse = False
+        self.dense: NDArray[Any] | None = None
+        self.data: NDArray[Any] = np.empty(0)
+        self.indices: NDArray[Any] = np.empty(0, np.int32)
+        self.indptr: list[NDArray[Any]] = []
+        self.y: list[NDArray[Any]] = []
+        self.weights: list[NDArray[Any] | None] = []
+        self.keys: list[NDArray[np.int64]] = []
+
+    def add(self, block: Block) -> None:
+        """Copy the rows of a block behind those that are here."""
+        x, n = block.X, len(block)
+        if self.keys and self.sparse == isinstance(x, np.ndarray):
+            raise ValueError("blocks of one source must all be dense or all be sparse")
+        self.sparse = not isinstance(x, np.ndarray)
+        if self.sparse:
+            self._add_sparse(x)
+        else:
+            self._add_dense(x, n)
+        self.rows += n
+        self.numbers += stored(x)
+        if block.y is not None:
+            # A copy: the source may fill its own array again.
+            self.y.append(block.y.copy())
+        self.weights.append(None if block.sample_weight is None else block.sample_weight.copy())
+        self.keys.append(block.keys)
+
+    def _add_dense(self, x: NDArray[Any], n: int) -> None:
+        if self.dense is None:
+            self._refuse_above(min(self.room, 1 << 62) * x.shape[1] * x.itemsize)
+            self.dense = np.empty((self.room, x.shape[1]), x.dtype)
+        if x.shape[1] != self.dense.shape[1]:
+            raise ValueError(
+                f"every block must have the columns of the first, {self.dense.shape[1]}, got {x.shape[1]}"
+            )
+        self.dense[self.rows : self.rows + n] = x
+        self.columns = x.shape[1]
+
+    def _add_sparse(self, x: Any) -> None:
+        new = stored(x)
+        need = self.numbers + new
+        if x.indices.dtype.itemsize > self.indices.dtype.itemsize:
+            self.indices = self.indices.astype(x.indices.dtype)
+        if need > self.data.size or self.data.dtype != x.data.dtype:
+            expected = min(int(1.05 * need / (self.rows + x.shape[0]) * self.room) + 1024, 1 << 27)
+            size = max(need, expected if not self.keys else self.data.size * 5 // 4)
+            self._refuse_above(need * (x.data.itemsize + self.indices.itemsize))
+            self.data = _grown(
+                self.data, size, np.result_type(x.data, self.data) if self.keys else x.data.dtype
+            )
+            self.indices = _grown(self.indices, size, self.indices.dtype)
+        first = x.indptr[0]
+        self.data[self.numbers : need] = x.data[first : first + new]
+        self.indices[self.numbers : need] = x.indices[first : first + new]
+        self.indptr.append(x.indptr[1:].astype(np.int64) - first + self.numbers)
+        self.columns = max(self.columns, x.shape[1])
+
+    def _refuse_above(self, nbytes: int) -> None:
+        if self.limit is not None and nbytes > self.limit:
+            raise ValueError(
+                f"{self.room} rows together take at least {show_size(nbytes)}, and {show_size(self.limit)} of "
+                f"max_memory are free for them; {self.way_out}"
+            )
+
+    def block(self, order: NDArray[np.int64] | None = None) -> Block:
+        """The rows as one block, which owns the buffer from now on."""
+        if self.sparse:
+            indptr = np.concatenate([np.zeros(1, np.int64), *self.indptr])
+            if self.indices.dtype == np.int32 and self.numbers < 2**31:
+                indptr = indptr.astype(np.int32)
+            elif self.indices.dtype == np.int32:
+                self.indices = self.indices[: self.numbers].astype(np.int64)
+            x = csr(self.data[: self.numbers], self.indices[: self.numbers], indptr, self.columns)
+        else:
+            assert self.dense is not None
+            x = self.dense[: self.rows]
+        weight = None
+        if any(w is not None for w in self.weights):
+            weight = np.concatenate(
+                [np.ones(len(k)) if w is None else w for w, k in zip(self.weights, self.keys)]
+            )
+        keys = np.concatenate(self.keys)
+        first = int(keys[0]) if len(keys) else 0
+        straight = len(keys) == 0 or bool(keys[-1] - keys[0] == len(keys) - 1 and (np.diff(keys) == 1).all())
+        y = None if not self.y else self.y[0] if len(self.y) == 1 else np.concatenate(self.y)
+        return Block(x, y, weight, first, order, None if straight else keys)
+
+
+def _grown(a: NDArray[Any], size: int, dtype: Any) -> NDArray[Any]:
+    new = np.empty(size, dtype)
+    new[: len(a)] = a
+    return new

@@ -1,0 +1,246 @@
+"""Epoch order: which rows a learner that steps visits next, a pure function of (seed, epoch, the data, shuffle_rows).
+
+The unit is 4,096 consecutive row keys. An epoch's units are permuted where the source can be read anywhere, and come in
+sequence where it cannot; rows are mixed within a buffer of `shuffle_rows`. How blocks were cut, and the memory at hand,
+change nothing: memory decides only how many buffers are alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esker._native import core
+from esker.blocks.ahead import ahead
+from esker.blocks.block import ROW_BITS, UNIT, Block
+from esker.blocks.buffer import RowBuffer, cut
+from esker.blocks.memory import PANEL, show_size
+
+if TYPE_CHECKING:
+    from esker.blocks.base import Blocks, Part
+
+__all__ = ["Rule", "visits"]
+
+_STREAM = core.STREAMS
+#: The default buffer: at most so many rows, and so many stored numbers of a dense or of a sparse source.
+ROWS, DENSE_NUMBERS, SPARSE_NUMBERS = 16 * UNIT, 1 << 22, 1 << 21
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When a buffer is full: at `rows` rows, or (looked at every 256 rows of a part) at `numbers` stored numbers."""
+
+    rows: int
+    numbers: int | None = None
+
+    @classmethod
+    def of(cls, columns: int, sparse: bool, shuffle_rows: int | None) -> Rule:
+        """The rule of a source: the user's `shuffle_rows`, or the default for its width.
+
+        >>> Rule.of(10, False, None), Rule.of(300, False, None), Rule.of(300, True, None)
+        (Rule(rows=65536, numbers=None), Rule(rows=13824, numbers=None), Rule(rows=65536, numbers=2097152))
+        """
+        if shuffle_rows is not None:
+            if isinstance(shuffle_rows, bool) or shuffle_rows != int(shuffle_rows) or shuffle_rows < 1:
+                raise ValueError(
+                    f"shuffle_rows must be a positive number of rows or None, got {shuffle_rows!r}"
+                )
+            return cls(int(shuffle_rows))
+        if sparse:
+            return cls(ROWS, SPARSE_NUMBERS)
+        return cls(min(ROWS, max(PANEL, DENSE_NUMBERS // max(columns, 1) // PANEL * PANEL)))
+
+
+class _Filling:
+    """Which buffer is being filled, and how full it is."""
+
+    def __init__(self, rule: Rule, skipped_rows: int = 0) -> None:
+        self.rule = rule
+        self.number, self.rows = divmod(skipped_rows, rule.rows)
+        self.numbers = 0
+
+    def shares(self, x: Any, begin: int, end: int, at: int) -> Iterator[tuple[int, int, int, bool]]:
+        """Cut rows begin..end-1 of `x` to buffers: (buffer's number, begin, end, whether it is full then).
+
+        `at` is the row within the part of row `begin`; `end` ends a granule of 256 rows or the part.
+        """
+        while begin < end:
+            take, full = self._take(x, begin, end, at)
+            yield self.number, begin, begin + take, full
+            if full:
+                self.number, self.rows, self.numbers = self.number + 1, 0, 0
+            begin, at = begin + take, at + take
+
+    def _take(self, x: Any, begin: int, end: int, at: int) -> tuple[int, bool]:
+        rule = self.rule
+        take = min(end - begin, rule.rows - self.rows)
+        if rule.numbers is not None:
+            ends = np.arange(begin + PANEL - at % PANEL, begin + take, PANEL)
+            if begin + take == end or (at + take) % PANEL == 0:
+                ends = np.append(ends, begin + take)
+            full = self.numbers + (x.indptr[ends] - x.indptr[begin]) >= rule.numbers
+            if full.any():
+                return int(ends[np.argmax(full)]) - begin, True
+            self.numbers += int(x.indptr[begin + take] - x.indptr[begin])
+        self.rows += take
+        return take, self.rows == rule.rows
+
+
+def _units(blocks: Blocks, epoch: int, seed: int) -> Iterator[tuple[Part, int, int]]:
+    """The units of the data in this epoch's order, as (part, begin, end)."""
+    counts = [-(-int(p.rows or 0) // UNIT) for p in blocks.parts]
+    ends = np.cumsum(counts)
+    for unit in core.permutation(seed, epoch, _STREAM["unit_order"], int(ends[-1])).tolist():
+        i = int(np.searchsorted(ends, unit, side="right"))
+        part = blocks.parts[i]
+        begin = (unit - int(ends[i]) + counts[i]) * UNIT
+        yield part, begin, min(begin + UNIT, int(part.rows or 0))
+
+
+def _permuted(blocks: Blocks, epoch: int, shuffle: bool) -> bool:
+    known = blocks.random_access and all(p.rows is not None for p in blocks.parts)
+    return shuffle and known and (epoch > 0 or not blocks.sequential_first)
+
+
+def _pieces(blocks: Blocks, epoch: int, seed: int, shuffle: bool, skip: int) -> Iterator[tuple[int, Block]]:
+    """The epoch's rows in order, before they are mixed, with their position; rows before `skip` need not be read."""
+    at = 0
+    if _permuted(blocks, epoch, shuffle):
+        for part, begin, end in _units(blocks, epoch, seed):
+            if at + end - begin > skip:
+                yield at, blocks.read_rows(part, begin, end)
+            at += end - begin
+        return
+    for part in blocks.parts:
+        begin = max(skip - at, 0) // UNIT * UNIT
+        if part.rows is not None and begin >= part.rows:
+            at += part.rows
+            continue
+        at += begin
+        for block in blocks.read(part, begin):
+            yield at, block
+            at += len(block)
+
+
+def _mixed(seed: int, epoch: int, buffer: int, n: int) -> NDArray[np.int64]:
+    order: NDArray[np.int64] = core.permutation(seed, epoch << 40 | buffer, _STREAM["row_order"], n)
+    return order
+
+
+def _buffers(
+    blocks: Blocks, epoch: int, seed: int, shuffle: bool, shuffle_rows: int | None, start: int
+) -> Iterator[Block]:
+    """Copy rows into buffers; buffers before the one numbered `start` are counted, not filled."""
+    known = None if blocks.is_sparse is None or blocks.n_columns is None else _rule(blocks, shuffle_rows)
+    skip = start * known.rows if known is not None and known.numbers is None else 0
+    filling: _Filling | None = None
+    buffer: RowBuffer | None = None
+    for position, piece in _pieces(blocks, epoch, seed, shuffle, skip):
+        if filling is None:
+            rule = Rule.of(piece.X.shape[1], not isinstance(piece.X, np.ndarray), shuffle_rows)
+            filling = _Filling(rule, position)
+        row = int(piece.first_key if piece.row_keys is None else piece.row_keys[0]) & ((1 << ROW_BITS) - 1)
+        for number, begin, end, is_full in filling.shares(piece.X, 0, len(piece), row):
+            if number < start:
+                continue
+            if buffer is None:
+                buffer = RowBuffer(_room(blocks, filling.rule), _free(blocks), "pass a smaller shuffle_rows=")
+            buffer.add(cut(piece, begin, end))
+            if is_full:
+                yield buffer.block(_mixed(seed, epoch, number, buffer.rows) if shuffle else None)
+                buffer = None
+        del piece
+    if buffer is not None and filling is not None:
+        yield buffer.block(_mixed(seed, epoch, filling.number, buffer.rows) if shuffle else None)
+
+
+def _in_place(
+    whole: Block, epoch: int, seed: int, shuffle: bool, shuffle_rows: int | None, start: int
+) -> Iterator[Block]:
+    """Visit rows where they lie: each buffer is the whole block and the numbers of the rows to visit."""
+    x, n = whole.X, len(whole)
+    filling = _Filling(Rule.of(x.shape[1], not isinstance(x, np.ndarray), shuffle_rows))
+    units = -(-n // UNIT)
+    walk = core.permutation(seed, epoch, _STREAM["unit_order"], units).tolist() if shuffle else range(units)
+    ranges: list[tuple[int, int]] = []
+
+    def visit(number: int) -> Block:
+        if not shuffle:
+            return cut(whole, ranges[0][0], ranges[-1][1])
+        rows = np.concatenate([np.arange(begin, end, dtype=np.int64) for begin, end in ranges])
+        order = rows[_mixed(seed, epoch, number, len(rows))]
+        return Block(x, whole.y, whole.sample_weight, whole.first_key, order, whole.row_keys)
+
+    number = 0
+    for unit in walk:
+        for number, begin, end, is_full in filling.shares(
+            x, unit * UNIT, min((unit + 1) * UNIT, n), unit * UNIT
+        ):
+            ranges.append((begin, end))
+            if is_full:
+                if number >= start:
+                    yield visit(number)
+                ranges = []
+    if ranges and number >= start:
+        yield visit(number)
+
+
+def _room(blocks: Blocks, rule: Rule) -> int:
+    """Rows to make room for: no more than there are."""
+    return min(rule.rows, blocks.n_rows) if blocks.n_rows is not None else rule.rows
+
+
+def _free(blocks: Blocks) -> int | None:
+    """Bytes that a buffer may take beside a block and what the learner has reserved."""
+    if blocks.max_memory is None:
+        return None
+    return max(blocks.max_memory - blocks.reserved - blocks.block_bytes, 0)
+
+
+def visits(
+    blocks: Blocks, epoch: int, *, seed: int, shuffle: bool, shuffle_rows: int | None, start: int
+) -> Iterator[Block]:
+    """See `Blocks.visits`."""
+    seed &= (1 << 64) - 1
+    whole = blocks.whole()
+    if whole is not None:
+        yield from _in_place(whole, epoch, seed, shuffle, shuffle_rows, start)
+        return
+    depth = 1
+    free = _free(blocks)
+    if free is not None:
+        need = _expected(blocks, shuffle_rows)
+        if need is not None and need > free:
+            raise ValueError(
+                f"a shuffle buffer of {_room(blocks, _rule(blocks, shuffle_rows))} rows takes {show_size(need)}, and "
+                f"{show_size(free)} of max_memory={show_size(blocks.max_memory or 0)} are free for it; "
+                "pass a smaller shuffle_rows=, or grant more memory"
+            )
+        depth = 1 if need is not None and 2 * need <= free else 0
+    if not blocks.threaded:
+        depth = 0
+    yield from ahead(lambda: _buffers(blocks, epoch, seed, shuffle, shuffle_rows, start), depth)
+
+
+def _rule(blocks: Blocks, shuffle_rows: int | None) -> Rule:
+    return Rule.of(blocks.n_columns or 1, bool(blocks.is_sparse), shuffle_rows)
+
+
+def _expected(blocks: Blocks, shuffle_rows: int | None) -> int | None:
+    """Bytes of a full buffer, where the source says enough of itself."""
+    if blocks.is_sparse is None or (blocks.n_columns is None and not blocks.is_sparse):
+        return None
+    rule = _rule(blocks, shuffle_rows)
+    room = _room(blocks, rule)
+    item = blocks.dtype.itemsize
+    extra = 8 * (3 + (blocks.n_targets or 0))  # keys, order, weight, targets
+    if not blocks.is_sparse:
+        return room * ((blocks.n_columns or 0) * item + extra)
+    numbers = None if blocks.nnz is None or not blocks.n_rows else int(blocks.nnz / blocks.n_rows * room) + 1
+    if rule.numbers is not None:
+        numbers = min(numbers, rule.numbers) if numbers is not None else rule.numbers
+    return None if numbers is None else int(1.1 * numbers) * (item + 4) + room * (extra + 8)

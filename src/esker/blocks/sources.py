@@ -1,0 +1,204 @@
+"""`open_blocks`: which source reads what. A table of kinds, by type, by file name, by first bytes; each imported when needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from esker._errors import FormatError
+from esker.blocks.base import Blocks
+
+__all__ = ["Kind", "Options", "open_blocks"]
+
+
+@dataclass(slots=True)
+class Options:
+    """The arguments of `open_blocks` but the first; an opener takes what it uses and calls `done`, which refuses the rest."""
+
+    target: Any = None
+    weight: Any = None
+    columns: Any = None
+    max_memory: int | str | None = None
+    zero_based: Any = "auto"
+    n_features: int | None = None
+    dtype: Any = None
+    block_size: int | str | None = None
+
+    def refuse(self, source: str, **ways_out: str) -> None:
+        """Raise where one of these options was given: ``refuse("a .npy file", zero_based="it has no column numbers")``."""
+        for field in fields(self):
+            if field.name in ways_out:
+                value = getattr(self, field.name)
+                given = value is not None if field.default is None else value != field.default
+                if given:
+                    raise ValueError(f"{field.name}= has no effect on {source}: {ways_out[field.name]}")
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """The options that every source takes."""
+        return {"max_memory": self.max_memory, "block_size": self.block_size}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A format of files, and who opens it.
+
+    ``opener`` is ``"module:function"``; the function takes (list of paths, Options) and returns Blocks.
+    """
+
+    name: str
+    endings: tuple[str, ...]
+    opener: str
+    magic: bytes = b""
+
+    def open(self, paths: list[Path], options: Options) -> Blocks:
+        module, name = self.opener.split(":")
+        opener: Callable[[list[Path], Options], Blocks] = getattr(import_module(module), name)
+        return opener(paths, options)
+
+
+#: Formats, in the order in which they are tried: first bytes, then endings.
+KINDS = [
+    Kind("npy", (".npy",), "esker.blocks.npy:open_npy", b"\x93NUMPY"),
+    Kind("parquet", (".parquet", ".pq"), "esker.blocks.tables:open_parquet", b"PAR1"),
+    Kind("csv", (".csv", ".csv.gz"), "esker.blocks.tables:open_csv"),
+    Kind("tsv", (".tsv", ".tsv.gz", ".tab"), "esker.blocks.tables:open_tsv"),
+    Kind("esk", (".esk",), "esker.blocks.block_file:open_block_file", b"ESKER"),
+    Kind(
+        "svmlight",
+        tuple(f".{e}{z}" for e in ("svm", "svmlight", "libsvm", "txt", "dat") for z in ("", ".gz")),
+        "esker.blocks.svmlight:open_svmlight",
+    ),
+]
+
+
+def open_blocks(
+    source: Any,
+    *,
+    target: Any = None,
+    weight: Any = None,
+    columns: Any = None,
+    max_memory: int | str | None = None,
+    zero_based: bool | str = "auto",
+    n_features: int | None = None,
+    dtype: Any = None,
+    block_size: int | str | None = None,
+    format: str | None = None,
+) -> Blocks:
+    """Rows of almost anything, to be read a block at a time.
+
+    Parameters
+    ----------
+    source : array, sparse matrix, DataFrame, path or list of paths, iterable of (X, y) or (X, y, weight)
+        See the guide of blocks for what each kind accepts. Paths in a list are parts in that order.
+    target, weight : array, or column number or name of a table, or None
+        The target and the rows' weights. A table's columns so used are not features. In svmlight files the label is the target.
+    columns : list of names or numbers, optional
+        The features; by default every column that is neither target nor weight.
+    max_memory : int or str, optional
+        Bytes that reading and learning together may take above what is in memory already, such as ``"256MB"``.
+    zero_based : {"auto", True, False}
+        Whether an svmlight file counts columns from 0.
+    n_features : int, optional
+        The number of columns of a source that does not say so itself.
+    dtype : {float32, float64}, optional
+        Of X; by default what the source has, integers of up to 16 bits as float32 and longer ones as float64.
+    block_size : int or str, optional
+        Bytes of a block.
+    format : {"npy", "csv", "tsv", "parquet", "svmlight", "esk"}, optional
+        Of the files; by default their first bytes and names tell.
+
+    Returns
+    -------
+    Blocks
+
+    Raises
+    ------
+    ValueError
+        Arguments that make no sense together: an option that has no effect is refused.
+    FormatError
+        A file that is not what it says it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> blocks = open_blocks(np.arange(6.0).reshape(3, 2), target=np.array([0, 1, 1]))
+    >>> [(b.X.shape, b.y.tolist(), b.keys.tolist()) for b in blocks]
+    [((3, 2), [0, 1, 1], [0, 1, 2])]
+    """
+    options = Options(target, weight, columns, max_memory, zero_based, n_features, dtype, block_size)
+    if isinstance(source, Blocks):
+        raise TypeError("the source is a Blocks object already; use it as it is")
+    paths = _paths(source)
+    if paths is not None:
+        return _kind(paths, format).open(paths, options)
+    if format is not None:
+        raise ValueError(f"format= has no effect on {type(source).__name__}: it is for files")
+    if isinstance(source, np.ndarray) or hasattr(source, "tocsr"):
+        from esker.blocks.arrays import open_array
+
+        return open_array(source, options)
+    if hasattr(source, "iloc") and hasattr(source, "columns"):
+        from esker.blocks.frames import open_frame
+
+        return open_frame(source, options)
+    if callable(source) or isinstance(source, Iterable):
+        from esker.blocks.iterables import open_iterable
+
+        return open_iterable(source, options)
+    raise TypeError(
+        "open_blocks takes a 2-d array, a sparse matrix, a DataFrame, a path or list of paths, or an iterable of "
+        f"(X, y) or (X, y, weight), got {type(source).__name__}"
+    )
+
+
+def _paths(source: Any) -> list[Path] | None:
+    """The files that a source names, or None where it names none."""
+    if isinstance(source, str | os.PathLike):
+        return [Path(source)]
+    if isinstance(source, list | tuple) and source and all(isinstance(p, str | os.PathLike) for p in source):
+        return [Path(p) for p in source]
+    return None
+
+
+def _kind(paths: list[Path], format: str | None) -> Kind:
+    """Who reads these files; they must be there, be readable, be not empty, and be of one kind."""
+    if format is not None and format not in [kind.name for kind in KINDS]:
+        raise ValueError(f"format must be one of {', '.join(kind.name for kind in KINDS)}, got {format!r}")
+    kinds = [_sniff(path, format) for path in paths]
+    if len(set(kinds)) > 1:
+        raise ValueError(
+            f"files of one source must be of one format, got {', '.join(kind.name for kind in kinds)}"
+        )
+    return kinds[0]
+
+
+def _sniff(path: Path, format: str | None) -> Kind:
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a directory; pass the list of its files in the order wanted")
+    with open(path, "rb") as file:  # raises FileNotFoundError or PermissionError, which name the path
+        head = file.read(16)
+    if not head:
+        raise FormatError("the file is empty", str(path))
+    for kind in KINDS:
+        if kind.name == format or (format is None and kind.magic and head.startswith(kind.magic)):
+            return kind
+    for kind in KINDS:
+        if path.name.lower().endswith(kind.endings):
+            if kind.magic:
+                raise FormatError(
+                    f"the name says {kind.name}, but the file does not begin as one; pass format= if it is another",
+                    str(path),
+                )
+            return kind
+    known = ", ".join(ending for kind in KINDS for ending in kind.endings[:2])
+    raise FormatError(
+        f"neither its first bytes nor its name tells the format (known endings: {known}); pass format=",
+        str(path),
+    )
