@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from esker._errors import FormatError as FormatError
     from esker._errors import NotPositiveDefinite as NotPositiveDefinite
     from esker.blocks import open_blocks as open_blocks
+    from esker._persist import load as load
+    from esker._persist import save as save
     from esker.folds import fold as fold
 
 # Public name -> the module that defines it; the sub-modules that users import from come after.
@@ -24,6 +26,8 @@ _NAMES = {
     "Diverged": "esker._errors",
     "fold": "esker.folds",
     "open_blocks": "esker.blocks",
+    "load": "esker._persist",
+    "save": "esker._persist",
 }
 _MODULES = ("blocks", "folds", "engines")
 

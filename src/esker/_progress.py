@@ -1,8 +1,8 @@
 """Who is told how a long walk goes, and who may end it early.
 
-Whatever walks rows (an engine, the loop) calls `advance` after each block or stretch of rows and goes on while it
-answers True. Somebody who wants to know, the command line or an estimator's ``verbose``, watches. Without a watcher
-`advance` does nothing. A walk that is told to end keeps what it has learned so far.
+Whatever walks rows (an engine, the loop) calls `advance` after each block or stretch of rows and goes on
+while it answers True. Somebody who wants to know, the command line or an estimator's ``verbose``, watches.
+Without a watcher `advance` does nothing. A walk that is told to end keeps what it has learned so far.
 
 >>> seen = Watch()
 >>> with watching(seen):
@@ -32,7 +32,7 @@ class Watch:
     rows, nbytes : int
         Walked so far, over all epochs; bytes as the rows lie in memory.
     facts : dict
-        What else the walker knows: ``loss`` (mean over the rows since the last mark), ``epoch``, ``rows_planned``.
+        What else the walker knows: ``loss`` (mean over the rows since the last mark), ``rows_planned``.
     stop : bool
         Set to ask the walk to end soon, keeping what it has.
     """

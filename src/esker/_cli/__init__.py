@@ -1,0 +1,1 @@
+"""The commands of ``esker``, one a module; each has ``run(args) -> int``."""

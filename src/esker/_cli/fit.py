@@ -1,0 +1,198 @@
+"""``esker fit``: learn from a data file, keep what is learned when Ctrl-C comes, save it, test it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from esker._cli.data import open_data
+from esker._cli.options import fraction, seconds
+
+if TYPE_CHECKING:
+    import argparse
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from esker.blocks import Block, Blocks
+
+__all__ = ["run"]
+
+#: Options of ``--model sgd`` alone.
+SGD_ONLY = ("task", "loss", "penalty", "l1_ratio", "epochs", "max_time")
+#: With ``--task auto`` at most so many different whole numbers among the first labels are classes.
+MANY_CLASSES = 20
+
+
+def run(args: argparse.Namespace) -> int:
+    from esker import save
+    from esker._cli.progress import Line, interruptible
+
+    _refuse_idle_options(args)
+    _check_folder(args.out)
+    max_time = None if args.max_time is None else seconds(args.max_time)
+    share = None if args.holdout is None else fraction(args.holdout)
+    blocks = open_data(args)
+    test = None if args.test is None else _open_test(args, blocks)  # a missing file is better known now
+    model = _model(args, blocks, max_time)
+
+    began = time.monotonic()
+    rows = None if args.model == "sgd" else blocks.n_rows
+    with interruptible(Line(rows, max_time)) as line:
+        try:
+            model.fit(blocks if share is None else blocks.map(lambda block: _without(block, args, share)))
+        except Exception as error:
+            if not line.stop:
+                raise
+            raise KeyboardInterrupt(f"after {line.rows:,} rows there is no model yet ({error})") from error
+    took = time.monotonic() - began
+    model.source_ = _source(args, blocks)
+    save(model, args.out)
+
+    _report(args, model, line.rows, took)
+    if line.stop:
+        print(f"esker: interrupted after {line.rows:,} rows; the model of these rows is saved in {args.out}",
+              file=sys.stderr)  # fmt: skip
+        return 130
+    if share is not None:
+        _print_errors(model, blocks, f"{share:.3g} of the rows, held out", args, share)
+    elif test is not None:
+        _print_errors(model, _open_test(args, blocks, model), args.test, args, None)
+    return 0
+
+
+def _refuse_idle_options(args: argparse.Namespace) -> None:
+    """What would change nothing is refused by name."""
+    if args.model == "ridge":
+        for name in SGD_ONLY:
+            if getattr(args, name) is not None and (name, args.task) != ("task", "regression"):
+                raise ValueError(
+                    f"--{name.replace('_', '-')} has no effect with --model ridge, which solves the squared error "
+                    "with an l2 penalty in one walk; leave it out or use --model sgd"
+                )
+        if args.seed is not None and args.holdout is None:
+            raise ValueError("--seed has no effect with --model ridge unless --holdout chooses rows; leave it out")
+    if args.l1_ratio is not None and args.penalty != "elasticnet":
+        raise ValueError("--l1-ratio has no effect without --penalty elasticnet; add that or leave it out")
+    if args.task is not None and args.loss is not None and args.task != "auto" and args.task != _task_of(args.loss):
+        raise ValueError(f"--loss {args.loss} is for {_task_of(args.loss)}, got --task {args.task}; leave one out")
+
+
+def _task_of(loss: str) -> str:
+    return "regression" if loss == "squared_error" else "classification"
+
+
+def _check_folder(out: str) -> None:
+    """Better refused now than after a long fit."""
+    folder = os.path.dirname(os.path.abspath(out))
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(2, "no such folder to save the model in", folder)
+    if os.path.isdir(out):
+        raise IsADirectoryError(21, "expected a file to save the model as, got a folder", out)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(13, "no permission to save the model in this folder", folder)
+
+
+def _model(args: argparse.Namespace, blocks: Blocks, max_time: float | None) -> Any:
+    from esker import linear_model
+
+    given = {
+        "alpha": args.alpha,
+        "loss": args.loss,
+        "penalty": args.penalty,
+        "l1_ratio": args.l1_ratio,
+        "max_iter": args.epochs,
+        "max_time": max_time,
+        "max_memory": args.max_memory,
+        "checkpoint": args.checkpoint,
+        "n_threads": args.threads,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    if args.model == "ridge":
+        return linear_model.Ridge(**options)
+    task = args.task or "auto"
+    if args.loss is not None:
+        task = _task_of(args.loss)
+    elif task == "auto":
+        task = _guess_task(blocks)
+    cls = linear_model.SGDClassifier if task == "classification" else linear_model.SGDRegressor
+    return cls(random_state=args.seed or 0, **options)
+
+
+def _guess_task(blocks: Blocks) -> str:
+    """Labels that are words, or few whole numbers in the first block, are classes."""
+    import numpy as np
+
+    first = next(iter(blocks), None)
+    if first is None or first.y is None:
+        raise ValueError(f"expected rows with a label in {blocks.source}, got none; name its column with --target")
+    if first.y.dtype.kind in "fiu":
+        values = np.unique(first.y)
+        if len(values) > MANY_CLASSES or (values != np.round(values)).any():
+            return "regression"
+        shown = ", ".join(f"{value:g}" for value in values)
+    else:
+        shown = "words"
+    print(f"task: classification (the first {len(first):,} labels are {shown}; --task says otherwise)", file=sys.stderr)
+    return "classification"
+
+
+# --- held-out rows and test files ---
+
+
+def _held(block: Block, args: argparse.Namespace, share: float) -> NDArray[np.bool_]:
+    """Rows kept for the test, by row key. Not the bits by which a learner holds out rows of its own."""
+    from esker._native import core
+
+    held: NDArray[np.bool_] = core.holdout_mask((args.seed or 0) | 1 << 32, block.keys, share)
+    return held
+
+
+def _without(block: Block, args: argparse.Namespace, share: float) -> Block:
+    """The block with weight 0 on its held-out rows."""
+    import numpy as np
+
+    weight = np.ones(len(block)) if block.sample_weight is None else block.sample_weight.copy()
+    weight[_held(block, args, share)] = 0.0
+    return replace(block, sample_weight=weight)
+
+
+def _open_test(args: argparse.Namespace, blocks: Blocks, model: Any = None) -> Blocks:
+    """The test file as the training file was read; after the fit, with the training file's columns."""
+    from esker._cli.predict import known_columns
+
+    instead = {} if model is None else known_columns(model, args.test)
+    return open_data(args, args.test, **({"format": None} | instead))
+
+
+def _source(args: argparse.Namespace, blocks: Blocks) -> dict[str, Any]:
+    """How the data was read: what `esker predict` needs to read another file in the same way."""
+    return {
+        "zero_based": getattr(blocks, "zero_based", None),
+        "target": args.target,
+        "weight": args.weight,
+        "n_targets": blocks.n_targets,
+    }
+
+
+# --- what is said ---
+
+
+def _report(args: argparse.Namespace, model: Any, rows: int, took: float) -> None:
+    classes = getattr(model, "classes_", None)
+    kind = type(model).__name__ + ("" if classes is None else f", {len(classes):,} classes")
+    stop = getattr(model, "stop_reason_", None)
+    print(f"model: {kind}, {model.n_features_in_:,} columns")
+    print(f"learned: {rows:,} rows in {took:.1f} s" + (f", stopped by {stop}" if stop else ""))
+    print(f"saved: {args.out}")
+
+
+def _print_errors(model: Any, blocks: Blocks, what: str, args: argparse.Namespace, share: float | None) -> None:
+    from esker._cli.errors import test_errors
+
+    rows, figures = test_errors(model, blocks, None if share is None else lambda block: _held(block, args, share))
+    shown = ", ".join(f"{name} {value:.6g}" for name, value in figures.items())
+    print(f"test: {shown} ({rows:,} rows: {what})")

@@ -1,0 +1,141 @@
+"""What may be said on the command line. Uses argparse alone; sizes and files are looked at when a command runs."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ["fraction", "parser", "seconds"]
+
+EXAMPLES = """examples:
+  esker info train.svm
+  esker convert train.csv train.esker --target price
+  esker fit train.esker --model ridge --alpha 1 --holdout 10% -o model.esker-model
+  esker fit train.svm --model sgd --max-time 30s --max-memory 256MB --test test.svm -o model.esker-model
+  esker predict model.esker-model test.svm -o predictions.csv
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of ``esker``."""
+    top = argparse.ArgumentParser(
+        prog="esker",
+        description="Linear models from data too large for memory, in the time and memory you grant.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action=_Version, help="print the version and exit")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    info = _command(commands, "info", "rows, columns, density, dtypes, label moments and size of a data file")
+    info.add_argument("file", metavar="FILE")
+    info.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_reading(info)
+
+    convert = _command(commands, "convert", "write a data file as a block file, which is read many times faster")
+    convert.add_argument("file", metavar="IN")
+    convert.add_argument("out", metavar="OUT")
+    _add_reading(convert)
+
+    fit = _command(commands, "fit", "learn a model from a data file and save it")
+    fit.add_argument("file", metavar="FILE")
+    fit.add_argument("-o", "--out", metavar="MODEL", required=True, help="where to save the model")
+    _add_reading(fit)
+    _add_learning(fit)
+
+    predict = _command(commands, "predict", "predict every row of a data file with a saved model")
+    predict.add_argument("model", metavar="MODEL")
+    predict.add_argument("file", metavar="FILE")
+    predict.add_argument("-o", "--out", metavar="OUT", required=True, help="a CSV file; - for standard output")
+    predict.add_argument("--max-memory", metavar="SIZE", help="such as 256MB")
+    predict.add_argument("--format", metavar="NAME", help="svmlight, npy, csv, parquet or block; else by the name")
+
+    demo = _command(commands, "demo", "learn out of core from real data, and draw test error against time")
+    demo.add_argument("-o", "--out", metavar="FOLDER", help="where the files and the picture go")
+    _command(commands, "config", "version, compiler, instruction set, threads and BLAS of this installation")
+    return top
+
+
+def _command(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, does: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=does, description=does[0].upper() + does[1:] + ".")
+    command.set_defaults(command=name, module={"fit": "fit", "predict": "predict"}.get(name, "data"))
+    return command
+
+
+def _add_reading(command: argparse.ArgumentParser) -> None:
+    """How the file is read: handed to `esker.open_blocks`."""
+    group = command.add_argument_group("reading")
+    add = group.add_argument
+    add("--target", metavar="COLUMN", action="append", help="the label's column, by name or number; repeat for several")
+    add("--weight", metavar="COLUMN", help="the column of the rows' weights")
+    add("--columns", metavar="NAMES", help="feature columns to use, separated by commas; all others by default")
+    add("--format", metavar="NAME", help="svmlight, npy, csv, parquet or block; by the file's name otherwise")
+    add("--zero-based", choices=("auto", "yes", "no"), help="svmlight: is the first column 0? (default auto)")
+    add("--n-features", metavar="N", type=int, help="svmlight: how many columns there are")
+    add("--dtype", choices=("float32", "float64"), help="numbers to read the features as")
+    add("--max-memory", metavar="SIZE", help="such as 256MB: no more memory than this is used")
+
+
+def _add_learning(fit: argparse.ArgumentParser) -> None:
+    group = fit.add_argument_group("learning")
+    add = group.add_argument
+    add("--model", choices=("ridge", "sgd"), required=True)
+    add("--task", choices=("auto", "regression", "classification"), help="sgd: default auto, by the first labels")
+    add("--loss", choices=("squared_error", "log_loss", "hinge"), help="sgd: what is minimised")
+    add("--alpha", metavar="A", type=float, help="strength of the penalty")
+    add("--penalty", choices=("l2", "l1", "elasticnet"), help="sgd (default l2)")
+    add("--l1-ratio", metavar="R", type=float, help="sgd with --penalty elasticnet: 1 is all l1")
+    add("--epochs", metavar="N", type=int, help="sgd: walks over the data at most")
+    add("--max-time", metavar="TIME", help="sgd: stop after this long, such as 30s, 5min or 1h")
+    add("--seed", metavar="N", type=int, help="of every random choice (default 0)")
+    add("--threads", metavar="N", type=int, help="threads at most")
+    add("--checkpoint", metavar="PATH", help="save the state now and then; the same command goes on from it")
+    group = fit.add_argument_group("testing")
+    either = group.add_mutually_exclusive_group()
+    either.add_argument("--test", metavar="FILE", help="test on this file after the fit")
+    either.add_argument("--holdout", metavar="SHARE", help="keep this share of the rows for testing, such as 10%%")
+
+
+class _Version(argparse.Action):
+    """Reads the version only when asked."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"esker {version('esker')}")
+        parser.exit()
+
+
+def seconds(text: str) -> float:
+    """A length of time.
+
+    >>> seconds("30s"), seconds("1.5min"), seconds("2h"), seconds("45")
+    (30.0, 90.0, 7200.0, 45.0)
+    """
+    for unit, size in (("min", 60.0), ("ms", 0.001), ("s", 1.0), ("h", 3600.0), ("", 1.0)):
+        if text.endswith(unit):
+            try:
+                value = float(text.removesuffix(unit) if unit else text) * size
+            except ValueError:
+                break
+            if 0 < value < float("inf"):
+                return value
+            break
+    raise ValueError(f"expected a time above zero such as 30s, 5min or 1h, got {text!r}")
+
+
+def fraction(text: str) -> float:
+    """A share of the rows.
+
+    >>> fraction("10%"), fraction("0.25")
+    (0.1, 0.25)
+    """
+    try:
+        value = float(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise ValueError(f"expected a share of the rows between 0 and 1 such as 10% or 0.1, got {text!r}")
+    return value

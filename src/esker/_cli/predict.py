@@ -1,0 +1,116 @@
+"""``esker predict``: a saved model over every row of a data file, as CSV, in bounded memory."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from esker.blocks import Block, Blocks
+
+__all__ = ["known_columns", "run"]
+
+TABLES = (".csv", ".csv.gz", ".tsv", ".parquet", ".pq")
+
+
+def run(args: argparse.Namespace) -> int:
+    from esker import load
+    from esker._cli.errors import answers
+    from esker._cli.progress import Line
+    from esker._progress import advance, watching
+    from esker.linear_model._input import fitted_blocks
+
+    model = load(args.model)
+    if not hasattr(model, "coef_"):
+        raise ValueError(f"{args.model}: expected a fitted model, got a {type(model).__name__} that was never fitted")
+    blocks = _open(args, model)
+    line = Line(blocks.n_rows)
+    with _out(args.out) as file, watching(line):
+        file.write(_csv([_header(model)]))
+        for block in fitted_blocks(model, blocks):
+            file.write(_rows(*answers(model, block)))
+            advance(len(block), block.nbytes)
+    line.close()
+    if args.out != "-":
+        print(f"{args.out}: {line.rows:,} predictions")
+    return 0
+
+
+def known_columns(model: Any, file: str) -> dict[str, Any]:
+    """Options of `open_blocks` that give this model its columns, by name in tables, by number elsewhere."""
+    source = getattr(model, "source_", {})
+    names = getattr(model, "feature_names_in_", None)
+    if file.endswith(TABLES):
+        return {} if names is None else {"columns": list(names)}
+    options: dict[str, Any] = {"n_features": int(model.n_features_in_)}
+    if source.get("zero_based") is not None:
+        options["zero_based"] = bool(source["zero_based"])
+    return options
+
+
+def _open(args: argparse.Namespace, model: Any) -> Blocks:
+    """The file with the columns of the fit; labels in it are passed over."""
+    from esker import open_blocks
+    from esker._cli.data import number_or_name
+
+    if not os.path.exists(args.file):
+        raise FileNotFoundError(2, "no such file", args.file)
+    options = known_columns(model, args.file) | {"max_memory": args.max_memory, "format": args.format}
+    blocks = open_blocks(args.file, **options)
+    source = getattr(model, "source_", {})
+    targets = [number_or_name(name, args.file) for name in source.get("target") or ()]
+    weight = source.get("weight")
+    extra = len(targets) + (weight is not None)
+    if args.file.endswith(".npy") and extra and blocks.n_columns == model.n_features_in_ + extra:
+        # The layout of the training file: its label and weight columns are no features.
+        options["target"] = targets[0] if len(targets) == 1 else targets
+        options["weight"] = None if weight is None else number_or_name(weight, args.file)
+        blocks = open_blocks(args.file, **options)
+    return blocks
+
+
+@contextmanager
+def _out(path: str) -> Iterator[IO[bytes]]:
+    """Standard output, or a file that appears when it is whole."""
+    if path == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    from esker._atomic import atomic_write
+
+    with atomic_write(path) as file:
+        yield file
+
+
+def _header(model: Any) -> list[str]:
+    from esker._cli.errors import has_chances
+
+    if has_chances(model):
+        return ["prediction", *(f"probability_{label}" for label in model.classes_)]
+    targets = model.coef_.shape[0] if model.coef_.ndim == 2 and not hasattr(model, "classes_") else 1
+    named = getattr(model, "source_", {}).get("target") or []
+    if targets > 1:
+        return [f"prediction_{named[i] if len(named) == targets else i}" for i in range(targets)]
+    return ["prediction"]
+
+
+def _rows(said: NDArray[Any], chances: NDArray[Any] | None) -> bytes:
+    """The shortest decimals that read back as the same numbers."""
+    columns = [said] if said.ndim == 1 else list(said.T)
+    columns += [] if chances is None else list(chances.T)
+    return _csv(zip(*(column.astype(str) if column.dtype.kind == "f" else column.tolist() for column in columns)))
+
+
+def _csv(rows: Any) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

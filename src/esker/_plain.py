@@ -1,0 +1,176 @@
+"""Plain data to JSON and arrays and back: numbers, strings, None, lists, dicts, arrays, learners' states.
+
+Every value becomes a JSON value or an object whose first key says what it is (``{"array": name}``); what has
+no such form is refused by name. Arrays go beside the JSON, by the path of the value that holds them.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["Malformed", "Packer", "Unpacker", "parse_npy"]
+
+#: Learners' states that models keep for ``partial_fit``: rebuilt by ``from_arrays``.
+STATES = dict.fromkeys(("Gram", "Moments", "RowSketch", "Sgd"), "esker.folds")
+NUMBERS = "biuf"
+
+
+class Malformed(Exception):
+    """What was read is not what `Packer` makes."""
+
+
+class Packer:
+    """Turns values into JSON nodes, gathering their arrays.
+
+    >>> packer = Packer("this model")
+    >>> packer.pack({"alpha": [1.0, None], "coef": np.zeros(2)}, "it")
+    {'dict': {'alpha': [1.0, None], 'coef': {'array': 'it.coef'}}}
+    >>> packer.pack(object(), "random_state")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    ValueError: random_state=object cannot be saved in this model: ...
+    """
+
+    def __init__(self, owner: str) -> None:
+        self.owner, self.arrays = owner, dict[str, "NDArray[Any]"]()
+
+    def pack(self, value: Any, where: str) -> Any:
+        if value is None or type(value) in (bool, int, str):
+            return value
+        if type(value) is float:
+            return value if math.isfinite(value) else {"float": repr(value)}
+        if isinstance(value, np.generic) and value.dtype.kind in NUMBERS:
+            return {"scalar": self._keep(np.asarray(value), where)}
+        if isinstance(value, np.str_):
+            return str(value)
+        if isinstance(value, np.ndarray):
+            return self._array(value, where)
+        if type(value) is list:
+            return [self.pack(item, f"{where}.{i}") for i, item in enumerate(value)]
+        if type(value) is tuple:
+            return {"tuple": [self.pack(item, f"{where}.{i}") for i, item in enumerate(value)]}
+        if type(value) is dict and all(type(key) is str for key in value):
+            return {"dict": {key: self.pack(item, f"{where}.{key}") for key, item in value.items()}}
+        if type(value).__module__.startswith("esker.folds") and type(value).__name__ in STATES:
+            arrays = {key: self._keep(a, f"{where}.{key}") for key, a in value.to_arrays().items()}
+            return {"state": type(value).__name__, "arrays": arrays}
+        raise ValueError(
+            f"{where}={type(value).__name__} cannot be saved in {self.owner}: expected numbers, strings, "
+            "None, lists, dicts or arrays of them; set it to one of these (an int for a random state)"
+        )
+
+    def _array(self, value: NDArray[Any], where: str) -> Any:
+        if value.dtype.kind in NUMBERS:
+            return {"array": self._keep(value, where)}
+        if value.ndim == 1 and (value.dtype.kind == "U" or all(type(item) is str for item in value)):
+            kind = "str" if value.dtype.kind == "U" else "object"
+            return {"strings": [str(item) for item in value], "as": kind}
+        raise ValueError(
+            f"{where}, an array of {value.dtype}, cannot be saved in {self.owner}: expected numbers, or "
+            "strings in one dimension"
+        )
+
+    def _keep(self, array: NDArray[Any], where: str) -> str:
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", where)
+        while name in self.arrays:
+            name += "_"
+        self.arrays[name] = np.asarray(array)
+        return name
+
+
+class Unpacker:
+    """The reverse; `used` gathers the names of the arrays that were asked for."""
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._arrays, self.used = arrays, set[str]()
+
+    def unpack(self, node: Any, where: str) -> Any:
+        if node is None or isinstance(node, bool | int | float | str):
+            return node
+        if isinstance(node, list):
+            return [self.unpack(item, where) for item in node]
+        kind = next(iter(node), "nothing")
+        if kind in ("dict", "tuple", "array", "scalar", "strings", "float", "state"):
+            return getattr(self, f"_{kind}")(node, where)
+        raise Malformed(f"{where} is of the unknown kind {kind!r}")
+
+    def _dict(self, node: dict[str, Any], where: str) -> dict[str, Any]:
+        if not isinstance(node["dict"], dict):
+            raise Malformed(f"{where} holds no dict")
+        return {key: self.unpack(item, f"{where}.{key}") for key, item in node["dict"].items()}
+
+    def _tuple(self, node: dict[str, Any], where: str) -> tuple[Any, ...]:
+        if not isinstance(node["tuple"], list):
+            raise Malformed(f"{where} holds no list")
+        return tuple(self.unpack(item, where) for item in node["tuple"])
+
+    def _float(self, node: dict[str, Any], where: str) -> float:
+        if node["float"] not in ("nan", "inf", "-inf"):
+            raise Malformed(f"{where} holds no number")
+        return float(node["float"])
+
+    def _array(self, node: dict[str, Any], where: str) -> NDArray[Any]:
+        return self._get(node["array"], where)
+
+    def _scalar(self, node: dict[str, Any], where: str) -> Any:
+        array = self._get(node["scalar"], where)
+        if array.shape != ():
+            raise Malformed(f"{where} holds no single number")
+        return array[()]
+
+    def _strings(self, node: dict[str, Any], where: str) -> NDArray[Any]:
+        items, kind = node["strings"], node.get("as")
+        if not isinstance(items, list) or not all(type(item) is str for item in items):
+            raise Malformed(f"{where} holds something other than strings")
+        longest, together = max(map(len, items), default=1), sum(map(len, items))
+        # One long name among many would make a fixed-width array far larger than the file.
+        fixed = kind == "str" and longest * len(items) <= 64 * together + 4096
+        return np.array(items, dtype=np.str_ if fixed else object)
+
+    def _state(self, node: dict[str, Any], where: str) -> Any:
+        name, parts = node["state"], node.get("arrays")
+        if not isinstance(name, str) or name not in STATES or not isinstance(parts, dict):
+            raise Malformed(f"{where} is a state of the unknown kind {name!r}")
+        arrays = {key: self._get(part, where) for key, part in parts.items()}
+        try:
+            return getattr(import_module(STATES[name]), name).from_arrays(arrays)
+        except (ValueError, KeyError, TypeError, IndexError, OverflowError, MemoryError) as error:
+            raise Malformed(f"{where}: the arrays of a {name} do not fit together ({error})") from error
+
+    def _get(self, name: Any, where: str) -> NDArray[Any]:
+        if not isinstance(name, str) or name not in self._arrays:
+            raise Malformed(f"{where} has lost its array {name!r}")
+        self.used.add(name)
+        return self._arrays[name]
+
+
+def parse_npy(data: bytes, name: str) -> NDArray[Any]:
+    """The array of a ``.npy``'s bytes; only numbers, and exactly as many as the header declares."""
+    file = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError(f"version {version}")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise Malformed(f"part {name!r} is no .npy ({error})") from None
+    if dtype.kind not in NUMBERS or dtype.itemsize > 8:
+        raise Malformed(f"part {name!r} holds {dtype}, not numbers")
+    count = math.prod(shape)
+    if any(n < 0 for n in shape) or count * dtype.itemsize != len(data) - file.tell():
+        raise Malformed(
+            f"part {name!r} declares {shape} numbers of {dtype} and holds {len(data) - file.tell()} bytes"
+        )
+    array = np.frombuffer(data, dtype, count, file.tell()).reshape(shape, order="F" if fortran else "C")
+    return array.copy(order="F" if fortran else "C")

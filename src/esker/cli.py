@@ -1,0 +1,76 @@
+"""The command ``esker``: parses, runs one command, and turns what can go wrong into one line and an exit code.
+
+Nothing heavy is imported before a command runs, so that ``esker --help`` is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from esker._cli.options import parser
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+#: Exit codes: a bad argument or bad input; anything else that failed; ended by Ctrl-C.
+BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The words after ``esker``; those of the process by default.
+
+    Returns
+    -------
+    int
+        0; 2 for a bad argument or bad input; 1 for any other failure; 130 after Ctrl-C. Set ``ESKER_TRACEBACK=1``
+        to see where an error comes from.
+    """
+    try:
+        args = parser().parse_args(argv)
+    except SystemExit as end:  # argparse has printed help, version or the usage error
+        return int(end.code or 0)
+    try:
+        return int(import_module(f"esker._cli.{args.module}").run(args) or 0)
+    except KeyboardInterrupt:
+        print("esker: interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # who reads our results has gone: no error of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if os.environ.get("ESKER_TRACEBACK") == "1":
+            raise
+        print(f"esker: error: {_line(error)}", file=sys.stderr)
+        return BAD_INPUT if _is_bad_input(error) else FAILED
+
+
+def _is_bad_input(error: Exception) -> bool:
+    refused = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+    # A ModuleNotFoundError here names a missing extra, such as pyarrow for Parquet.
+    return isinstance(error, (ValueError, ModuleNotFoundError, *refused)) and not isinstance(error, ArithmeticError)
+
+
+def _line(error: Exception) -> str:
+    """What happened, in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        files = " -> ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+        return f"{files}: {error.strerror.lower()}" if files else error.strerror.lower()
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({error}); grant less with --max-memory or free some"
+    words = " ".join(str(error).split())
+    known = isinstance(error, ValueError | ImportError | ArithmeticError)
+    return words if known and words else f"{type(error).__name__}: {words}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
