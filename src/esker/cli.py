@@ -57,7 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _is_bad_input(error: Exception) -> bool:
     refused = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
     # A ModuleNotFoundError here names a missing extra, such as pyarrow for Parquet.
-    return isinstance(error, (ValueError, ModuleNotFoundError, *refused)) and not isinstance(error, ArithmeticError)
+    return isinstance(error, (ValueError, ModuleNotFoundError, *refused)) and not isinstance(
+        error, ArithmeticError
+    )
 
 
 def _line(error: Exception) -> str:

@@ -31,7 +31,9 @@ def open_data(args: argparse.Namespace, file: str | None = None, **instead: Any)
     options: dict[str, Any] = {
         "target": _columns(args.target, file),
         "weight": None if args.weight is None else number_or_name(args.weight, file),
-        "columns": None if args.columns is None else [number_or_name(c, file) for c in args.columns.split(",")],
+        "columns": None
+        if args.columns is None
+        else [number_or_name(c, file) for c in args.columns.split(",")],
         "max_memory": args.max_memory,
         "zero_based": {None: "auto", "auto": "auto", "yes": True, "no": False}[args.zero_based],
         "n_features": args.n_features,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from esker.blocks import Block, Blocks
 
-__all__ = ["Errors", "answers", "test_errors"]
+__all__ = ["Errors", "answers", "measure"]
 
 
 @dataclass
@@ -27,7 +27,9 @@ class Errors:
     mean: Any = 0.0
     spread: Any = 0.0
 
-    def add_labels(self, y: NDArray[Any], w: NDArray[np.float64], said: Any, chances: Any, classes: Any) -> None:
+    def add_labels(
+        self, y: NDArray[Any], w: NDArray[np.float64], said: Any, chances: Any, classes: Any
+    ) -> None:
         self._count(y, w)
         self.wrong += float(w @ (said != y))
         if chances is not None:
@@ -56,7 +58,9 @@ class Errors:
     def figures(self, *, classifier: bool, chances: bool) -> dict[str, float]:
         """What is reported, by name; several targets are averaged."""
         if self.weight == 0.0:
-            raise ValueError("expected rows with a positive weight to test on, got none; hold out a larger share")
+            raise ValueError(
+                "expected rows with a positive weight to test on, got none; hold out a larger share"
+            )
         if classifier:
             figures = {"error rate": self.wrong / self.weight}
             return figures | ({"log loss": self.log_loss / self.weight} if chances else {})
@@ -78,7 +82,7 @@ def has_chances(model: Any) -> bool:
     return hasattr(model, "predict_proba")
 
 
-def test_errors(model: Any, blocks: Blocks, keep: Any = None) -> tuple[int, dict[str, float]]:
+def measure(model: Any, blocks: Blocks, keep: Any = None) -> tuple[int, dict[str, float]]:
     """Rows tested and the errors; `keep(block)` gives the rows of a block to test, all by default."""
     from esker.linear_model import as_blocks
 

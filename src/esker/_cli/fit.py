@@ -74,11 +74,20 @@ def _refuse_idle_options(args: argparse.Namespace) -> None:
                     "with an l2 penalty in one walk; leave it out or use --model sgd"
                 )
         if args.seed is not None and args.holdout is None:
-            raise ValueError("--seed has no effect with --model ridge unless --holdout chooses rows; leave it out")
+            raise ValueError(
+                "--seed has no effect with --model ridge unless --holdout chooses rows; leave it out"
+            )
     if args.l1_ratio is not None and args.penalty != "elasticnet":
         raise ValueError("--l1-ratio has no effect without --penalty elasticnet; add that or leave it out")
-    if args.task is not None and args.loss is not None and args.task != "auto" and args.task != _task_of(args.loss):
-        raise ValueError(f"--loss {args.loss} is for {_task_of(args.loss)}, got --task {args.task}; leave one out")
+    if (
+        args.task is not None
+        and args.loss is not None
+        and args.task != "auto"
+        and args.task != _task_of(args.loss)
+    ):
+        raise ValueError(
+            f"--loss {args.loss} is for {_task_of(args.loss)}, got --task {args.task}; leave one out"
+        )
 
 
 def _task_of(loss: str) -> str:
@@ -128,7 +137,9 @@ def _guess_task(blocks: Blocks) -> str:
 
     first = next(iter(blocks), None)
     if first is None or first.y is None:
-        raise ValueError(f"expected rows with a label in {blocks.source}, got none; name its column with --target")
+        raise ValueError(
+            f"expected rows with a label in {blocks.source}, got none; name its column with --target"
+        )
     if first.y.dtype.kind in "fiu":
         values = np.unique(first.y)
         if len(values) > MANY_CLASSES or (values != np.round(values)).any():
@@ -136,7 +147,10 @@ def _guess_task(blocks: Blocks) -> str:
         shown = ", ".join(f"{value:g}" for value in values)
     else:
         shown = "words"
-    print(f"task: classification (the first {len(first):,} labels are {shown}; --task says otherwise)", file=sys.stderr)
+    print(
+        f"task: classification (the first {len(first):,} labels are {shown}; --task says otherwise)",
+        file=sys.stderr,
+    )
     return "classification"
 
 
@@ -190,9 +204,11 @@ def _report(args: argparse.Namespace, model: Any, rows: int, took: float) -> Non
     print(f"saved: {args.out}")
 
 
-def _print_errors(model: Any, blocks: Blocks, what: str, args: argparse.Namespace, share: float | None) -> None:
-    from esker._cli.errors import test_errors
+def _print_errors(
+    model: Any, blocks: Blocks, what: str, args: argparse.Namespace, share: float | None
+) -> None:
+    from esker._cli.errors import measure
 
-    rows, figures = test_errors(model, blocks, None if share is None else lambda block: _held(block, args, share))
+    rows, figures = measure(model, blocks, None if share is None else lambda block: _held(block, args, share))
     shown = ", ".join(f"{name} {value:.6g}" for name, value in figures.items())
     print(f"test: {shown} ({rows:,} rows: {what})")

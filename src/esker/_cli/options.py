@@ -31,7 +31,9 @@ def parser() -> argparse.ArgumentParser:
     info.add_argument("--json", action="store_true", help="print one JSON object")
     _add_reading(info)
 
-    convert = _command(commands, "convert", "write a data file as a block file, which is read many times faster")
+    convert = _command(
+        commands, "convert", "write a data file as a block file, which is read many times faster"
+    )
     convert.add_argument("file", metavar="IN")
     convert.add_argument("out", metavar="OUT")
     _add_reading(convert)
@@ -45,9 +47,13 @@ def parser() -> argparse.ArgumentParser:
     predict = _command(commands, "predict", "predict every row of a data file with a saved model")
     predict.add_argument("model", metavar="MODEL")
     predict.add_argument("file", metavar="FILE")
-    predict.add_argument("-o", "--out", metavar="OUT", required=True, help="a CSV file; - for standard output")
+    predict.add_argument(
+        "-o", "--out", metavar="OUT", required=True, help="a CSV file; - for standard output"
+    )
     predict.add_argument("--max-memory", metavar="SIZE", help="such as 256MB")
-    predict.add_argument("--format", metavar="NAME", help="svmlight, npy, csv, parquet or block; else by the name")
+    predict.add_argument(
+        "--format", metavar="NAME", help="svmlight, npy, csv, parquet or block; else by the name"
+    )
 
     demo = _command(commands, "demo", "learn out of core from real data, and draw test error against time")
     demo.add_argument("-o", "--out", metavar="FOLDER", help="where the files and the picture go")
@@ -55,7 +61,9 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _command(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, does: str) -> argparse.ArgumentParser:
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, does: str
+) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=does, description=does[0].upper() + does[1:] + ".")
     command.set_defaults(command=name, module={"fit": "fit", "predict": "predict"}.get(name, "data"))
     return command
@@ -65,9 +73,18 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
     """How the file is read: handed to `esker.open_blocks`."""
     group = command.add_argument_group("reading")
     add = group.add_argument
-    add("--target", metavar="COLUMN", action="append", help="the label's column, by name or number; repeat for several")
+    add(
+        "--target",
+        metavar="COLUMN",
+        action="append",
+        help="the label's column, by name or number; repeat for several",
+    )
     add("--weight", metavar="COLUMN", help="the column of the rows' weights")
-    add("--columns", metavar="NAMES", help="feature columns to use, separated by commas; all others by default")
+    add(
+        "--columns",
+        metavar="NAMES",
+        help="feature columns to use, separated by commas; all others by default",
+    )
     add("--format", metavar="NAME", help="svmlight, npy, csv, parquet or block; by the file's name otherwise")
     add("--zero-based", choices=("auto", "yes", "no"), help="svmlight: is the first column 0? (default auto)")
     add("--n-features", metavar="N", type=int, help="svmlight: how many columns there are")
@@ -79,7 +96,11 @@ def _add_learning(fit: argparse.ArgumentParser) -> None:
     group = fit.add_argument_group("learning")
     add = group.add_argument
     add("--model", choices=("ridge", "sgd"), required=True)
-    add("--task", choices=("auto", "regression", "classification"), help="sgd: default auto, by the first labels")
+    add(
+        "--task",
+        choices=("auto", "regression", "classification"),
+        help="sgd: default auto, by the first labels",
+    )
     add("--loss", choices=("squared_error", "log_loss", "hinge"), help="sgd: what is minimised")
     add("--alpha", metavar="A", type=float, help="strength of the penalty")
     add("--penalty", choices=("l2", "l1", "elasticnet"), help="sgd (default l2)")
@@ -92,7 +113,9 @@ def _add_learning(fit: argparse.ArgumentParser) -> None:
     group = fit.add_argument_group("testing")
     either = group.add_mutually_exclusive_group()
     either.add_argument("--test", metavar="FILE", help="test on this file after the fit")
-    either.add_argument("--holdout", metavar="SHARE", help="keep this share of the rows for testing, such as 10%%")
+    either.add_argument(
+        "--holdout", metavar="SHARE", help="keep this share of the rows for testing, such as 10%%"
+    )
 
 
 class _Version(argparse.Action):

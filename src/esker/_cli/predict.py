@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from esker.blocks import Block, Blocks
+    from esker.blocks import Blocks
 
 __all__ = ["known_columns", "run"]
 
@@ -31,7 +31,9 @@ def run(args: argparse.Namespace) -> int:
 
     model = load(args.model)
     if not hasattr(model, "coef_"):
-        raise ValueError(f"{args.model}: expected a fitted model, got a {type(model).__name__} that was never fitted")
+        raise ValueError(
+            f"{args.model}: expected a fitted model, got a {type(model).__name__} that was never fitted"
+        )
     blocks = _open(args, model)
     line = Line(blocks.n_rows)
     with _out(args.out) as file, watching(line):
@@ -107,7 +109,9 @@ def _rows(said: NDArray[Any], chances: NDArray[Any] | None) -> bytes:
     """The shortest decimals that read back as the same numbers."""
     columns = [said] if said.ndim == 1 else list(said.T)
     columns += [] if chances is None else list(chances.T)
-    return _csv(zip(*(column.astype(str) if column.dtype.kind == "f" else column.tolist() for column in columns)))
+    return _csv(
+        zip(*(column.astype(str) if column.dtype.kind == "f" else column.tolist() for column in columns))
+    )
 
 
 def _csv(rows: Any) -> bytes:

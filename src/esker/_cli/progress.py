@@ -95,7 +95,9 @@ def interruptible(line: Line) -> Iterator[Line]:
         line.stop = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
         line.close()
-        print("stopping: keeping what is learned so far (Ctrl-C again to give it up)", file=line.out, flush=True)
+        print(
+            "stopping: keeping what is learned so far (Ctrl-C again to give it up)", file=line.out, flush=True
+        )
 
     try:
         earlier = signal.signal(signal.SIGINT, ask)
