@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "isa/lane_kernels.hpp"
+
 namespace esker {
 
 // Loops over one row or one column of numbers, accumulated in float64.
@@ -23,6 +25,7 @@ struct Isa {
     const char* name;
     RowKernels<float> rows_f32;
     RowKernels<double> rows_f64;
+    LaneKernels lanes;
 
     template <class T>
     const RowKernels<T>& rows() const noexcept {

@@ -8,12 +8,15 @@
 namespace esker::isa::ESKER_ISA_NAME {
 namespace {
 #include "isa/rows.inl.hpp"
+#include "isa/transcendental.inl.hpp"
+#include "isa/lanes.inl.hpp"
 }  // namespace
 
 #define ESKER_TEXT_(x) #x
 #define ESKER_TEXT(x) ESKER_TEXT_(x)
 const Isa& table() noexcept {
-    static constexpr Isa table{ESKER_TEXT(ESKER_ISA_NAME), row_kernels<float>(), row_kernels<double>()};
+    static constexpr Isa table{ESKER_TEXT(ESKER_ISA_NAME), row_kernels<float>(), row_kernels<double>(),
+                               lane_kernels()};
     return table;
 }
 }  // namespace esker::isa::ESKER_ISA_NAME

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from esker._native import core
+from esker.folds_sgd import Sgd
 from esker.folds_sketch import RowSketch, Sketched
 
 if TYPE_CHECKING:
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
     from esker.blocks import Block, Blocks
     from esker.engines import Engine
 
-__all__ = ["Fold", "Moments", "RowSketch", "Sketched", "fold"]
+__all__ = [
+    "Fold",
+    "Moments",
+    "RowSketch",
+    "Sgd",
+    "Sketched",
+    "fold",
+]
 
 
 class Fold(Protocol):

@@ -1,0 +1,161 @@
+// Sgd for Python.
+#include "bind/array.hpp"
+#include "fold/sgd.hpp"
+
+namespace esker::bind {
+namespace {
+
+using Weights = std::optional<Array<double>>;
+using KeysArg = std::variant<std::int64_t, Array<std::int64_t>>;
+using Order = std::optional<Array<Index>>;
+
+py::array_t<float> floats(const Buffer& b) { return py::array_t<float>(static_cast<py::ssize_t>(b.size()), b.data()); }
+Buffer buffer_of(const py::handle& h) {
+    const auto a = py::cast<Array<float>>(h);
+    Buffer b(static_cast<std::size_t>(a.size()));
+    if (a.size()) std::memcpy(b.data(), a.data(), static_cast<std::size_t>(a.size()) * sizeof(float));
+    return b;
+}
+
+void put_moments(py::dict& d, const std::string& name, const Moments& m) {
+    d[py::str(name + "_mean")] = copy(m.mean);
+    d[py::str(name + "_m2")] = copy(m.m2);
+    d[py::str(name + "_weight")] = copy(std::vector<double>{m.weight});
+    d[py::str(name + "_rows")] = copy(std::vector<std::int64_t>{m.rows, m.nonzeros});
+}
+template <class T>
+std::vector<T> get(const py::dict& d, const std::string& name) {
+    require(d.contains(name), "the arrays of an Sgd state lack '" + name + "'");
+    return vector_of(py::cast<Array<T>>(d[py::str(name)]));
+}
+Moments get_moments(const py::dict& d, const std::string& name) {
+    Moments m;
+    m.mean = get<double>(d, name + "_mean");
+    m.m2 = get<double>(d, name + "_m2");
+    m.weight = get<double>(d, name + "_weight").at(0);
+    const auto rows = get<std::int64_t>(d, name + "_rows");
+    m.rows = rows.at(0), m.nonzeros = rows.at(1);
+    require(m.mean.size() == m.m2.size(), "an Sgd state's mean and m2 must be equally long");
+    return m;
+}
+
+py::dict to_arrays(const Sgd& s) {
+    py::dict d;
+    const std::string& name = s.loss_name;
+    d["loss"] = copy(std::vector<std::uint8_t>(name.begin(), name.end()));
+    d["lane_target"] = copy(s.table.target);
+    d["lane_rate"] = copy(s.table.rate);
+    d["lane_l1"] = copy(s.table.l1);
+    d["lane_l2"] = copy(s.table.l2);
+    d["flags"] = copy(std::vector<std::int64_t>{s.fit_intercept, s.classes, s.scaled_penalty, static_cast<std::int64_t>(s.layout)});
+    d["counts"] = copy(std::vector<std::int64_t>{s.cols, s.rows, s.steps});
+    d["w"] = floats(s.w);
+    d["h"] = floats(s.h);
+    d["last"] = copy(s.last);
+    d["bias"] = copy(s.bias);
+    d["bias_h"] = copy(s.bias_h);
+    d["sums"] = copy(std::vector<double>{s.weight_sum, s.nonzero_sum, s.meter_weight});
+    d["loss_sum"] = copy(s.loss_sum);
+    d["centre"] = copy(s.centre);
+    d["scale"] = copy(s.scale);
+    d["y_centre"] = copy(s.y_centre);
+    d["y_scale"] = copy(s.y_scale);
+    put_moments(d, "x", s.x_moments);
+    put_moments(d, "y", s.y_moments);
+    return d;
+}
+
+Sgd from_arrays(const py::dict& d) {
+    const auto letters = get<std::uint8_t>(d, "loss");
+    const auto flags = get<std::int64_t>(d, "flags");
+    const auto counts = get<std::int64_t>(d, "counts");
+    const auto sums = get<double>(d, "sums");
+    require(flags.size() == 4 && counts.size() == 3 && sums.size() == 3 && flags[3] >= 0 && flags[3] <= 2,
+            "the arrays are not those of an Sgd state");
+    Sgd s(std::string(letters.begin(), letters.end()),
+          {get<std::int32_t>(d, "lane_target"), get<double>(d, "lane_rate"), get<double>(d, "lane_l1"), get<double>(d, "lane_l2")},
+          flags[0], flags[1], flags[2]);
+    s.layout = static_cast<Layout>(flags[3]);
+    s.cols = counts[0], s.rows = counts[1], s.steps = counts[2];
+    s.w = buffer_of(d["w"]);
+    s.h = buffer_of(d["h"]);
+    s.last = get<std::uint32_t>(d, "last");
+    s.bias = get<double>(d, "bias");
+    s.bias_h = get<double>(d, "bias_h");
+    s.weight_sum = sums[0], s.nonzero_sum = sums[1], s.meter_weight = sums[2];
+    s.loss_sum = get<double>(d, "loss_sum");
+    s.centre = get<double>(d, "centre");
+    s.scale = get<double>(d, "scale");
+    s.y_centre = get<double>(d, "y_centre");
+    s.y_scale = get<double>(d, "y_scale");
+    s.x_moments = get_moments(d, "x");
+    s.y_moments = get_moments(d, "y");
+    const auto lanes = static_cast<std::size_t>(s.lanes()), cols = static_cast<std::size_t>(s.cols);
+    const bool dense = s.layout == Layout::dense, sparse = s.layout == Layout::sparse;
+    require(s.cols >= 0 && s.bias.size() == lanes && s.bias_h.size() == lanes && s.loss_sum.size() == lanes &&
+                s.y_centre.size() == lanes && s.y_scale.size() == lanes &&
+                s.w.size() >= (sparse ? cols * 2 * static_cast<std::size_t>(s.width()) : dense ? static_cast<std::size_t>(s.flat()) : 0) &&
+                s.h.size() >= (dense ? static_cast<std::size_t>(s.flat()) : 0) &&
+                (!sparse || s.shrink() == Shrink::none || s.last.size() == cols) &&
+                (!dense || (s.centre.size() == cols && s.scale.size() == cols && s.x_moments.mean.size() == cols)),
+            "the arrays of an Sgd state disagree about its columns or lanes");
+    s.refresh_penalty_weights();
+    return s;
+}
+
+}  // namespace
+
+void bind_sgd(py::module_& m) {
+    py::class_<Sgd>(m, "Sgd", "Linear models in lanes that learn by scale-free AdaGrad steps.")
+        .def(py::init([](const std::string& loss, const Array<std::int32_t>& target, const Array<double>& rate, const Array<double>& l1,
+                         const Array<double>& l2, bool fit_intercept, bool classes, bool scaled_penalty) {
+                 return Sgd(loss, {vector_of(target), vector_of(rate), vector_of(l1), vector_of(l2)}, fit_intercept, classes,
+                            scaled_penalty);
+             }), py::arg("loss"), py::arg("lane_target").noconvert(), py::arg("lane_rate").noconvert(), py::arg("lane_l1").noconvert(),
+             py::arg("lane_l2").noconvert(), py::arg("fit_intercept"), py::arg("classes"), py::arg("scaled_penalty"))
+        .def("update_rows", [](Sgd& s, const py::object& x, const Array<double>& y, const Weights& weight, const KeysArg& keys,
+                               const Order& order, Index begin, Index end) {
+                 const Block b = block_of(x, y, weight, keys, order);
+                 const py::gil_scoped_release release;
+                 s.update_rows(b, begin, end < 0 ? b.n : end);
+             }, py::arg("x"), py::arg("y").noconvert(), py::arg("weight").noconvert(), py::arg("keys").noconvert(),
+             py::arg("order").noconvert(), py::arg("begin"), py::arg("end"))
+        .def("evaluate", [](const Sgd& s, const py::object& x, const Array<double>& y, const Weights& weight, const KeysArg& keys,
+                            const Order& order) {
+                 const Block b = block_of(x, y, weight, keys, order);
+                 Sgd::Score score;
+                 {
+                     const py::gil_scoped_release release;
+                     score = s.evaluate(b);
+                 }
+                 return py::make_tuple(own(std::move(score.loss)), score.weight, own(std::move(score.errors)));
+             }, py::arg("x"), py::arg("y").noconvert(), py::arg("weight").noconvert(), py::arg("keys").noconvert(),
+             py::arg("order").noconvert(), "(sum of losses, weight, sum of errors), the sums one a lane.")
+        .def("merge", &Sgd::merge, py::arg("other"), py::call_guard<py::gil_scoped_release>())
+        .def("widen", &Sgd::widen, py::arg("cols"))
+        .def("finish", [](const Sgd& s) {
+                 auto f = s.finish();
+                 return py::make_tuple(own(std::move(f.coef), {s.lanes(), s.cols}), own(std::move(f.intercept)));
+             }, "(coefficients, lanes x cols; intercepts, one a lane), in the units of the data.")
+        .def("select", &Sgd::select, py::arg("lanes"), "A state of these lanes alone.")
+        .def("copy", [](const Sgd& s) { return Sgd(s); })
+        .def("finite", &Sgd::finite)
+        .def("reset_meter", &Sgd::reset_meter)
+        .def("meter", [](const Sgd& s) { return py::make_tuple(copy(s.loss_sum), s.meter_weight); })
+        .def("set_rates", [](Sgd& s, const Array<double>& rates) {
+                 require(rates.size() == s.lanes(), "one rate a lane: expected " + std::to_string(s.lanes()) + ", got " +
+                                                        std::to_string(rates.size()));
+                 s.table.rate = vector_of(rates);
+             }, py::arg("rates").noconvert())
+        .def_property_readonly("lanes", &Sgd::lanes)
+        .def_property_readonly("rates", [](const Sgd& s) { return copy(s.table.rate); })
+        .def_property_readonly("targets", [](const Sgd& s) { return copy(s.table.target); })
+        .def_property_readonly("nbytes", [](const Sgd& s) { return (s.w.size() + s.h.size() + s.last.size() + s.p1.size() + s.p2.size()) * 4; })
+        .def_readonly("cols", &Sgd::cols)
+        .def_readonly("rows", &Sgd::rows)
+        .def_readonly("steps", &Sgd::steps)
+        .def("to_arrays", &to_arrays)
+        .def_static("from_arrays", &from_arrays, py::arg("arrays"));
+}
+
+}  // namespace esker::bind

@@ -1,0 +1,268 @@
+// Sgd's tables: lanes, layouts, widening, merging, answers. The walk over rows is in sgd_walk.cpp.
+#include "fold/sgd.hpp"
+
+#include <cmath>
+
+namespace esker {
+namespace {
+
+int padded(int lanes) noexcept { return lanes <= 1 ? 1 : lanes <= 4 ? 4 : lanes <= 8 ? 8 : (lanes + 15) / 16 * 16; }
+
+}  // namespace
+
+Sgd::Sgd(std::string name, LaneTable t, bool fit_intercept, bool classes, bool scaled_penalty)
+    : loss_name(std::move(name)), loss(loss_named(loss_name)), table(std::move(t)), fit_intercept(fit_intercept),
+      classes(classes), scaled_penalty(scaled_penalty), width_(padded(table.size())) {
+    const auto n = table.target.size();
+    require(n >= 1 && n <= (1u << 20), "lanes must number 1 to 2^20, got " + std::to_string(n));
+    require(table.rate.size() == n && table.l1.size() == n && table.l2.size() == n,
+            "target, rate, l1 and l2 must be equally long");
+    for (std::size_t k = 0; k < n; k++) {
+        require(std::isfinite(table.rate[k]) && table.rate[k] > 0, "a lane's rate must be positive and finite, got " +
+                                                                       std::to_string(table.rate[k]));
+        require(std::isfinite(table.l1[k]) && table.l1[k] >= 0 && std::isfinite(table.l2[k]) && table.l2[k] >= 0,
+                "a lane's penalties must be finite and not negative");
+        require(table.target[k] >= 0, "a lane's target must not be negative");
+    }
+    bias.assign(n, 0.0);
+    bias_h.assign(n, 0.0);
+    y_centre.assign(n, 0.0);
+    y_scale.assign(n, 1.0);
+    loss_sum.assign(n, 0.0);
+}
+
+Shrink Sgd::shrink() const noexcept {
+    Shrink s = Shrink::none;
+    for (int k = 0; k < lanes(); k++) {
+        if (table.l1[k] > 0) return Shrink::elastic;
+        if (table.l2[k] > 0) s = Shrink::l2;
+    }
+    return s;
+}
+
+Index Sgd::flat() const noexcept {
+    const Index n = cols * width_;
+    return (n + pattern() - 1) / pattern() * pattern();
+}
+
+float& Sgd::weight_at(Index j, int k) {
+    return layout == Layout::dense ? w.data()[j * width_ + k] : w.data()[j * 2 * width_ + k];
+}
+float& Sgd::accumulator_at(Index j, int k) {
+    return layout == Layout::dense ? h.data()[j * width_ + k] : w.data()[j * 2 * width_ + width_ + k];
+}
+
+void Sgd::widen(Index n) {
+    if (n <= cols) return;
+    const Index before = cols;
+    cols = n;
+    if (layout == Layout::sparse) {
+        w.grow(static_cast<std::size_t>(n * 2 * width_));
+        for (Index j = before; j < n; j++)
+            for (int k = 0; k < width_; k++) accumulator_at(j, k) = first_accumulator;
+        if (shrink() != Shrink::none) last.resize(static_cast<std::size_t>(n), static_cast<std::uint32_t>(steps));
+    } else if (layout == Layout::dense) {
+        const auto old = static_cast<Index>(h.size());
+        w.grow(static_cast<std::size_t>(flat()));
+        h.grow(static_cast<std::size_t>(flat()));
+        for (Index i = old; i < flat(); i++) h.data()[i] = first_accumulator;
+        centre.resize(static_cast<std::size_t>(n), 0.0);
+        scale.resize(static_cast<std::size_t>(n), 1.0);
+        x_moments.widen(n);
+        refresh_penalty_weights();
+    }
+}
+
+void Sgd::choose_layout(Layout wanted) {
+    if (layout != Layout::unknown) return;
+    layout = wanted;
+    const Index n = cols;  // columns announced before the first block
+    cols = 0;
+    widen(n);
+}
+
+void Sgd::refresh_penalty_weights() {
+    if (layout != Layout::dense || shrink() == Shrink::none) return;
+    p2.assign(static_cast<std::size_t>(flat()), 0.0f);
+    p1.assign(static_cast<std::size_t>(flat()), 0.0f);
+    // A weight here is that of the standardised feature: the raw weight is w * scale.
+    for (Index j = 0; j < cols; j++) {
+        const double s = scaled_penalty ? 1.0 : scale[static_cast<std::size_t>(j)];
+        for (int k = 0; k < width_; k++)
+            p2[static_cast<std::size_t>(j * width_ + k)] = static_cast<float>(s * s),
+                            p1[static_cast<std::size_t>(j * width_ + k)] = static_cast<float>(s);
+    }
+}
+
+// f(x) = sum_j w_j (x_j - c_j) s_j + b stays the same function under new c and s.
+void Sgd::rescale_features(const std::vector<double>& new_centre, const std::vector<double>& new_scale) {
+    for (std::size_t j = 0; j < centre.size(); j++) {
+        const double ratio = scale[j] / new_scale[j];
+        const double moved = (new_centre[j] - centre[j]) * scale[j];
+        for (int k = 0; k < lanes(); k++) {
+            float& weight = weight_at(static_cast<Index>(j), k);
+            float& sum = accumulator_at(static_cast<Index>(j), k);
+            bias[static_cast<std::size_t>(k)] += static_cast<double>(weight) * moved;
+            weight = static_cast<float>(static_cast<double>(weight) * ratio);
+            if (sum > first_accumulator)  // squares of slope x value, which scales by 1 / ratio
+                sum = std::max(first_accumulator, static_cast<float>(static_cast<double>(sum) / (ratio * ratio)));
+        }
+    }
+    centre = new_centre;
+    scale = new_scale;
+    refresh_penalty_weights();
+}
+
+// y = y' s + c: the same predictions of y under new c and s.
+void Sgd::rescale_targets(const std::vector<double>& new_centre, const std::vector<double>& new_scale) {
+    for (int k = 0; k < lanes(); k++) {
+        const auto q = static_cast<std::size_t>(k);
+        const double ratio = y_scale[q] / new_scale[q];
+        bias[q] = (bias[q] * y_scale[q] + y_centre[q] - new_centre[q]) / new_scale[q];
+        bias_h[q] *= ratio * ratio;
+        if (ratio != 1.0)
+            for (Index j = 0; j < cols; j++) {
+                weight_at(j, k) = static_cast<float>(static_cast<double>(weight_at(j, k)) * ratio);
+                float& sum = accumulator_at(j, k);
+                if (sum > first_accumulator)
+                    sum = std::max(first_accumulator, static_cast<float>(static_cast<double>(sum) * (ratio * ratio)));
+            }
+    }
+    y_centre = new_centre;
+    y_scale = new_scale;
+}
+
+float Sgd::settled(Index j, int k) const {
+    const float weight = weight_at(j, k);
+    const auto q = static_cast<std::size_t>(k);
+    if (layout != Layout::sparse || last.empty() || weight == 0.0f) return weight;
+    // As the visit at the next row would: with the penalty's steps since the last one, the feature's scale taken as the
+    // accumulators' own where the penalty is in its units (a visit would know the value).
+    const double root = std::sqrt(static_cast<double>(accumulator_at(j, k)));
+    const double gap = static_cast<std::uint32_t>(static_cast<std::uint32_t>(steps) - last[static_cast<std::size_t>(j)]);
+    if (scaled_penalty || root == 0) return weight;  // acts when the feature is seen
+    const double e = table.rate[q] / std::sqrt(mean_nonzeros());
+    const double top = std::abs(static_cast<double>(weight)) * root - e * table.l1[q] * gap;
+    return top <= 0 ? 0.0f : static_cast<float>(std::copysign(top / (root + e * table.l2[q] * gap), weight));
+}
+
+Sgd::Coefficients Sgd::finish() const {
+    Coefficients out;
+    out.coef.assign(static_cast<std::size_t>(lanes()) * static_cast<std::size_t>(cols), 0.0);
+    for (int k = 0; k < lanes(); k++) {
+        const auto q = static_cast<std::size_t>(k);
+        double intercept = bias[q];
+        for (Index j = 0; j < cols; j++) {
+            double weight = layout == Layout::unknown ? 0.0 : static_cast<double>(settled(j, k));
+            if (layout == Layout::dense) {
+                weight *= scale[static_cast<std::size_t>(j)];
+                if (fit_intercept) intercept -= weight * centre[static_cast<std::size_t>(j)];
+            }
+            out.coef[q * static_cast<std::size_t>(cols) + static_cast<std::size_t>(j)] = weight * y_scale[q];
+        }
+        out.intercept.push_back(intercept * y_scale[q] + y_centre[q]);
+    }
+    return out;
+}
+
+Sgd Sgd::select(const std::vector<int>& chosen) const {
+    LaneTable t;
+    for (int k : chosen) {
+        require(0 <= k && k < lanes(), "lane " + std::to_string(k) + " is not one of " + std::to_string(lanes()));
+        const auto q = static_cast<std::size_t>(k);
+        t.target.push_back(table.target[q]);
+        t.rate.push_back(table.rate[q]);
+        t.l1.push_back(table.l1[q]);
+        t.l2.push_back(table.l2[q]);
+    }
+    Sgd s(loss_name, std::move(t), fit_intercept, classes, scaled_penalty);
+    s.rows = rows;
+    s.steps = steps;
+    s.weight_sum = weight_sum;
+    s.nonzero_sum = nonzero_sum;
+    s.meter_weight = meter_weight;
+    s.x_moments = x_moments;
+    s.y_moments = y_moments;
+    s.cols = cols;
+    s.choose_layout(layout);
+    s.centre = centre;
+    s.scale = scale;
+    if (!last.empty() && s.shrink() != Shrink::none) s.last = last;
+    s.refresh_penalty_weights();
+    for (std::size_t i = 0; i < chosen.size(); i++) {
+        const auto q = static_cast<std::size_t>(chosen[i]);
+        s.bias[i] = bias[q];
+        s.bias_h[i] = bias_h[q];
+        s.y_centre[i] = y_centre[q];
+        s.y_scale[i] = y_scale[q];
+        s.loss_sum[i] = loss_sum[q];
+        if (layout != Layout::unknown)
+            for (Index j = 0; j < cols; j++) {
+                s.weight_at(j, static_cast<int>(i)) = weight_at(j, chosen[i]);
+                s.accumulator_at(j, static_cast<int>(i)) = accumulator_at(j, chosen[i]);
+            }
+    }
+    return s;
+}
+
+// Models are averaged feature by feature with their accumulators as weights: who saw more of a feature knows more of it.
+void Sgd::merge(const Sgd& other) {
+    require(loss_name == other.loss_name && fit_intercept == other.fit_intercept && classes == other.classes &&
+                scaled_penalty == other.scaled_penalty && table.target == other.table.target &&
+                table.rate == other.table.rate && table.l1 == other.table.l1 && table.l2 == other.table.l2,
+            "only Sgd states with the same loss, lanes, penalties and intercept merge: this one has " +
+                std::to_string(lanes()) + " lanes of " + loss_name + ", the other " + std::to_string(other.lanes()) +
+                " of " + other.loss_name + (loss_name == other.loss_name && lanes() == other.lanes()
+                                                ? " with other rates, targets or penalties" : ""));
+    if (other.rows == 0 && other.layout == Layout::unknown) return widen(other.cols);
+    if (rows == 0 && layout == Layout::unknown) {
+        const Index mine = cols;
+        *this = other;
+        return widen(mine);
+    }
+    require(layout == other.layout, "one Sgd state learned from dense rows and the other from sparse ones: they do not merge");
+    Sgd theirs = other;
+    widen(theirs.cols);
+    theirs.widen(cols);
+    if (layout == Layout::dense) theirs.rescale_features(centre, scale);
+    theirs.rescale_targets(y_centre, y_scale);
+    const double share = steps + theirs.steps > 0
+                             ? static_cast<double>(theirs.steps) / static_cast<double>(steps + theirs.steps) : 0.0;
+    for (int k = 0; k < lanes(); k++) {
+        const auto q = static_cast<std::size_t>(k);
+        for (Index j = 0; j < cols; j++) {
+            const double a = accumulator_at(j, k), b = theirs.accumulator_at(j, k);
+            weight_at(j, k) = static_cast<float>((a * settled(j, k) + b * theirs.settled(j, k)) / (a + b));
+            accumulator_at(j, k) = static_cast<float>(a + b);
+        }
+        bias[q] += share * (theirs.bias[q] - bias[q]);
+        bias_h[q] += theirs.bias_h[q];
+        loss_sum[q] += theirs.loss_sum[q];
+    }
+    meter_weight += theirs.meter_weight;
+    rows += theirs.rows;
+    steps += theirs.steps;
+    weight_sum += theirs.weight_sum;
+    nonzero_sum += theirs.nonzero_sum;
+    x_moments.merge(theirs.x_moments);
+    y_moments.merge(theirs.y_moments);
+    for (auto& l : last) l = static_cast<std::uint32_t>(steps);
+}
+
+std::vector<bool> Sgd::finite() const {
+    std::vector<bool> ok(static_cast<std::size_t>(lanes()));
+    for (int k = 0; k < lanes(); k++) {
+        bool good = std::isfinite(bias[static_cast<std::size_t>(k)]) && std::isfinite(loss_sum[static_cast<std::size_t>(k)]);
+        if (layout != Layout::unknown)
+            for (Index j = 0; good && j < cols; j++) good = std::isfinite(weight_at(j, k));
+        ok[static_cast<std::size_t>(k)] = good;
+    }
+    return ok;
+}
+
+void Sgd::reset_meter() {
+    loss_sum.assign(loss_sum.size(), 0.0);
+    meter_weight = 0;
+}
+
+}  // namespace esker

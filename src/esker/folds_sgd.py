@@ -1,0 +1,187 @@
+"""Sgd: linear models side by side, one in each lane, that learn from one walk over the rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from esker._native import core
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from esker.blocks import Block
+
+__all__ = ["Sgd"]
+
+
+class Sgd:
+    """K linear models in lanes, learned by scale-free AdaGrad steps; one walk over a row serves all.
+
+    Parameters
+    ----------
+    loss : {"squared_error", "log_loss", "hinge"}
+    lane_target : array-like of int, shape (K,)
+        The column of y that each lane learns; with ``classes=True``, the class index that it tells from the rest.
+    lane_rate : array-like of float, shape (K,)
+        Each lane's rate: about how many units of the prediction (of standard deviations, for the squared loss) a
+        first step moves, divided among the row's features. Positive.
+    lane_l1, lane_l2 : array-like of float, shape (K,), optional
+        Penalties: ``l1 |w| + l2 w^2 / 2`` is added to the mean loss. Zero by default.
+    fit_intercept : bool
+    classes : bool
+        Whether y is one column of class indices (0, 1, ...).
+    penalty_scale : {"feature", "raw"}
+        "feature": the penalty acts on a weight times its feature's scale, so that units of features do not matter. The
+        scale is the root mean square of the values when present (CSR) or the standard deviation (dense rows).
+        "raw": on the weight itself.
+
+    Notes
+    -----
+    Bits depend on the order of the rows and on nothing else: not on how they are cut into blocks, nor on threads. Two
+    states with equal lanes merge by an average weighted by accumulated gradients, which is not the state of the rows
+    walked in one go (``exact_merge`` is False). An update costs O(nonzeros x K).
+
+    References
+    ----------
+    Duchi, Hazan & Singer, JMLR 2011 (AdaGrad); Ross, Mineiro & Langford, UAI 2013 (normalised updates);
+    Karampatziakis & Langford, UAI 2011 (closed-form steps).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from esker.blocks import Block
+    >>> x = np.linspace(0, 1, 1000).reshape(-1, 1)
+    >>> state = Sgd("squared_error", lane_target=[0], lane_rate=[0.5])
+    >>> for _ in range(20):
+    ...     state.update(Block(x, 3 * x[:, 0] + 1, order=np.random.default_rng(0).permutation(1000)))
+    >>> coef, intercept = state.finish()
+    >>> bool(abs(coef[0, 0] - 3) < 0.05 and abs(intercept[0] - 1) < 0.05)
+    True
+    """
+
+    exact_merge = False
+
+    def __init__(
+        self,
+        loss: str,
+        lane_target: ArrayLike,
+        lane_rate: ArrayLike,
+        lane_l1: ArrayLike | None = None,
+        lane_l2: ArrayLike | None = None,
+        *,
+        fit_intercept: bool = True,
+        classes: bool = False,
+        penalty_scale: str = "feature",
+    ) -> None:
+        if penalty_scale not in ("feature", "raw"):
+            raise ValueError(f"penalty_scale must be 'feature' or 'raw', got {penalty_scale!r}")
+        target = np.ascontiguousarray(lane_target, dtype=np.int32)
+
+        def lane_numbers(values: ArrayLike | None) -> NDArray[np.float64]:
+            return np.zeros(len(target)) if values is None else np.ascontiguousarray(values, dtype=np.float64)
+
+        self._state = core.Sgd(
+            loss, target, lane_numbers(lane_rate), lane_numbers(lane_l1), lane_numbers(lane_l2),
+            fit_intercept, classes, penalty_scale == "feature",
+        )  # fmt: skip
+
+    @classmethod
+    def _of(cls, state: Any) -> Self:
+        self = cls.__new__(cls)
+        self._state = state
+        return self
+
+    @property
+    def lanes(self) -> int:
+        """How many models."""
+        return int(self._state.lanes)
+
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """Each lane's rate."""
+        return self._state.rates
+
+    @property
+    def targets(self) -> NDArray[np.int32]:
+        """Each lane's target or class."""
+        return self._state.targets
+
+    @property
+    def rows(self) -> int:
+        """Rows consumed, those of weight zero included."""
+        return int(self._state.rows)
+
+    @property
+    def cols(self) -> int:
+        """Columns seen so far."""
+        return int(self._state.cols)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tables."""
+        return int(self._state.nbytes)
+
+    def update(self, block: Block, /) -> None:
+        """Learn from the rows of a block, in its order."""
+        self.update_rows(block, 0, -1)
+
+    def update_rows(self, block: Block, begin: int, end: int) -> None:
+        """Learn from the rows at positions [begin, end) of the block's order; end = -1 means to its end."""
+        if block.y is None:
+            raise ValueError("a learner that steps needs y; this block has none")
+        self._state.update_rows(
+            block.raw_x(), block.raw_y(), block.sample_weight, block.raw_keys(), block.order, begin, end
+        )
+
+    def evaluate(self, block: Block) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+        """(sum of losses, sum of weights, sum of errors), the first and the last one a lane; learns nothing."""
+        return self._state.evaluate(
+            block.raw_x(), block.raw_y(), block.sample_weight, block.raw_keys(), block.order
+        )
+
+    def loss_sums(self) -> tuple[NDArray[np.float64], float]:
+        """(sum of losses a lane, sum of weights): each row's loss before it was learned from, since `reset_meter`."""
+        return self._state.meter()
+
+    def reset_meter(self) -> None:
+        """Start the progressive loss anew."""
+        self._state.reset_meter()
+
+    def merge(self, other: Self, /) -> None:
+        """Average with another state, weighted by accumulated gradients."""
+        self._state.merge(other._state)
+
+    def widen(self, cols: int, /) -> None:
+        """More columns: their weights are zero."""
+        self._state.widen(cols)
+
+    def finish(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(coefficients, shape (K, d); intercepts, shape (K,)), in the units of the data."""
+        return self._state.finish()
+
+    def select(self, lanes: Sequence[int]) -> Self:
+        """A state of these lanes alone, to the bit."""
+        return self._of(self._state.select([int(k) for k in lanes]))
+
+    def set_rates(self, rates: ArrayLike) -> None:
+        """Give each lane another rate."""
+        self._state.set_rates(np.ascontiguousarray(rates, dtype=np.float64))
+
+    def copy(self) -> Self:
+        """Another state with the same bits."""
+        return self._of(self._state.copy())
+
+    def is_finite(self) -> NDArray[np.bool_]:
+        """Whether each lane's weights and progressive loss are finite."""
+        return np.array(self._state.finite(), dtype=np.bool_)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        return self._state.to_arrays()
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], /) -> Self:
+        return cls._of(core.Sgd.from_arrays(dict(arrays)))
