@@ -1,4 +1,5 @@
-// A zero-filled array of floats for tables that are walked at random: cache-line aligned, on huge pages where large.
+// A zero-filled array of floats for tables that are walked at random: cache-line aligned, on huge pages where
+// large.
 #pragma once
 
 #include <sys/mman.h>

@@ -9,7 +9,9 @@ using Weights = std::optional<Array<double>>;
 using KeysArg = std::variant<std::int64_t, Array<std::int64_t>>;
 using Order = std::optional<Array<Index>>;
 
-py::array_t<float> floats(const Buffer& b) { return py::array_t<float>(static_cast<py::ssize_t>(b.size()), b.data()); }
+py::array_t<float> floats(const Buffer& b) {
+    return py::array_t<float>(static_cast<py::ssize_t>(b.size()), b.data());
+}
 Buffer buffer_of(const py::handle& h) {
     const auto a = py::cast<Array<float>>(h);
     Buffer b(static_cast<std::size_t>(a.size()));
@@ -47,7 +49,8 @@ py::dict to_arrays(const Sgd& s) {
     d["lane_rate"] = copy(s.table.rate);
     d["lane_l1"] = copy(s.table.l1);
     d["lane_l2"] = copy(s.table.l2);
-    d["flags"] = copy(std::vector<std::int64_t>{s.fit_intercept, s.classes, s.scaled_penalty, static_cast<std::int64_t>(s.layout)});
+    d["flags"] = copy(std::vector<std::int64_t>{s.fit_intercept, s.classes, s.scaled_penalty,
+                                                static_cast<std::int64_t>(s.layout)});
     d["counts"] = copy(std::vector<std::int64_t>{s.cols, s.rows, s.steps});
     d["w"] = floats(s.w);
     d["h"] = floats(s.h);
@@ -73,7 +76,8 @@ Sgd from_arrays(const py::dict& d) {
     require(flags.size() == 4 && counts.size() == 3 && sums.size() == 3 && flags[3] >= 0 && flags[3] <= 2,
             "the arrays are not those of an Sgd state");
     Sgd s(std::string(letters.begin(), letters.end()),
-          {get<std::int32_t>(d, "lane_target"), get<double>(d, "lane_rate"), get<double>(d, "lane_l1"), get<double>(d, "lane_l2")},
+          {get<std::int32_t>(d, "lane_target"), get<double>(d, "lane_rate"), get<double>(d, "lane_l1"),
+           get<double>(d, "lane_l2")},
           flags[0], flags[1], flags[2]);
     s.layout = static_cast<Layout>(flags[3]);
     s.cols = counts[0], s.rows = counts[1], s.steps = counts[2];
@@ -94,10 +98,13 @@ Sgd from_arrays(const py::dict& d) {
     const bool dense = s.layout == Layout::dense, sparse = s.layout == Layout::sparse;
     require(s.cols >= 0 && s.bias.size() == lanes && s.bias_h.size() == lanes && s.loss_sum.size() == lanes &&
                 s.y_centre.size() == lanes && s.y_scale.size() == lanes &&
-                s.w.size() >= (sparse ? cols * 2 * static_cast<std::size_t>(s.width()) : dense ? static_cast<std::size_t>(s.flat()) : 0) &&
+                s.w.size() >= (sparse  ? cols * 2 * static_cast<std::size_t>(s.width())
+                               : dense ? static_cast<std::size_t>(s.flat())
+                                       : 0) &&
                 s.h.size() >= (dense ? static_cast<std::size_t>(s.flat()) : 0) &&
                 (!sparse || s.shrink() == Shrink::none || s.last.size() == cols) &&
-                (!dense || (s.centre.size() == cols && s.scale.size() == cols && s.x_moments.mean.size() == cols)),
+                (!dense ||
+                 (s.centre.size() == cols && s.scale.size() == cols && s.x_moments.mean.size() == cols)),
             "the arrays of an Sgd state disagree about its columns or lanes");
     s.refresh_penalty_weights();
     return s;
@@ -107,50 +114,71 @@ Sgd from_arrays(const py::dict& d) {
 
 void bind_sgd(py::module_& m) {
     py::class_<Sgd>(m, "Sgd", "Linear models in lanes that learn by scale-free AdaGrad steps.")
-        .def(py::init([](const std::string& loss, const Array<std::int32_t>& target, const Array<double>& rate, const Array<double>& l1,
-                         const Array<double>& l2, bool fit_intercept, bool classes, bool scaled_penalty) {
-                 return Sgd(loss, {vector_of(target), vector_of(rate), vector_of(l1), vector_of(l2)}, fit_intercept, classes,
-                            scaled_penalty);
-             }), py::arg("loss"), py::arg("lane_target").noconvert(), py::arg("lane_rate").noconvert(), py::arg("lane_l1").noconvert(),
-             py::arg("lane_l2").noconvert(), py::arg("fit_intercept"), py::arg("classes"), py::arg("scaled_penalty"))
-        .def("update_rows", [](Sgd& s, const py::object& x, const Array<double>& y, const Weights& weight, const KeysArg& keys,
-                               const Order& order, Index begin, Index end) {
-                 const Block b = block_of(x, y, weight, keys, order);
-                 const py::gil_scoped_release release;
-                 s.update_rows(b, begin, end < 0 ? b.n : end);
-             }, py::arg("x"), py::arg("y").noconvert(), py::arg("weight").noconvert(), py::arg("keys").noconvert(),
-             py::arg("order").noconvert(), py::arg("begin"), py::arg("end"))
-        .def("evaluate", [](const Sgd& s, const py::object& x, const Array<double>& y, const Weights& weight, const KeysArg& keys,
-                            const Order& order) {
-                 const Block b = block_of(x, y, weight, keys, order);
-                 Sgd::Score score;
-                 {
-                     const py::gil_scoped_release release;
-                     score = s.evaluate(b);
-                 }
-                 return py::make_tuple(own(std::move(score.loss)), score.weight, own(std::move(score.errors)));
-             }, py::arg("x"), py::arg("y").noconvert(), py::arg("weight").noconvert(), py::arg("keys").noconvert(),
-             py::arg("order").noconvert(), "(sum of losses, weight, sum of errors), the sums one a lane.")
+        .def(py::init([](const std::string& loss, const Array<std::int32_t>& target,
+                         const Array<double>& rate, const Array<double>& l1, const Array<double>& l2,
+                         bool fit_intercept, bool classes, bool scaled_penalty) {
+                 return Sgd(loss, {vector_of(target), vector_of(rate), vector_of(l1), vector_of(l2)},
+                            fit_intercept, classes, scaled_penalty);
+             }),
+             py::arg("loss"), py::arg("lane_target").noconvert(), py::arg("lane_rate").noconvert(),
+             py::arg("lane_l1").noconvert(), py::arg("lane_l2").noconvert(), py::arg("fit_intercept"),
+             py::arg("classes"), py::arg("scaled_penalty"))
+        .def(
+            "update_rows",
+            [](Sgd& s, const py::object& x, const Array<double>& y, const Weights& weight,
+               const KeysArg& keys, const Order& order, Index begin, Index end) {
+                const Block b = block_of(x, y, weight, keys, order);
+                const py::gil_scoped_release release;
+                s.update_rows(b, begin, end < 0 ? b.n : end);
+            },
+            py::arg("x"), py::arg("y").noconvert(), py::arg("weight").noconvert(),
+            py::arg("keys").noconvert(), py::arg("order").noconvert(), py::arg("begin"), py::arg("end"))
+        .def(
+            "evaluate",
+            [](const Sgd& s, const py::object& x, const Array<double>& y, const Weights& weight,
+               const KeysArg& keys, const Order& order) {
+                const Block b = block_of(x, y, weight, keys, order);
+                Sgd::Score score;
+                {
+                    const py::gil_scoped_release release;
+                    score = s.evaluate(b);
+                }
+                return py::make_tuple(own(std::move(score.loss)), score.weight, own(std::move(score.errors)));
+            },
+            py::arg("x"), py::arg("y").noconvert(), py::arg("weight").noconvert(),
+            py::arg("keys").noconvert(), py::arg("order").noconvert(),
+            "(sum of losses, weight, sum of errors), the sums one a lane.")
         .def("merge", &Sgd::merge, py::arg("other"), py::call_guard<py::gil_scoped_release>())
         .def("widen", &Sgd::widen, py::arg("cols"))
-        .def("finish", [](const Sgd& s) {
-                 auto f = s.finish();
-                 return py::make_tuple(own(std::move(f.coef), {s.lanes(), s.cols}), own(std::move(f.intercept)));
-             }, "(coefficients, lanes x cols; intercepts, one a lane), in the units of the data.")
+        .def(
+            "finish",
+            [](const Sgd& s) {
+                auto f = s.finish();
+                return py::make_tuple(own(std::move(f.coef), {s.lanes(), s.cols}),
+                                      own(std::move(f.intercept)));
+            },
+            "(coefficients, lanes x cols; intercepts, one a lane), in the units of the data.")
         .def("select", &Sgd::select, py::arg("lanes"), "A state of these lanes alone.")
         .def("copy", [](const Sgd& s) { return Sgd(s); })
         .def("finite", &Sgd::finite)
         .def("reset_meter", &Sgd::reset_meter)
         .def("meter", [](const Sgd& s) { return py::make_tuple(copy(s.loss_sum), s.meter_weight); })
-        .def("set_rates", [](Sgd& s, const Array<double>& rates) {
-                 require(rates.size() == s.lanes(), "one rate a lane: expected " + std::to_string(s.lanes()) + ", got " +
-                                                        std::to_string(rates.size()));
-                 s.table.rate = vector_of(rates);
-             }, py::arg("rates").noconvert())
+        .def(
+            "set_rates",
+            [](Sgd& s, const Array<double>& rates) {
+                require(rates.size() == s.lanes(), "one rate a lane: expected " + std::to_string(s.lanes()) +
+                                                       ", got " + std::to_string(rates.size()));
+                s.table.rate = vector_of(rates);
+            },
+            py::arg("rates").noconvert())
         .def_property_readonly("lanes", &Sgd::lanes)
         .def_property_readonly("rates", [](const Sgd& s) { return copy(s.table.rate); })
         .def_property_readonly("targets", [](const Sgd& s) { return copy(s.table.target); })
-        .def_property_readonly("nbytes", [](const Sgd& s) { return (s.w.size() + s.h.size() + s.last.size() + s.p1.size() + s.p2.size()) * 4; })
+        .def_property_readonly(
+            "nbytes",
+            [](const Sgd& s) {
+                return (s.w.size() + s.h.size() + s.last.size() + s.p1.size() + s.p2.size()) * 4;
+            })
         .def_readonly("cols", &Sgd::cols)
         .def_readonly("rows", &Sgd::rows)
         .def_readonly("steps", &Sgd::steps)

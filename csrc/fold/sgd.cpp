@@ -6,22 +6,30 @@
 namespace esker {
 namespace {
 
-int padded(int lanes) noexcept { return lanes <= 1 ? 1 : lanes <= 4 ? 4 : lanes <= 8 ? 8 : (lanes + 15) / 16 * 16; }
+int padded(int lanes) noexcept {
+    return lanes <= 1 ? 1 : lanes <= 4 ? 4 : lanes <= 8 ? 8 : (lanes + 15) / 16 * 16;
+}
 
 }  // namespace
 
 Sgd::Sgd(std::string name, LaneTable t, bool fit_intercept, bool classes, bool scaled_penalty)
-    : loss_name(std::move(name)), loss(loss_named(loss_name)), table(std::move(t)), fit_intercept(fit_intercept),
-      classes(classes), scaled_penalty(scaled_penalty), width_(padded(table.size())) {
+    : loss_name(std::move(name)),
+      loss(loss_named(loss_name)),
+      table(std::move(t)),
+      fit_intercept(fit_intercept),
+      classes(classes),
+      scaled_penalty(scaled_penalty),
+      width_(padded(table.size())) {
     const auto n = table.target.size();
     require(n >= 1 && n <= (1u << 20), "lanes must number 1 to 2^20, got " + std::to_string(n));
     require(table.rate.size() == n && table.l1.size() == n && table.l2.size() == n,
             "target, rate, l1 and l2 must be equally long");
     for (std::size_t k = 0; k < n; k++) {
-        require(std::isfinite(table.rate[k]) && table.rate[k] > 0, "a lane's rate must be positive and finite, got " +
-                                                                       std::to_string(table.rate[k]));
-        require(std::isfinite(table.l1[k]) && table.l1[k] >= 0 && std::isfinite(table.l2[k]) && table.l2[k] >= 0,
-                "a lane's penalties must be finite and not negative");
+        require(std::isfinite(table.rate[k]) && table.rate[k] > 0,
+                "a lane's rate must be positive and finite, got " + std::to_string(table.rate[k]));
+        require(
+            std::isfinite(table.l1[k]) && table.l1[k] >= 0 && std::isfinite(table.l2[k]) && table.l2[k] >= 0,
+            "a lane's penalties must be finite and not negative");
         require(table.target[k] >= 0, "a lane's target must not be negative");
     }
     bias.assign(n, 0.0);
@@ -60,7 +68,8 @@ void Sgd::widen(Index n) {
         w.grow(static_cast<std::size_t>(n * 2 * width_));
         for (Index j = before; j < n; j++)
             for (int k = 0; k < width_; k++) accumulator_at(j, k) = first_accumulator;
-        if (shrink() != Shrink::none) last.resize(static_cast<std::size_t>(n), static_cast<std::uint32_t>(steps));
+        if (shrink() != Shrink::none)
+            last.resize(static_cast<std::size_t>(n), static_cast<std::uint32_t>(steps));
     } else if (layout == Layout::dense) {
         const auto old = static_cast<Index>(h.size());
         w.grow(static_cast<std::size_t>(flat()));
@@ -90,7 +99,8 @@ void Sgd::refresh_penalty_weights() {
         const double s = scaled_penalty ? 1.0 : scale[static_cast<std::size_t>(j)];
         for (int k = 0; k < width_; k++)
             p2[static_cast<std::size_t>(j * width_ + k)] = static_cast<float>(s * s),
-                            p1[static_cast<std::size_t>(j * width_ + k)] = static_cast<float>(s);
+                                                     p1[static_cast<std::size_t>(j * width_ + k)] =
+                                                         static_cast<float>(s);
     }
 }
 
@@ -105,7 +115,8 @@ void Sgd::rescale_features(const std::vector<double>& new_centre, const std::vec
             bias[static_cast<std::size_t>(k)] += static_cast<double>(weight) * moved;
             weight = static_cast<float>(static_cast<double>(weight) * ratio);
             if (sum > first_accumulator)  // squares of slope x value, which scales by 1 / ratio
-                sum = std::max(first_accumulator, static_cast<float>(static_cast<double>(sum) / (ratio * ratio)));
+                sum = std::max(first_accumulator,
+                               static_cast<float>(static_cast<double>(sum) / (ratio * ratio)));
         }
     }
     centre = new_centre;
@@ -125,7 +136,8 @@ void Sgd::rescale_targets(const std::vector<double>& new_centre, const std::vect
                 weight_at(j, k) = static_cast<float>(static_cast<double>(weight_at(j, k)) * ratio);
                 float& sum = accumulator_at(j, k);
                 if (sum > first_accumulator)
-                    sum = std::max(first_accumulator, static_cast<float>(static_cast<double>(sum) * (ratio * ratio)));
+                    sum = std::max(first_accumulator,
+                                   static_cast<float>(static_cast<double>(sum) * (ratio * ratio)));
             }
     }
     y_centre = new_centre;
@@ -136,10 +148,11 @@ float Sgd::settled(Index j, int k) const {
     const float weight = weight_at(j, k);
     const auto q = static_cast<std::size_t>(k);
     if (layout != Layout::sparse || last.empty() || weight == 0.0f) return weight;
-    // As the visit at the next row would: with the penalty's steps since the last one, the feature's scale taken as the
-    // accumulators' own where the penalty is in its units (a visit would know the value).
+    // As the visit at the next row would: with the penalty's steps since the last one, the feature's scale
+    // taken as the accumulators' own where the penalty is in its units (a visit would know the value).
     const double root = std::sqrt(static_cast<double>(accumulator_at(j, k)));
-    const double gap = static_cast<std::uint32_t>(static_cast<std::uint32_t>(steps) - last[static_cast<std::size_t>(j)]);
+    const double gap =
+        static_cast<std::uint32_t>(static_cast<std::uint32_t>(steps) - last[static_cast<std::size_t>(j)]);
     if (scaled_penalty || root == 0) return weight;  // acts when the feature is seen
     const double e = table.rate[q] / std::sqrt(mean_nonzeros());
     const double top = std::abs(static_cast<double>(weight)) * root - e * table.l1[q] * gap;
@@ -168,7 +181,8 @@ Sgd::Coefficients Sgd::finish() const {
 Sgd Sgd::select(const std::vector<int>& chosen) const {
     LaneTable t;
     for (int k : chosen) {
-        require(0 <= k && k < lanes(), "lane " + std::to_string(k) + " is not one of " + std::to_string(lanes()));
+        require(0 <= k && k < lanes(),
+                "lane " + std::to_string(k) + " is not one of " + std::to_string(lanes()));
         const auto q = static_cast<std::size_t>(k);
         t.target.push_back(table.target[q]);
         t.rate.push_back(table.rate[q]);
@@ -205,29 +219,35 @@ Sgd Sgd::select(const std::vector<int>& chosen) const {
     return s;
 }
 
-// Models are averaged feature by feature with their accumulators as weights: who saw more of a feature knows more of it.
+// Models are averaged feature by feature with their accumulators as weights: who saw more of a feature knows
+// more of it.
 void Sgd::merge(const Sgd& other) {
-    require(loss_name == other.loss_name && fit_intercept == other.fit_intercept && classes == other.classes &&
-                scaled_penalty == other.scaled_penalty && table.target == other.table.target &&
-                table.rate == other.table.rate && table.l1 == other.table.l1 && table.l2 == other.table.l2,
+    require(loss_name == other.loss_name && fit_intercept == other.fit_intercept &&
+                classes == other.classes && scaled_penalty == other.scaled_penalty &&
+                table.target == other.table.target && table.rate == other.table.rate &&
+                table.l1 == other.table.l1 && table.l2 == other.table.l2,
             "only Sgd states with the same loss, lanes, penalties and intercept merge: this one has " +
-                std::to_string(lanes()) + " lanes of " + loss_name + ", the other " + std::to_string(other.lanes()) +
-                " of " + other.loss_name + (loss_name == other.loss_name && lanes() == other.lanes()
-                                                ? " with other rates, targets or penalties" : ""));
+                std::to_string(lanes()) + " lanes of " + loss_name + ", the other " +
+                std::to_string(other.lanes()) + " of " + other.loss_name +
+                (loss_name == other.loss_name && lanes() == other.lanes()
+                     ? " with other rates, targets or penalties"
+                     : ""));
     if (other.rows == 0 && other.layout == Layout::unknown) return widen(other.cols);
     if (rows == 0 && layout == Layout::unknown) {
         const Index mine = cols;
         *this = other;
         return widen(mine);
     }
-    require(layout == other.layout, "one Sgd state learned from dense rows and the other from sparse ones: they do not merge");
+    require(layout == other.layout,
+            "one Sgd state learned from dense rows and the other from sparse ones: they do not merge");
     Sgd theirs = other;
     widen(theirs.cols);
     theirs.widen(cols);
     if (layout == Layout::dense) theirs.rescale_features(centre, scale);
     theirs.rescale_targets(y_centre, y_scale);
     const double share = steps + theirs.steps > 0
-                             ? static_cast<double>(theirs.steps) / static_cast<double>(steps + theirs.steps) : 0.0;
+                             ? static_cast<double>(theirs.steps) / static_cast<double>(steps + theirs.steps)
+                             : 0.0;
     for (int k = 0; k < lanes(); k++) {
         const auto q = static_cast<std::size_t>(k);
         for (Index j = 0; j < cols; j++) {
@@ -252,7 +272,8 @@ void Sgd::merge(const Sgd& other) {
 std::vector<bool> Sgd::finite() const {
     std::vector<bool> ok(static_cast<std::size_t>(lanes()));
     for (int k = 0; k < lanes(); k++) {
-        bool good = std::isfinite(bias[static_cast<std::size_t>(k)]) && std::isfinite(loss_sum[static_cast<std::size_t>(k)]);
+        bool good = std::isfinite(bias[static_cast<std::size_t>(k)]) &&
+                    std::isfinite(loss_sum[static_cast<std::size_t>(k)]);
         if (layout != Layout::unknown)
             for (Index j = 0; good && j < cols; j++) good = std::isfinite(weight_at(j, k));
         ok[static_cast<std::size_t>(k)] = good;

@@ -1,12 +1,14 @@
-// Sgd: K linear models side by side, one in each lane, that learn from one walk over the rows by scale-free AdaGrad steps.
+// Sgd: K linear models side by side, one in each lane, that learn from one walk over the rows by scale-free
+// AdaGrad steps.
 //
-// A feature's step is rate x slope x value / sqrt(H), with H the sum of (slope value^2)^2 over the rows seen: the gradient's
-// AdaGrad (Duchi, Hazan & Singer, JMLR 2011) and the feature's scale at once, so that rescaling a feature rescales its weight
-// and changes nothing else. All rates are divided by the root of the mean number of nonzeros a row, as in normalised
-// updates (Ross, Mineiro & Langford, UAI 2013). Dense rows are standardised first, by running moments that are
-// refreshed when the number of rows is a power of two, up to 65,536; the weights are then re-expressed, the function stays.
-// Targets of the squared loss are standardised the same way, and its step is the closed form that cannot overshoot
-// (Karampatziakis & Langford, UAI 2011).
+// A feature's step is rate x slope x value / sqrt(H), with H the sum of (slope value^2)^2 over the rows seen:
+// the gradient's AdaGrad (Duchi, Hazan & Singer, JMLR 2011) and the feature's scale at once, so that
+// rescaling a feature rescales its weight and changes nothing else. All rates are divided by the root of the
+// mean number of nonzeros a row, as in normalised updates (Ross, Mineiro & Langford, UAI 2013). Dense rows
+// are standardised first, by running moments that are refreshed when the number of rows is a power of two, up
+// to 65,536; the weights are then re-expressed, the function stays. Targets of the squared loss are
+// standardised the same way, and its step is the closed form that cannot overshoot (Karampatziakis &
+// Langford, UAI 2011).
 #pragma once
 
 #include <string>
@@ -21,12 +23,17 @@ namespace esker {
 
 // Which model each lane is.
 struct LaneTable {
-    std::vector<std::int32_t> target;  // the column of y; or, with classes, the class that is told from the rest
+    std::vector<std::int32_t>
+        target;  // the column of y; or, with classes, the class that is told from the rest
     std::vector<double> rate, l1, l2;
     int size() const noexcept { return static_cast<int>(target.size()); }
 };
 
-enum class Layout { unknown, sparse, dense };  // decided by the first block: records by feature, or flat and standardised
+enum class Layout {
+    unknown,
+    sparse,
+    dense
+};  // decided by the first block: records by feature, or flat and standardised
 
 struct Sgd {
     // --- what the learner is; the same for all states that merge ---
@@ -38,16 +45,16 @@ struct Sgd {
     // --- what it has learned ---
     Layout layout = Layout::unknown;
     Index cols = 0;
-    Index rows = 0;   // rows consumed, also those of weight zero
-    Index steps = 0;  // rows that had weight
-    Buffer w;         // sparse: records of lanes weights, lanes accumulators; dense: weights
-    Buffer h;         // dense: accumulators
-    std::vector<std::uint32_t> last;        // sparse, with a penalty: the step of a feature's last visit
-    std::vector<double> bias, bias_h;       // one a lane
+    Index rows = 0;                    // rows consumed, also those of weight zero
+    Index steps = 0;                   // rows that had weight
+    Buffer w;                          // sparse: records of lanes weights, lanes accumulators; dense: weights
+    Buffer h;                          // dense: accumulators
+    std::vector<std::uint32_t> last;   // sparse, with a penalty: the step of a feature's last visit
+    std::vector<double> bias, bias_h;  // one a lane
     double weight_sum = 0, nonzero_sum = 0;  // their ratio is the mean number of nonzeros a row
-    Moments x_moments, y_moments;           // of dense rows; of the targets of the squared loss
-    std::vector<double> centre, scale;      // dense: x' = (x - centre) * scale
-    std::vector<double> y_centre, y_scale;  // one a lane: y' = (y - centre) / scale
+    Moments x_moments, y_moments;            // of dense rows; of the targets of the squared loss
+    std::vector<double> centre, scale;       // dense: x' = (x - centre) * scale
+    std::vector<double> y_centre, y_scale;   // one a lane: y' = (y - centre) / scale
 
     // --- progressive validation: each row's loss before it is learned from ---
     std::vector<double> loss_sum;
@@ -59,10 +66,15 @@ struct Sgd {
     void update_rows(const Block& block, Index begin, Index end);
     void merge(const Sgd& other);
     void widen(Index cols);
-    struct Coefficients { std::vector<double> coef, intercept; };  // lanes x cols, lanes
+    struct Coefficients {
+        std::vector<double> coef, intercept;
+    };  // lanes x cols, lanes
     Coefficients finish() const;
 
-    struct Score { std::vector<double> loss, errors; double weight = 0; };
+    struct Score {
+        std::vector<double> loss, errors;
+        double weight = 0;
+    };
     Score evaluate(const Block& block) const;
     Sgd select(const std::vector<int>& lanes) const;
     std::vector<bool> finite() const;
@@ -70,30 +82,35 @@ struct Sgd {
 
     // --- shape of the tables ---
     int lanes() const noexcept { return table.size(); }
-    int width() const noexcept { return width_; }      // lanes, padded: 1, 4, 8 or a multiple of 16
+    int width() const noexcept { return width_; }  // lanes, padded: 1, 4, 8 or a multiple of 16
     int pattern() const noexcept { return width_ < 16 ? 16 : width_; }
-    Index flat() const noexcept;                       // floats of a dense table
+    Index flat() const noexcept;  // floats of a dense table
     Shrink shrink() const noexcept;
     // The weight and accumulator of one lane of one feature, wherever the layout keeps them.
     float& weight_at(Index feature, int lane);
     float& accumulator_at(Index feature, int lane);
-    float weight_at(Index feature, int lane) const { return const_cast<Sgd*>(this)->weight_at(feature, lane); }
-    float accumulator_at(Index feature, int lane) const { return const_cast<Sgd*>(this)->accumulator_at(feature, lane); }
-    float settled(Index feature, int lane) const;      // the weight with the penalty of the steps since its last visit
+    float weight_at(Index feature, int lane) const {
+        return const_cast<Sgd*>(this)->weight_at(feature, lane);
+    }
+    float accumulator_at(Index feature, int lane) const {
+        return const_cast<Sgd*>(this)->accumulator_at(feature, lane);
+    }
+    float settled(Index feature,
+                  int lane) const;  // the weight with the penalty of the steps since its last visit
     double mean_nonzeros() const noexcept { return nonzero_sum > 0 ? nonzero_sum / weight_sum : 1.0; }
 
     void choose_layout(Layout wanted);
     void rescale_features(const std::vector<double>& centre, const std::vector<double>& scale);
     void rescale_targets(const std::vector<double>& centre, const std::vector<double>& scale);
     void refresh_penalty_weights();
-    std::vector<float> p2, p1;                         // dense: how much the penalty of each weight counts
+    std::vector<float> p2, p1;  // dense: how much the penalty of each weight counts
 
 private:
     int width_ = 1;
 };
 static_assert(Fold<Sgd>);
 
-constexpr float first_accumulator = 1e-37f;            // keeps 0 / 0 out; below any square that float32 steps make
-constexpr Index settled_rows = 65536;                  // the scales are refreshed up to here
+constexpr float first_accumulator = 1e-37f;  // keeps 0 / 0 out; below any square that float32 steps make
+constexpr Index settled_rows = 65536;        // the scales are refreshed up to here
 
 }  // namespace esker

@@ -26,8 +26,10 @@ void labels(double* out, const Sgd& s, const Block& block, Index i) {
     const double* y = block.y + i * block.targets;
     for (int k = 0; k < s.lanes(); k++) {
         const auto q = static_cast<std::size_t>(k);
-        if (s.classes) out[k] = y[0] == s.table.target[q] ? 1.0 : -1.0;
-        else out[k] = (y[s.table.target[q]] - s.y_centre[q]) / s.y_scale[q];
+        if (s.classes)
+            out[k] = y[0] == s.table.target[q] ? 1.0 : -1.0;
+        else
+            out[k] = (y[s.table.target[q]] - s.y_centre[q]) / s.y_scale[q];
     }
 }
 
@@ -98,8 +100,10 @@ struct SparseRows {
     SparseRows(const CsrView<T, I>& x, const Sgd& s) : x(x), kernel(table(s)) {}
     static const SparseLaneKernels<I>& table(const Sgd& s) {
         const auto& all = kernels().lanes;
-        if constexpr (std::is_same_v<I, std::int32_t>) return all.sparse_i32[width_index(s.width())];
-        else return all.sparse_i64[width_index(s.width())];
+        if constexpr (std::is_same_v<I, std::int32_t>)
+            return all.sparse_i32[width_index(s.width())];
+        else
+            return all.sparse_i64[width_index(s.width())];
     }
     void open(Sgd&, Row& r, Index i) {
         row = x.row(i);
@@ -107,22 +111,27 @@ struct SparseRows {
             values = row.values;
         } else {
             r.values.resize(static_cast<std::size_t>(row.size));
-            for (Index j = 0; j < row.size; j++) r.values[static_cast<std::size_t>(j)] = static_cast<float>(row.values[j]);
+            for (Index j = 0; j < row.size; j++)
+                r.values[static_cast<std::size_t>(j)] = static_cast<float>(row.values[j]);
             values = r.values.data();
         }
     }
     void see(Sgd&, double) {}
-    Index dot(const Sgd& s, Row& r) { return kernel.dot(r.dot.data(), s.w.data(), values, row.columns, row.size, s.width()); }
+    Index dot(const Sgd& s, Row& r) {
+        return kernel.dot(r.dot.data(), s.w.data(), values, row.columns, row.size, s.width());
+    }
     void step(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
-        kernel.step[static_cast<int>(shrink)](s.w.data(), s.last.data(), values, row.columns, row.size, s.width(), step,
-                                              static_cast<std::uint32_t>(s.steps), s.scaled_penalty);
+        kernel.step[static_cast<int>(shrink)](s.w.data(), s.last.data(), values, row.columns, row.size,
+                                              s.width(), step, static_cast<std::uint32_t>(s.steps),
+                                              s.scaled_penalty);
     }
     void accumulate(Sgd& s, Row& r, const LaneStep& step) {
         kernel.accumulate(r.reach.data(), s.w.data(), values, row.columns, row.size, s.width(), step);
     }
     void apply(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
-        kernel.apply[static_cast<int>(shrink)](s.w.data(), s.last.data(), values, row.columns, row.size, s.width(), step,
-                                               static_cast<std::uint32_t>(s.steps), s.scaled_penalty);
+        kernel.apply[static_cast<int>(shrink)](s.w.data(), s.last.data(), values, row.columns, row.size,
+                                               s.width(), step, static_cast<std::uint32_t>(s.steps),
+                                               s.scaled_penalty);
     }
     // The records that a later row will touch, where the table is larger than the cache next to the core.
     void prefetch(const Sgd& s, Index i) const {
@@ -132,8 +141,10 @@ struct SparseRows {
     }
     void prefetch_row(Index i) const {
         const auto ahead = x.row(i);
-        for (Index j = 0; j < ahead.size; j += 64 / static_cast<Index>(sizeof(I))) __builtin_prefetch(ahead.columns + j);
-        for (Index j = 0; j < ahead.size; j += 64 / static_cast<Index>(sizeof(T))) __builtin_prefetch(ahead.values + j);
+        for (Index j = 0; j < ahead.size; j += 64 / static_cast<Index>(sizeof(I)))
+            __builtin_prefetch(ahead.columns + j);
+        for (Index j = 0; j < ahead.size; j += 64 / static_cast<Index>(sizeof(T)))
+            __builtin_prefetch(ahead.values + j);
     }
 };
 
@@ -167,8 +178,8 @@ struct DenseRows {
         }
     }
     void step(Sgd& s, Row& r, const LaneStep& step, Shrink shrink) {
-        kernel.step[static_cast<int>(shrink)](s.w.data(), s.h.data(), r.expanded.data(), s.p2.data(), s.p1.data(), s.flat(),
-                                              s.pattern(), step);
+        kernel.step[static_cast<int>(shrink)](s.w.data(), s.h.data(), r.expanded.data(), s.p2.data(),
+                                              s.p1.data(), s.flat(), s.pattern(), step);
     }
     void accumulate(Sgd& s, Row& r, const LaneStep& step) {
         std::vector<float>& sums = r.dot;  // the prediction has been read from it
@@ -176,8 +187,8 @@ struct DenseRows {
         fold(r.reach, sums, s);
     }
     void apply(Sgd& s, Row& r, const LaneStep& step, Shrink shrink) {
-        kernel.apply[static_cast<int>(shrink)](s.w.data(), s.h.data(), r.expanded.data(), s.p2.data(), s.p1.data(), s.flat(),
-                                               s.pattern(), step);
+        kernel.apply[static_cast<int>(shrink)](s.w.data(), s.h.data(), r.expanded.data(), s.p2.data(),
+                                               s.p1.data(), s.flat(), s.pattern(), step);
     }
     void prefetch(const Sgd&, Index) const {}
     void prefetch_row(Index) const {}
@@ -185,7 +196,8 @@ struct DenseRows {
 
 // Lanes' numbers repeated to the dense pattern's length.
 void repeat(std::vector<float>& v, int width, int pattern) {
-    for (int p = width; p < pattern; p++) v[static_cast<std::size_t>(p)] = v[static_cast<std::size_t>(p - width)];
+    for (int p = width; p < pattern; p++)
+        v[static_cast<std::size_t>(p)] = v[static_cast<std::size_t>(p - width)];
 }
 
 template <class L, class Rows>
@@ -229,12 +241,14 @@ void learn_row(Sgd& s, Row& r, Rows& rows, const Block& block, Index i, double w
         rows.step(s, r, step, shrink);
         if (s.fit_intercept)
             for (int k = 0; k < n; k++)
-                if (s.bias_h[k] > 0) s.bias[k] -= s.table.rate[k] * weight * r.slope[k] / std::sqrt(s.bias_h[k]);
+                if (s.bias_h[k] > 0)
+                    s.bias[k] -= s.table.rate[k] * weight * r.slope[k] / std::sqrt(s.bias_h[k]);
     } else {
         // The prediction moves by slope (1 - exp(-weight reach)): towards the label, never beyond it.
         rows.accumulate(s, r, step);
         for (int k = 0; k < n; k++) {
-            const double of_bias = s.fit_intercept && s.bias_h[k] > 0 ? s.table.rate[k] / std::sqrt(s.bias_h[k]) : 0.0;
+            const double of_bias =
+                s.fit_intercept && s.bias_h[k] > 0 ? s.table.rate[k] / std::sqrt(s.bias_h[k]) : 0.0;
             const double reach = s.table.rate[k] * share * static_cast<double>(r.reach[k]) + of_bias;
             const double effective = reach > 0 ? -std::expm1(-weight * reach) / reach * r.slope[k] : 0.0;
             r.eg[k] = static_cast<float>(s.table.rate[k] * share * effective);
@@ -248,7 +262,8 @@ void learn_row(Sgd& s, Row& r, Rows& rows, const Block& block, Index i, double w
 template <class L, class Rows>
 void learn_rows(Sgd& s, Rows rows, const Block& block, Index begin, Index end) {
     Row r(s);
-    // Far enough ahead that the lines are there, near enough that they still are: 4 rows for records, 12 for the rows.
+    // Far enough ahead that the lines are there, near enough that they still are: 4 rows for records, 12 for
+    // the rows.
     constexpr Index near = 4, far = 12;
     const bool large = static_cast<std::size_t>(s.w.size()) * sizeof(float) > (std::size_t{1} << 19);
     auto at = [&](Index p) { return block.order ? block.order[p] : p; };
@@ -264,22 +279,25 @@ void learn_rows(Sgd& s, Rows rows, const Block& block, Index begin, Index end) {
 
 void check(const Sgd& s, const Block& block, Index begin, Index end) {
     require(block.y != nullptr, "a learner that steps needs y");
-    require(0 <= begin && begin <= end && end <= block.n, "rows [" + std::to_string(begin) + ", " + std::to_string(end) +
-                                                              ") are not within the block's " + std::to_string(block.n));
-    if (s.classes) require(block.targets == 1, "classes are one column of y, got " + std::to_string(block.targets));
+    require(0 <= begin && begin <= end && end <= block.n,
+            "rows [" + std::to_string(begin) + ", " + std::to_string(end) + ") are not within the block's " +
+                std::to_string(block.n));
+    if (s.classes)
+        require(block.targets == 1, "classes are one column of y, got " + std::to_string(block.targets));
     for (std::int32_t t : s.table.target)
-        require(s.classes || t < block.targets, "a lane learns column " + std::to_string(t) + " of y, which has " +
-                                                    std::to_string(block.targets));
+        require(s.classes || t < block.targets, "a lane learns column " + std::to_string(t) +
+                                                    " of y, which has " + std::to_string(block.targets));
 }
 
 // A dense block for records, or a sparse one for flat tables, is read through the other's row type.
 template <class T>
-CsrView<T, std::int32_t> as_sparse(const DenseView<T>& x, Index i, std::vector<T>& values, std::vector<std::int32_t>& columns,
-                                   std::int32_t (&ends)[2]) {
+CsrView<T, std::int32_t> as_sparse(const DenseView<T>& x, Index i, std::vector<T>& values,
+                                   std::vector<std::int32_t>& columns, std::int32_t (&ends)[2]) {
     values.clear();
     columns.clear();
     for (Index j = 0; j < x.cols; j++)
-        if (x.row(i)[j] != T{0}) values.push_back(x.row(i)[j]), columns.push_back(static_cast<std::int32_t>(j));
+        if (x.row(i)[j] != T{0})
+            values.push_back(x.row(i)[j]), columns.push_back(static_cast<std::int32_t>(j));
     ends[0] = 0, ends[1] = static_cast<std::int32_t>(values.size());
     return {values.data(), columns.data(), ends, 1, x.cols};
 }
@@ -291,7 +309,8 @@ DenseView<T> as_dense(const CsrView<T, I>& x, Index i, Index cols, std::vector<T
     return {values.data(), 1, cols, cols};
 }
 
-// Calls f(view, block, position, end) with views of the state's layout: the whole block at once, or a row at a time.
+// Calls f(view, block, position, end) with views of the state's layout: the whole block at once, or a row at
+// a time.
 template <class S, class F>
 void in_layout(S& s, const Block& block, Index begin, Index end, F&& f) {
     std::visit(
@@ -299,7 +318,8 @@ void in_layout(S& s, const Block& block, Index begin, Index end, F&& f) {
             using X = std::decay_t<decltype(x)>;
             using T = typename X::Scalar;
             constexpr bool dense = std::is_same_v<X, DenseView<T>>;
-            if (dense == (s.layout == Layout::dense) && (!dense || x.cols == s.cols)) return f(x, block, begin, end);
+            if (dense == (s.layout == Layout::dense) && (!dense || x.cols == s.cols))
+                return f(x, block, begin, end);
             std::vector<T> values;
             for (Index p = begin; p < end; p++) {
                 const Index i = block.order ? block.order[p] : p;
@@ -329,26 +349,34 @@ void in_layout(S& s, const Block& block, Index begin, Index end, F&& f) {
 template <class X>
 struct RowsOf;
 template <class T>
-struct RowsOf<DenseView<T>> { using type = DenseRows<T>; };
+struct RowsOf<DenseView<T>> {
+    using type = DenseRows<T>;
+};
 template <class T, class I>
-struct RowsOf<CsrView<T, I>> { using type = SparseRows<T, I>; };
+struct RowsOf<CsrView<T, I>> {
+    using type = SparseRows<T, I>;
+};
 
 }  // namespace
 
 void Sgd::update_rows(const Block& block, Index begin, Index end) {
     check(*this, block, begin, end);
-    const bool dense = std::holds_alternative<DenseView<float>>(block.x) || std::holds_alternative<DenseView<double>>(block.x);
+    const bool dense = std::holds_alternative<DenseView<float>>(block.x) ||
+                       std::holds_alternative<DenseView<double>>(block.x);
     choose_layout(dense ? Layout::dense : Layout::sparse);
     widen(esker::cols(block.x));
     in_layout(*this, block, begin, end, [&](const auto& x, const Block& b, Index from, Index to) {
         using Rows = typename RowsOf<std::decay_t<decltype(x)>>::type;
-        std::visit([&](const auto& l) { learn_rows<std::decay_t<decltype(l)>>(*this, Rows(x, *this), b, from, to); }, loss);
+        std::visit(
+            [&](const auto& l) { learn_rows<std::decay_t<decltype(l)>>(*this, Rows(x, *this), b, from, to); },
+            loss);
     });
 }
 
 Sgd::Score Sgd::evaluate(const Block& block) const {
     check(*this, block, 0, block.n);
-    require(layout != Layout::unknown || cols == 0, "an Sgd state that has seen no rows has nothing to evaluate");
+    require(layout != Layout::unknown || cols == 0,
+            "an Sgd state that has seen no rows has nothing to evaluate");
     require(esker::cols(block.x) <= cols, "the block has " + std::to_string(esker::cols(block.x)) +
                                               " columns, the state has seen " + std::to_string(cols));
     Score out;
@@ -367,8 +395,11 @@ Sgd::Score Sgd::evaluate(const Block& block) const {
             rows.dot(*this, r);
             labels(r.label.data(), *this, b, i);
             for (std::size_t k = 0; k < n; k++) r.prediction[k] = static_cast<double>(r.dot[k]) + bias[k];
-            std::visit([&](const auto& l) { l.over(r.slope.data(), r.value.data(), r.prediction.data(), r.label.data(), lanes()); },
-                       loss);
+            std::visit(
+                [&](const auto& l) {
+                    l.over(r.slope.data(), r.value.data(), r.prediction.data(), r.label.data(), lanes());
+                },
+                loss);
             for (std::size_t k = 0; k < n; k++) {
                 out.loss[k] += weight * r.value[k] * (classes ? 1.0 : y_scale[k] * y_scale[k]);
                 if (classes) out.errors[k] += weight * (r.prediction[k] * r.label[k] <= 0);

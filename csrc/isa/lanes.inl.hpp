@@ -1,10 +1,12 @@
 // The steps of models in lanes. The inner loops run over the W lanes of a chunk and become one vector each.
 //
-// A step with rate e on a weight w with accumulator h, slope g, value x and shrinkage a over the steps since the last visit is
+// A step with rate e on a weight w with accumulator h, slope g, value x and shrinkage a over the steps since
+// the last visit is
 //     w <- truncate(w sqrt(h) - e g x, e l1) / (sqrt(h) + e a),
 // which is the proximal step of size e / sqrt(h), written so that it takes one root and one division.
 
-// h += q, where a float32 sum must not stall: once q is below h / 2^20, 64 q is added on one row in 64 instead.
+// h += q, where a float32 sum must not stall: once q is below h / 2^20, 64 q is added on one row in 64
+// instead.
 inline float grown(float h, float q, float often) { return h + (h * 0x1p-20f > q ? q * often : q); }
 
 inline float truncated(float w, float by) {
@@ -33,7 +35,8 @@ std::int64_t sparse_dot(float* __restrict out, const float* __restrict table, co
 
 template <int W, class I, Shrink S, bool accumulating>
 void sparse_walk(float* __restrict table, std::uint32_t* __restrict last, const float* __restrict x,
-                 const I* __restrict column, std::int64_t n, int lanes, const LaneStep& s, std::uint32_t now, bool scaled) {
+                 const I* __restrict column, std::int64_t n, int lanes, const LaneStep& s, std::uint32_t now,
+                 bool scaled) {
     const std::int64_t stride = 2 * lanes;
     for (std::int64_t j = 0; j < n; j++) {
         const float v = x[j], v2 = v * v;
@@ -71,13 +74,13 @@ void sparse_walk(float* __restrict table, std::uint32_t* __restrict last, const 
 }
 
 template <int W, class I, Shrink S>
-void sparse_step(float* table, std::uint32_t* last, const float* x, const I* column, std::int64_t n, int lanes,
-                 const LaneStep& s, std::uint32_t now, bool scaled) {
+void sparse_step(float* table, std::uint32_t* last, const float* x, const I* column, std::int64_t n,
+                 int lanes, const LaneStep& s, std::uint32_t now, bool scaled) {
     sparse_walk<W, I, S, true>(table, last, x, column, n, lanes, s, now, scaled);
 }
 template <int W, class I, Shrink S>
-void sparse_apply(float* table, std::uint32_t* last, const float* x, const I* column, std::int64_t n, int lanes,
-                  const LaneStep& s, std::uint32_t now, bool scaled) {
+void sparse_apply(float* table, std::uint32_t* last, const float* x, const I* column, std::int64_t n,
+                  int lanes, const LaneStep& s, std::uint32_t now, bool scaled) {
     sparse_walk<W, I, S, false>(table, last, x, column, n, lanes, s, now, scaled);
 }
 
@@ -117,8 +120,8 @@ inline void dense_expand(float* __restrict out, const float* __restrict x, std::
     }
 }
 
-inline void dense_dot(float* __restrict out, const float* __restrict w, const float* __restrict x, std::int64_t n,
-                      int pattern) {
+inline void dense_dot(float* __restrict out, const float* __restrict w, const float* __restrict x,
+                      std::int64_t n, int pattern) {
     for (int c = 0; c < pattern; c += 16) {
         float sum[16] = {};
         for (std::int64_t i = c; i < n; i += pattern) {
@@ -130,8 +133,9 @@ inline void dense_dot(float* __restrict out, const float* __restrict w, const fl
 }
 
 template <Shrink S, bool accumulating>
-void dense_walk(float* __restrict w, float* __restrict h, const float* __restrict x, const float* __restrict p2,
-                const float* __restrict p1, std::int64_t n, int pattern, const LaneStep& s) {
+void dense_walk(float* __restrict w, float* __restrict h, const float* __restrict x,
+                const float* __restrict p2, const float* __restrict p1, std::int64_t n, int pattern,
+                const LaneStep& s) {
     const float often = s.often;
     for (int c = 0; c < pattern; c += 16) {
         const float* __restrict g = s.g + c;
@@ -157,18 +161,18 @@ void dense_walk(float* __restrict w, float* __restrict h, const float* __restric
     }
 }
 template <Shrink S>
-void dense_step(float* w, float* h, const float* x, const float* p2, const float* p1, std::int64_t n, int pattern,
-                const LaneStep& s) {
+void dense_step(float* w, float* h, const float* x, const float* p2, const float* p1, std::int64_t n,
+                int pattern, const LaneStep& s) {
     dense_walk<S, true>(w, h, x, p2, p1, n, pattern, s);
 }
 template <Shrink S>
-void dense_apply(float* w, float* h, const float* x, const float* p2, const float* p1, std::int64_t n, int pattern,
-                 const LaneStep& s) {
+void dense_apply(float* w, float* h, const float* x, const float* p2, const float* p1, std::int64_t n,
+                 int pattern, const LaneStep& s) {
     dense_walk<S, false>(w, h, x, p2, p1, n, pattern, s);
 }
 
-inline void dense_accumulate(float* __restrict reach, float* __restrict h, const float* __restrict x, std::int64_t n,
-                             int pattern, const LaneStep& s) {
+inline void dense_accumulate(float* __restrict reach, float* __restrict h, const float* __restrict x,
+                             std::int64_t n, int pattern, const LaneStep& s) {
     const float often = s.often;
     for (int c = 0; c < pattern; c += 16) {
         float sum[16] = {};
@@ -189,21 +193,26 @@ template <class T>
 void standardise(float* __restrict out, const T* __restrict x, const double* __restrict centre,
                  const double* __restrict scale, std::int64_t n) {
 #pragma omp simd
-    for (std::int64_t j = 0; j < n; j++) out[j] = static_cast<float>((static_cast<double>(x[j]) - centre[j]) * scale[j]);
+    for (std::int64_t j = 0; j < n; j++)
+        out[j] = static_cast<float>((static_cast<double>(x[j]) - centre[j]) * scale[j]);
 }
 
 template <int W, class I>
 constexpr SparseLaneKernels<I> sparse_lane_kernels() {
-    return {sparse_dot<W, I>,
-            {sparse_step<W, I, Shrink::none>, sparse_step<W, I, Shrink::l2>, sparse_step<W, I, Shrink::elastic>},
-            sparse_accumulate<W, I>,
-            {sparse_apply<W, I, Shrink::none>, sparse_apply<W, I, Shrink::l2>, sparse_apply<W, I, Shrink::elastic>}};
+    return {
+        sparse_dot<W, I>,
+        {sparse_step<W, I, Shrink::none>, sparse_step<W, I, Shrink::l2>, sparse_step<W, I, Shrink::elastic>},
+        sparse_accumulate<W, I>,
+        {sparse_apply<W, I, Shrink::none>, sparse_apply<W, I, Shrink::l2>,
+         sparse_apply<W, I, Shrink::elastic>}};
 }
 constexpr LaneKernels lane_kernels() {
     using A = std::int32_t;
     using B = std::int64_t;
-    return {{sparse_lane_kernels<1, A>(), sparse_lane_kernels<4, A>(), sparse_lane_kernels<8, A>(), sparse_lane_kernels<16, A>()},
-            {sparse_lane_kernels<1, B>(), sparse_lane_kernels<4, B>(), sparse_lane_kernels<8, B>(), sparse_lane_kernels<16, B>()},
+    return {{sparse_lane_kernels<1, A>(), sparse_lane_kernels<4, A>(), sparse_lane_kernels<8, A>(),
+             sparse_lane_kernels<16, A>()},
+            {sparse_lane_kernels<1, B>(), sparse_lane_kernels<4, B>(), sparse_lane_kernels<8, B>(),
+             sparse_lane_kernels<16, B>()},
             {dense_expand,
              dense_dot,
              {dense_step<Shrink::none>, dense_step<Shrink::l2>, dense_step<Shrink::elastic>},

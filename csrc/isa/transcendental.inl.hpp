@@ -1,5 +1,5 @@
-// exp and log1p over short arrays: polynomials of our own, so that a row's lanes are one vector call and every maker's
-// mathematical library gives the same model.
+// exp and log1p over short arrays: polynomials of our own, so that a row's lanes are one vector call and
+// every maker's mathematical library gives the same model.
 inline void exp_n(double* __restrict out, const double* __restrict x, std::int64_t n) {
     constexpr double magic = 0x1.8p52;  // adding it rounds to an integer that stands in the low bits
 #pragma omp simd
@@ -21,7 +21,8 @@ inline void exp_n(double* __restrict out, const double* __restrict x, std::int64
         p = p * r + 1.0 / 6.0;
         p = p * r + 0.5;
         p = p * (r * r) + r + 1.0;
-        const std::int64_t bits = __builtin_bit_cast(std::int64_t, shifted) << 52;  // k into the exponent's place
+        const std::int64_t bits = __builtin_bit_cast(std::int64_t, shifted)
+                                  << 52;  // k into the exponent's place
         out[i] = __builtin_bit_cast(double, __builtin_bit_cast(std::int64_t, p) + bits);
     }
 }

@@ -1,5 +1,5 @@
-// Losses: value(prediction, target) and slope, its derivative in the prediction. Labels of two classes are -1 and +1.
-// over() does both for a row's lanes at once.
+// Losses: value(prediction, target) and slope, its derivative in the prediction. Labels of two classes are -1
+// and +1. over() does both for a row's lanes at once.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +30,8 @@ struct Hinge {
     }
 };
 
-// With margin m = p y and e = exp(-|m|): value = log1p(e) + max(-m, 0), slope = -y / (1 + exp(m)); no overflow either way.
+// With margin m = p y and e = exp(-|m|): value = log1p(e) + max(-m, 0), slope = -y / (1 + exp(m)); no
+// overflow either way.
 struct Logistic {
     static constexpr bool bounded_slope = true;
     static void over(double* slopes, double* values, const double* p, const double* y, int n) {
