@@ -1,9 +1,20 @@
 """Where rows live: arrays, files and streams, as blocks of a few MB."""
 
-from esker.blocks.arrays import ArrayBlocks
+from esker.blocks.arrays import ArrayBlocks, open_arrays
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import ROW_BITS, UNIT, Block, key
 from esker.blocks.memory import parse_size
 from esker.blocks.sources import open_blocks
 
-__all__ = ["ROW_BITS", "UNIT", "ArrayBlocks", "Block", "Blocks", "Part", "key", "open_blocks", "parse_size"]
+__all__ = [
+    "ROW_BITS",
+    "UNIT",
+    "ArrayBlocks",
+    "Block",
+    "Blocks",
+    "Part",
+    "key",
+    "open_arrays",
+    "open_blocks",
+    "parse_size",
+]

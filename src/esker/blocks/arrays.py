@@ -17,7 +17,15 @@ from esker.blocks.memory import Budget, block_rows
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
 
-__all__ = ["ArrayBlocks", "column_number", "float_dtype", "open_array", "target_of", "weight_of"]
+__all__ = [
+    "ArrayBlocks",
+    "column_number",
+    "float_dtype",
+    "open_array",
+    "open_arrays",
+    "target_of",
+    "weight_of",
+]
 
 
 def float_dtype(dtype: Any, wanted: Any = None) -> np.dtype[Any]:
@@ -193,14 +201,22 @@ class ArrayBlocks(Blocks):
         return block
 
 
+def open_arrays(
+    X: Any, y: Any = None, sample_weight: Any = None, *, max_memory: int | str | None = None
+) -> ArrayBlocks:
+    """Arrays that have been validated already, by an estimator: not searched for NaN again."""
+    return ArrayBlocks(X, y, sample_weight, max_memory=max_memory, check_finite=False)
+
+
 def open_array(X: Any, options: Options) -> Blocks:
     """`open_blocks` of a NumPy array, a memmap, or a SciPy sparse matrix or array."""
     kind = "a sparse matrix" if hasattr(X, "tocsr") else "an array"
     options.refuse(kind, zero_based="its columns have numbers", n_features="it has its width")
     if X.ndim != 2:
         raise ValueError(f"X must be a matrix of rows and columns, got {X.ndim} dimension(s)")
-    n, d = X.shape
-    taken, found = [], []
+    d = X.shape[1]
+    taken: list[int] = []
+    found: list[Any] = []
     for value, what in ((options.target, "target"), (options.weight, "weight")):
         if isinstance(value, str):
             raise ValueError(

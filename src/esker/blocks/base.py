@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -90,6 +91,10 @@ class Blocks(ABC):
     checked = True
     #: Bytes of max_memory that the learner has claimed, see `reserve`.
     reserved = 0
+    #: Whether the parts' rows, where known, are exactly what reading gives.
+    keeps_rows = True
+    #: The files that are read, where there are any.
+    files: tuple[Path, ...] = ()
 
     def __init__(
         self,
@@ -265,9 +270,10 @@ class Blocks(ABC):
         Parameters
         ----------
         f : callable
-            Block to Block, row by row: as many rows, the same keys, and what becomes of a row depends on that row only.
+            Block to Block, row by row: what becomes of a row depends on that row only. Rows keep their keys; where
+            some are left out, the block carries ``row_keys`` and `known` says ``n_rows=None``.
         **known
-            What is known of the result where it differs from this source: ``n_columns``, ``n_targets``, ``dtype``,
+            What is known of the result where it differs from this source: ``n_rows``, ``n_columns``, ``n_targets``, ``dtype``,
             ``is_sparse``, ``nnz``, ``feature_names``.
         """
         from esker.blocks.mapped import Mapped

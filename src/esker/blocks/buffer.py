@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from esker.blocks.block import Block
 from esker.blocks.memory import show_size
 
-__all__ = ["RowBuffer", "csr", "cut", "slice_rows", "stored"]
+__all__ = ["RowBuffer", "csr", "cut", "recut", "slice_rows", "stored"]
 
 
 def csr(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], columns: int) -> Any:
@@ -154,3 +155,30 @@ def _grown(a: NDArray[Any], size: int, dtype: Any) -> NDArray[Any]:
     new = np.empty(size, dtype)
     new[: len(a)] = a
     return new
+
+
+def recut(pieces: Iterator[Block], rows_of: Callable[[Block], int], start: int = 0) -> Iterator[Block]:
+    """The rows of `pieces`, which follow each other from row 0 of a part on, in blocks of so many rows.
+
+    ``rows_of(piece)`` is asked where a block begins; rows before `start` are dropped.
+    """
+    buffer: RowBuffer | None = None
+    row = rows = 0
+    for piece in pieces:
+        begin = max(0, min(start - row, len(piece)))
+        row += len(piece)
+        while begin < len(piece):
+            if buffer is None:
+                rows = rows_of(piece)
+                if begin == 0 and len(piece) == rows:
+                    yield piece
+                    break
+                buffer = RowBuffer(rows)
+            take = min(rows - buffer.rows, len(piece) - begin)
+            buffer.add(cut(piece, begin, begin + take))
+            begin += take
+            if buffer.rows == rows:
+                yield buffer.block()
+                buffer = None
+    if buffer is not None:
+        yield buffer.block()

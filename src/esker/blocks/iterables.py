@@ -11,7 +11,7 @@ from esker._errors import FormatError
 from esker.blocks.arrays import checked_csr, float_dtype, target_of, weight_of
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block
-from esker.blocks.buffer import RowBuffer, cut
+from esker.blocks.buffer import recut
 from esker.blocks.memory import block_rows
 
 if TYPE_CHECKING:
@@ -109,10 +109,7 @@ class IterableBlocks(Blocks):
                 raise FormatError(f"{where}: expected {expected} {what}, as before, got {came}", self.source)
         if sparse != self.is_sparse:
             raise FormatError(f"{where}: sparse and dense batches may not be mixed", self.source)
-        if sparse:
-            X = checked_csr(X, self.dtype)
-        else:
-            X = np.ascontiguousarray(X, dtype=self.dtype)
+        X = checked_csr(X, self.dtype) if sparse else np.ascontiguousarray(X, dtype=self.dtype)
         if targets is not None and targets.ndim != (1 if self._flat else 2):
             raise FormatError(
                 f"{where}: y has {targets.ndim} dimensions, and had {1 if self._flat else 2} before",
@@ -121,24 +118,15 @@ class IterableBlocks(Blocks):
         return Block(X, targets, weights, first_key=row)
 
     def _read(self, part: Part, start: int) -> Iterator[Block]:
-        row, buffer, rows = 0, None, 0
+        yield from recut(self._counted(), self._block_rows, start)
+
+    def _counted(self) -> Iterator[Block]:
+        row = 0
         for number, batch in enumerate(self._batches()):
             block = self._block(batch, number, row)
             del batch
             row += len(block)
-            begin = max(0, min(start - block.first_key, len(block)))
-            while begin < len(block):
-                if buffer is None:
-                    rows = self._block_rows(block)
-                    buffer = RowBuffer(rows)
-                take = min(rows - buffer.rows, len(block) - begin)
-                buffer.add(cut(block, begin, begin + take))
-                begin += take
-                if buffer.rows == rows:
-                    yield buffer.block()
-                    buffer = None
-        if buffer is not None:
-            yield buffer.block()
+            yield block
         if row == 0:
             raise FormatError("the iterable yields no rows", self.source)
         self.n_rows = row

@@ -12,18 +12,19 @@ from esker.blocks.block import Block
 
 __all__ = ["Mapped"]
 
-_KNOWN = ("n_columns", "n_targets", "dtype", "is_sparse", "nnz", "feature_names")
+_KNOWN = ("n_rows", "n_columns", "n_targets", "dtype", "is_sparse", "nnz", "feature_names")
 
 
 class Mapped(Blocks):
     """``inner`` with `f` applied to every block."""
+
+    keeps_rows = False
 
     def __init__(self, inner: Blocks, f: Callable[[Block], Block], known: dict[str, Any]) -> None:
         for name in known:
             if name not in _KNOWN:
                 raise TypeError(f"map() takes {', '.join(_KNOWN)}, got {name!r}")
         self.parts, self.source, self.budget = inner.parts, inner.source, inner.budget
-        self.n_rows = inner.n_rows
         for name in _KNOWN:
             setattr(self, name, known.get(name, getattr(inner, name)))
         self.dtype = np.dtype(self.dtype)
@@ -34,8 +35,10 @@ class Mapped(Blocks):
 
     def _apply(self, block: Block) -> Block:
         made = self.f(block)
-        if len(made) != len(block):
-            raise ValueError(f"a mapped block must keep its rows: {len(block)} came in, {len(made)} went out")
+        if len(made) != len(block) and made.row_keys is None:
+            raise ValueError(
+                f"{len(block)} rows came in and {len(made)} went out: a block that leaves rows out must carry row_keys"
+            )
         return made
 
     def _read(self, part: Part, start: int) -> Iterator[Block]:

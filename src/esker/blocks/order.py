@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from esker._native import core
 from esker.blocks.ahead import ahead
-from esker.blocks.block import ROW_BITS, UNIT, Block
+from esker.blocks.block import UNIT, Block
 from esker.blocks.buffer import RowBuffer, cut
 from esker.blocks.memory import PANEL, show_size
 
@@ -63,28 +63,38 @@ class _Filling:
         self.number, self.rows = divmod(skipped_rows, rule.rows)
         self.numbers = 0
 
-    def shares(self, x: Any, begin: int, end: int, at: int) -> Iterator[tuple[int, int, int, bool]]:
+    def shares(
+        self, x: Any, begin: int, end: int, keys: int | NDArray[np.int64]
+    ) -> Iterator[tuple[int, int, int, bool]]:
         """Cut rows begin..end-1 of `x` to buffers: (buffer's number, begin, end, whether it is full then).
 
-        `at` is the row within the part of row `begin`; `end` ends a granule of 256 rows or the part.
+        `keys` are those of x's rows, or the first; row `end - 1` ends a granule of 256 keys or the part.
         """
+        ends = np.empty(0, np.int64)  # where granules end
+        if self.rule.numbers is not None:
+            if isinstance(keys, int):
+                ends = np.arange(begin + PANEL - (keys + begin) % PANEL, end, PANEL)
+            else:
+                granules = keys[begin:end] // PANEL
+                ends = begin + 1 + np.flatnonzero(granules[1:] != granules[:-1])
+            ends = np.append(ends, end)
         while begin < end:
-            take, full = self._take(x, begin, end, at)
+            take, full = self._take(x, begin, end, ends)
             yield self.number, begin, begin + take, full
             if full:
                 self.number, self.rows, self.numbers = self.number + 1, 0, 0
-            begin, at = begin + take, at + take
+            begin += take
 
-    def _take(self, x: Any, begin: int, end: int, at: int) -> tuple[int, bool]:
+    def _take(self, x: Any, begin: int, end: int, ends: NDArray[np.int64]) -> tuple[int, bool]:
         rule = self.rule
         take = min(end - begin, rule.rows - self.rows)
         if rule.numbers is not None:
-            ends = np.arange(begin + PANEL - at % PANEL, begin + take, PANEL)
-            if begin + take == end or (at + take) % PANEL == 0:
-                ends = np.append(ends, begin + take)
-            full = self.numbers + (x.indptr[ends] - x.indptr[begin]) >= rule.numbers
+            near = ends[
+                np.searchsorted(ends, begin, side="right") : np.searchsorted(ends, begin + take, side="right")
+            ]
+            full = self.numbers + (x.indptr[near] - x.indptr[begin]) >= rule.numbers
             if full.any():
-                return int(ends[np.argmax(full)]) - begin, True
+                return int(near[np.argmax(full)]) - begin, True
             self.numbers += int(x.indptr[begin + take] - x.indptr[begin])
         self.rows += take
         return take, self.rows == rule.rows
@@ -136,15 +146,14 @@ def _buffers(
 ) -> Iterator[Block]:
     """Copy rows into buffers; buffers before the one numbered `start` are counted, not filled."""
     known = None if blocks.is_sparse is None or blocks.n_columns is None else _rule(blocks, shuffle_rows)
-    skip = start * known.rows if known is not None and known.numbers is None else 0
+    skip = start * known.rows if blocks.keeps_rows and known is not None and known.numbers is None else 0
     filling: _Filling | None = None
     buffer: RowBuffer | None = None
     for position, piece in _pieces(blocks, epoch, seed, shuffle, skip):
         if filling is None:
             rule = Rule.of(piece.X.shape[1], not isinstance(piece.X, np.ndarray), shuffle_rows)
             filling = _Filling(rule, position)
-        row = int(piece.first_key if piece.row_keys is None else piece.row_keys[0]) & ((1 << ROW_BITS) - 1)
-        for number, begin, end, is_full in filling.shares(piece.X, 0, len(piece), row):
+        for number, begin, end, is_full in filling.shares(piece.X, 0, len(piece), piece.raw_keys()):
             if number < start:
                 continue
             if buffer is None:

@@ -1,0 +1,270 @@
+""".npy files, read by position into buffers of our own: no mapping, so that memory stays what was granted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esker._errors import FormatError
+from esker.blocks.arrays import column_number, float_dtype, target_of, weight_of
+from esker.blocks.base import Blocks, Part
+from esker.blocks.block import Block, key
+from esker.blocks.memory import block_rows
+
+if TYPE_CHECKING:
+    from esker.blocks.sources import Options
+
+__all__ = ["NpyBlocks", "NpyFile", "open_npy"]
+
+
+@dataclass(frozen=True)
+class NpyFile:
+    """What the header of a .npy file says, held against the file's size."""
+
+    path: Path
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran: bool
+    offset: int
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> NpyFile:
+        path = Path(path)
+        with open(path, "rb") as file:
+            try:
+                version = np.lib.format.read_magic(file)
+                read = {
+                    (1, 0): np.lib.format.read_array_header_1_0,
+                    (2, 0): np.lib.format.read_array_header_2_0,
+                }.get(version)
+                if read is None:
+                    raise FormatError(
+                        f"version {version} of the .npy format holds structured data", str(path)
+                    )
+                shape, fortran, dtype = read(file)
+            except FormatError:
+                raise
+            except Exception as error:
+                raise FormatError(f"not a whole .npy header: {error}", str(path)) from None
+            offset, size = file.tell(), os.fstat(file.fileno()).st_size
+        if dtype.hasobject or dtype.kind not in "biufUS":
+            raise FormatError(
+                f"X must hold real numbers, got dtype {dtype}; save it as float32 or float64", str(path)
+            )
+        expected = offset + dtype.itemsize * int(np.prod(shape, dtype=object))
+        if size != expected:
+            what = "is truncated" if size < expected else "is longer than its header says"
+            raise FormatError(
+                f"the file {what}: shape {shape} of {dtype} takes {expected} bytes, it has {size}", str(path)
+            )
+        return cls(path, tuple(int(n) for n in shape), dtype, bool(fortran), offset)
+
+    def read(self, file: int, begin: int, end: int) -> NDArray[Any]:
+        """Rows begin..end-1, in the file's dtype, by rows; `file` is a descriptor."""
+        columns = self.shape[1] if len(self.shape) == 2 else 1
+        n, size = end - begin, self.dtype.itemsize
+        if not self.fortran:
+            rows = np.empty((n, columns), self.dtype)
+            self._fill(file, rows, self.offset + begin * columns * size)
+        else:
+            by_columns = np.empty((columns, n), self.dtype)
+            for j, column in enumerate(by_columns):
+                self._fill(file, column, self.offset + (j * self.shape[0] + begin) * size)
+            rows = np.ascontiguousarray(by_columns.T)
+        return rows if len(self.shape) == 2 else rows[:, 0]
+
+    def _fill(self, file: int, out: NDArray[Any], position: int) -> None:
+        view = memoryview(out.reshape(-1).view(np.uint8))
+        while len(view):
+            got = os.preadv(file, [view[: 1 << 30]], position)
+            if got == 0:
+                raise FormatError("the file became shorter while it was read", str(self.path))
+            view, position = view[got:], position + got
+
+
+class _Column:
+    """A target or weights that stand beside the features: an array of all rows, or .npy files as long as the parts."""
+
+    def __init__(self, source: Any, rows: list[int], what: str) -> None:
+        self.files: list[NpyFile] = []
+        self.array: NDArray[Any] | None = None
+        self.begins = np.concatenate([[0], np.cumsum(rows)])
+        if isinstance(source, str | os.PathLike):
+            source = [source]
+        if (
+            isinstance(source, list | tuple)
+            and source
+            and all(isinstance(p, str | os.PathLike) for p in source)
+        ):
+            self.files = [NpyFile.open(p) for p in source]
+            lengths = [f.shape[0] if f.shape else 0 for f in self.files]
+            if lengths != rows or len({f.shape[1:] for f in self.files}) > 1 or len(self.files[0].shape) > 2:
+                raise ValueError(
+                    f"{what} must be .npy files of 1 or 2 dimensions with the rows of the features, {rows}, "
+                    f"got shapes {[f.shape for f in self.files]}"
+                )
+            self.columns = 1 if len(self.files[0].shape) == 1 else self.files[0].shape[1]
+        else:
+            array = target_of(source, sum(rows), what)
+            assert array is not None
+            self.array, self.columns = array, 1 if array.ndim == 1 else array.shape[1]
+
+    def read(self, part: Part, begin: int, end: int) -> NDArray[Any]:
+        if self.array is not None:
+            first = int(self.begins[part.index])
+            return self.array[first + begin : first + end]
+        file = self.files[part.index]
+        with open(file.path, "rb") as opened:
+            return file.read(opened.fileno(), begin, end)
+
+
+class NpyBlocks(Blocks):
+    """One or more .npy files of rows x columns, C or Fortran order; each file is a part.
+
+    Parameters
+    ----------
+    paths : list of path
+    target, weight : int, path of a .npy file (or one for each part), array, or None
+        A number is a column of the files; such columns are not features.
+    columns : list of int, optional
+        The features.
+    """
+
+    random_access, sequential_first, is_sparse = True, False, False
+
+    def __init__(
+        self,
+        paths: list[Path],
+        *,
+        target: Any = None,
+        weight: Any = None,
+        columns: Any = None,
+        dtype: Any = None,
+        max_memory: int | str | None = None,
+        block_size: int | str | None = None,
+    ) -> None:
+        self._files = [NpyFile.open(path) for path in paths]
+        for file in self._files:
+            if file.dtype.kind in "US":
+                raise FormatError(f"X must hold real numbers, got dtype {file.dtype}", str(file.path))
+            if len(file.shape) != 2 or 0 in file.shape:
+                raise FormatError(
+                    f"X must have rows and columns, at least one of each, got shape {file.shape}",
+                    str(file.path),
+                )
+            if file.shape[1] != self._files[0].shape[1]:
+                raise FormatError(
+                    f"expected {self._files[0].shape[1]} columns, as in {self._files[0].path}, got {file.shape[1]}",
+                    str(file.path),
+                )
+        rows = [file.shape[0] for file in self._files]
+        super().__init__(
+            [Part(i, str(file.path), file.shape[0]) for i, file in enumerate(self._files)],
+            source=", ".join(str(path) for path in paths[:3]) + (", ..." if len(paths) > 3 else ""),
+            dtype=np.result_type(*(float_dtype(file.dtype, dtype) for file in self._files)),
+            max_memory=max_memory,
+            block_size=block_size,
+        )
+        self.files = tuple(paths)
+        d = self._files[0].shape[1]
+        self._y, taken_y = self._column(target, rows, d, "target")
+        self._w, taken_w = self._column(weight, rows, d, "weight")
+        taken = taken_y + taken_w
+        keep = [j for j in range(d) if j not in taken]
+        if columns is not None:
+            keep = [column_number(j, d, "columns") for j in columns]
+            if set(keep) & set(taken):
+                raise ValueError("columns= names the target or the weight as a feature")
+        if not keep:
+            raise ValueError("no column is left for the features")
+        self._runs = _runs(keep)
+        self.n_rows, self.n_columns = sum(rows), len(keep)
+        self.n_targets = 0 if self._y is None else 1 if isinstance(self._y, int) else self._y.columns
+        sizes = {file.dtype.itemsize for file in self._files}
+        self._row_bytes = self.dtype.itemsize * len(keep)
+        if any(not self._as_is(file) or file.fortran for file in self._files):
+            self._row_bytes += max(sizes) * d  # what is read, beside what it becomes
+        block_rows(self._row_bytes, self.budget)  # refuses, before anything is read
+
+    def _column(self, source: Any, rows: list[int], d: int, what: str) -> tuple[Any, list[int]]:
+        if source is None:
+            return None, []
+        if isinstance(source, int | np.integer) and not isinstance(source, bool):
+            j = column_number(source, d, what)
+            return j, [j]
+        return _Column(source, rows, what), []
+
+    def _as_is(self, file: NpyFile) -> bool:
+        return file.dtype == self.dtype and file.dtype.isnative and self._runs == [(0, file.shape[1])]
+
+    def _block(self, part: Part, file: int, begin: int, end: int) -> Block:
+        npy = self._files[part.index]
+        raw = npy.read(file, begin, end)
+        x = raw
+        if not self._as_is(npy):
+            x = np.empty((end - begin, self.n_columns or 0), self.dtype)
+            at = 0
+            for first, last in self._runs:
+                x[:, at : at + last - first] = raw[:, first:last]
+                at += last - first
+        y, weight = (self._beside(c, raw, part, begin, end) for c in (self._y, self._w))
+        return Block(x, y, weight_of(weight, end - begin), first_key=key(part.index, begin))
+
+    @staticmethod
+    def _beside(column: Any, raw: NDArray[Any], part: Part, begin: int, end: int) -> Any:
+        if column is None or isinstance(column, _Column):
+            return column and column.read(part, begin, end)
+        return raw[:, column].copy()
+
+    def _read(self, part: Part, start: int) -> Iterator[Block]:
+        step, rows = block_rows(self._row_bytes, self.budget), part.rows or 0
+        with open(self._files[part.index].path, "rb", buffering=0) as file:
+            for begin in range(start, rows, step):
+                yield self._block(part, file.fileno(), begin, min(begin + step, rows))
+
+    def read_rows(self, part: Part, begin: int, end: int) -> Block:
+        with open(self._files[part.index].path, "rb", buffering=0) as file:
+            block = self._block(part, file.fileno(), begin, end)
+        self._check(part, block)
+        return block
+
+
+def _runs(columns: list[int]) -> list[tuple[int, int]]:
+    """Column numbers as runs of neighbours.
+
+    >>> _runs([0, 1, 2, 5, 4])
+    [(0, 3), (5, 6), (4, 5)]
+    """
+    runs: list[tuple[int, int]] = []
+    for j in columns:
+        if runs and runs[-1][1] == j:
+            runs[-1] = runs[-1][0], j + 1
+        else:
+            runs.append((j, j + 1))
+    return runs
+
+
+def open_npy(paths: list[Path], options: Options) -> Blocks:
+    """`open_blocks` of .npy files."""
+    options.refuse(
+        "a .npy file", zero_based="its columns have no numbers of their own", n_features="it has its width"
+    )
+    for value, what in ((options.target, "target"), (options.weight, "weight")):
+        if isinstance(value, str) and not value.endswith(".npy"):
+            raise ValueError(
+                f"{what}={value!r}: a .npy file has no column names; pass a column number or a .npy path"
+            )
+    return NpyBlocks(
+        paths,
+        target=options.target,
+        weight=options.weight,
+        columns=options.columns,
+        dtype=options.dtype,
+        **options.memory,
+    )
