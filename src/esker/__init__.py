@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from esker._persist import load as load
     from esker._persist import save as save
     from esker.folds import fold as fold
+    from esker.sketch import sketch_rows as sketch_rows
 
 # Public name -> the module that defines it; the sub-modules that users import from come after.
 _NAMES = {
@@ -25,11 +26,12 @@ _NAMES = {
     "NotPositiveDefinite": "esker._errors",
     "Diverged": "esker._errors",
     "fold": "esker.folds",
+    "sketch_rows": "esker.sketch",
     "open_blocks": "esker.blocks",
     "load": "esker._persist",
     "save": "esker._persist",
 }
-_MODULES = ("blocks", "folds", "engines")
+_MODULES = ("blocks", "folds", "engines", "sketch")
 
 __all__ = [*_NAMES, *_MODULES, "__version__"]
 
