@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from esker._errors import Diverged as Diverged
     from esker._errors import FormatError as FormatError
     from esker._errors import NotPositiveDefinite as NotPositiveDefinite
-    from esker.blocks import open_blocks as open_blocks
     from esker._persist import load as load
     from esker._persist import save as save
+    from esker.blocks import open_blocks as open_blocks
     from esker.folds import fold as fold
     from esker.sketch import sketch_rows as sketch_rows
 
@@ -31,7 +31,7 @@ _NAMES = {
     "load": "esker._persist",
     "save": "esker._persist",
 }
-_MODULES = ("blocks", "folds", "engines", "sketch")
+_MODULES = ("blocks", "folds", "engines", "sketch", "learning", "linear_model")
 
 __all__ = [*_NAMES, *_MODULES, "__version__"]
 

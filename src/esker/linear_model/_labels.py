@@ -33,7 +33,9 @@ def count_labels(blocks: Blocks) -> tuple[NDArray[Any], NDArray[np.int64]]:
         for label, n in zip(labels.tolist(), rows.tolist()):
             counts[label] = counts.get(label, 0) + n
         if len(counts) > MOST:
-            raise ValueError(f"the target of {blocks.source} has more than {MOST} different labels; is it a number?")
+            raise ValueError(
+                f"the target of {blocks.source} has more than {MOST} different labels; is it a number?"
+            )
         if not advance(len(block), block.nbytes):
             raise KeyboardInterrupt
     classes = np.array(sorted(counts))
@@ -90,7 +92,9 @@ def class_factors(
         return None
     if isinstance(class_weight, str):
         if class_weight != "balanced":
-            raise ValueError(f"class_weight must be None, 'balanced' or a dict of class to weight, got {class_weight!r}")
+            raise ValueError(
+                f"class_weight must be None, 'balanced' or a dict of class to weight, got {class_weight!r}"
+            )
         if counts is None:
             raise ValueError(
                 "class_weight='balanced' needs all labels at once, which partial_fit does not have; "
@@ -98,14 +102,18 @@ def class_factors(
             )
         return np.asarray(counts.sum() / (len(classes) * counts), dtype=np.float64)
     if not isinstance(class_weight, Mapping):
-        raise ValueError(f"class_weight must be None, 'balanced' or a dict of class to weight, got {class_weight!r}")
+        raise ValueError(
+            f"class_weight must be None, 'balanced' or a dict of class to weight, got {class_weight!r}"
+        )
     known = classes.tolist()
     foreign = [c for c in class_weight if c not in known]
     if foreign:
         raise ValueError(f"class_weight names {foreign}, which are not among the classes {known}")
     factors = np.array([float(class_weight.get(c, 1.0)) for c in known])
     if not (np.isfinite(factors).all() and (factors >= 0).all() and factors.any()):
-        raise ValueError(f"class_weight must hold finite numbers that are not negative, got {dict(class_weight)!r}")
+        raise ValueError(
+            f"class_weight must hold finite numbers that are not negative, got {dict(class_weight)!r}"
+        )
     return factors
 
 

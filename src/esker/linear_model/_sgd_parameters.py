@@ -53,7 +53,9 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
         check_number("tol", model.tol, 0)
     fraction = check_number("validation_fraction", model.validation_fraction, 0, 1)
     if not 0 < fraction < 1:
-        raise ValueError(f"validation_fraction must be in (0, 1), got {fraction!r}; early_stopping=False holds nothing out")
+        raise ValueError(
+            f"validation_fraction must be in (0, 1), got {fraction!r}; early_stopping=False holds nothing out"
+        )
     if isinstance(model.verbose, bool) is False:
         check_integer("verbose", model.verbose, 0)
     if model.eta0 is not None:
@@ -64,7 +66,9 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
         check_integer("n_threads", model.n_threads, 1)
     _refuse(model)
     if model.penalty != "elasticnet" and ratio != 0.15:
-        raise ValueError(f"l1_ratio={ratio!r} has no effect with penalty={model.penalty!r}; use penalty='elasticnet'")
+        raise ValueError(
+            f"l1_ratio={ratio!r} has no effect with penalty={model.penalty!r}; use penalty='elasticnet'"
+        )
     if model.penalty is None:
         alpha = 0.0
     share = {"l2": 0.0, "l1": 1.0, "elasticnet": ratio, None: 0.0}[model.penalty]
@@ -86,7 +90,9 @@ def _refuse(model: Any) -> None:
     if model.epsilon != 0.1:
         raise ValueError(f"epsilon={model.epsilon!r} has no effect with loss={model.loss!r}; leave it 0.1")
     if getattr(model, "n_jobs", None) is not None:
-        raise ValueError(f"n_jobs={model.n_jobs!r} is not used: all classes learn in one walk; leave it None, see n_threads")
+        raise ValueError(
+            f"n_jobs={model.n_jobs!r} is not used: all classes learn in one walk; leave it None, see n_threads"
+        )
     if not model.early_stopping and model.validation_fraction != 0.1:
         raise ValueError("validation_fraction has no effect with early_stopping=False; leave it 0.1")
     if model.shuffle is False and model.shuffle_rows is not None:
