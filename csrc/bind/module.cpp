@@ -13,7 +13,6 @@ void bind_moments(py::module_& m);
 void bind_text(py::module_& m);
 void bind_sketch(py::module_& m);
 void bind_sgd(py::module_& m);
-void bind_holdout(py::module_& m);
 
 namespace {
 
@@ -82,5 +81,4 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_text(m);
     bind::bind_sketch(m);
     bind::bind_sgd(m);
-    bind::bind_holdout(m);
 }

@@ -193,7 +193,8 @@ def _check_shapes(model: Any) -> None:
     """The fitted arrays agree with each other, so that predict can trust them."""
     if not hasattr(model, "coef_"):
         return
-    d, coef, intercept = (getattr(model, key, None) for key in ("n_features_in_", "coef_", "intercept_"))
+    d, coef = getattr(model, "n_features_in_", None), model.coef_
+    intercept: Any = getattr(model, "intercept_", None)
     if not isinstance(coef, np.ndarray) or coef.dtype.kind != "f" or coef.ndim not in (1, 2):
         raise _plain.Malformed("coef_ is not an array of floating-point numbers with one or two dimensions")
     if not isinstance(d, int) or coef.shape[-1] != d:

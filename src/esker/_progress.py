@@ -32,7 +32,7 @@ class Watch:
     rows, nbytes : int
         Walked so far, over all epochs; bytes as the rows lie in memory.
     facts : dict
-        What else the walker knows: ``loss`` (mean over the rows since the last mark), ``rows_planned``.
+        What else the walker knows: ``loss`` (mean over the rows since the last mark), ``epoch``.
     stop : bool
         Set to ask the walk to end soon, keeping what it has.
     """

@@ -6,6 +6,7 @@ Nothing heavy is imported before a command runs, so that ``esker --help`` is qui
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -19,6 +20,10 @@ __all__ = ["main"]
 
 #: Exit codes: a bad argument or bad input; anything else that failed; ended by Ctrl-C.
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+#: Arguments that errors name as Python has them, and the command line as ``--zero-based``.
+OPTIONS = (
+    "target|weight|columns|max_memory|max_time|zero_based|n_features|dtype|format|alpha|loss|penalty|l1_ratio"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,8 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(end.code or 0)
     try:
         return int(import_module(f"esker._cli.{args.module}").run(args) or 0)
-    except KeyboardInterrupt:
-        print("esker: interrupted; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        why = f" ({error})" if str(error) else ""
+        print(f"esker: interrupted; nothing was written{why}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # who reads our results has gone: no error of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -70,7 +76,8 @@ def _line(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"not enough memory ({error}); grant less with --max-memory or free some"
     words = " ".join(str(error).split())
-    known = isinstance(error, ValueError | ImportError | ArithmeticError)
+    words = re.sub(rf"\b({OPTIONS})= ?", lambda found: f"--{found[1].replace('_', '-')} ", words)
+    known = isinstance(error, ValueError | ImportError | ArithmeticError | OSError)
     return words if known and words else f"{type(error).__name__}: {words}"
 
 

@@ -72,7 +72,7 @@ def _plain(value: Any) -> Any:
 def _print_facts(facts: dict[str, Any]) -> None:
     width = max(map(len, facts))
     for name, value in facts.items():
-        if value is not None:
+        if value is not None and value != []:
             print(f"{name.replace('_', ' '):{width}}  {_shown(value)}")
 
 

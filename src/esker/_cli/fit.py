@@ -30,6 +30,7 @@ MANY_CLASSES = 20
 def run(args: argparse.Namespace) -> int:
     from esker import save
     from esker._cli.progress import Line, interruptible
+    from esker._progress import watching
 
     _refuse_idle_options(args)
     _check_folder(args.out)
@@ -40,20 +41,23 @@ def run(args: argparse.Namespace) -> int:
     model = _model(args, blocks, max_time)
 
     began = time.monotonic()
-    rows = None if args.model == "sgd" else blocks.n_rows
-    with interruptible(Line(rows, max_time)) as line:
+    line = Line(blocks.n_rows, getattr(model, "max_iter", 1), max_time)
+    # The loop of learners that step hears Ctrl-C itself; a single walk is told.
+    with (interruptible if args.model == "ridge" else watching)(line):
         try:
             model.fit(blocks if share is None else blocks.map(lambda block: _without(block, args, share)))
         except Exception as error:
             if not line.stop:
                 raise
             raise KeyboardInterrupt(f"after {line.rows:,} rows there is no model yet ({error})") from error
+        finally:
+            line.close()
     took = time.monotonic() - began
     model.source_ = _source(args, blocks)
     save(model, args.out)
 
     _report(args, model, line.rows, took)
-    if line.stop:
+    if line.stop or getattr(model, "stop_reason_", None) == "interrupted":
         print(f"esker: interrupted after {line.rows:,} rows; the model of these rows is saved in {args.out}",
               file=sys.stderr)  # fmt: skip
         return 130

@@ -8,10 +8,10 @@ __all__ = ["fraction", "parser", "seconds"]
 
 EXAMPLES = """examples:
   esker info train.svm
-  esker convert train.csv train.esker --target price
-  esker fit train.esker --model ridge --alpha 1 --holdout 10% -o model.esker-model
-  esker fit train.svm --model sgd --max-time 30s --max-memory 256MB --test test.svm -o model.esker-model
-  esker predict model.esker-model test.svm -o predictions.csv
+  esker convert train.csv train.esk --target price
+  esker fit train.esk --model ridge --alpha 1 --holdout 10% -o price.model
+  esker fit train.svm --model sgd --max-time 30s --max-memory 256MB --test test.svm -o words.model
+  esker predict words.model test.svm -o predictions.csv
 """
 
 
@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("--max-memory", metavar="SIZE", help="such as 256MB")
     predict.add_argument(
-        "--format", metavar="NAME", help="svmlight, npy, csv, parquet or block; else by the name"
+        "--format", metavar="NAME", help="svmlight, npy, csv, tsv, parquet or esk; else the file tells"
     )
 
     demo = _command(commands, "demo", "learn out of core from real data, and draw test error against time")
@@ -85,7 +85,7 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help="feature columns to use, separated by commas; all others by default",
     )
-    add("--format", metavar="NAME", help="svmlight, npy, csv, parquet or block; by the file's name otherwise")
+    add("--format", metavar="NAME", help="svmlight, npy, csv, tsv, parquet or esk; else the file tells")
     add("--zero-based", choices=("auto", "yes", "no"), help="svmlight: is the first column 0? (default auto)")
     add("--n-features", metavar="N", type=int, help="svmlight: how many columns there are")
     add("--dtype", choices=("float32", "float64"), help="numbers to read the features as")

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["known_columns", "run"]
 
-TABLES = (".csv", ".csv.gz", ".tsv", ".parquet", ".pq")
+#: Formats whose columns have names.
+TABLES = ("csv", "tsv", "parquet")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,16 +48,27 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def known_columns(model: Any, file: str) -> dict[str, Any]:
+def known_columns(model: Any, file: str, format: str | None = None) -> dict[str, Any]:
     """Options of `open_blocks` that give this model its columns, by name in tables, by number elsewhere."""
     source = getattr(model, "source_", {})
     names = getattr(model, "feature_names_in_", None)
-    if file.endswith(TABLES):
+    kind = kind_of(file, format)
+    if kind in TABLES:
         return {} if names is None else {"columns": list(names)}
-    options: dict[str, Any] = {"n_features": int(model.n_features_in_)}
-    if source.get("zero_based") is not None:
-        options["zero_based"] = bool(source["zero_based"])
-    return options
+    if kind != "svmlight":
+        return {}
+    zero_based = source.get("zero_based")
+    numbering = {} if zero_based is None else {"zero_based": bool(zero_based)}
+    return {"n_features": int(model.n_features_in_)} | numbering
+
+
+def kind_of(file: str, format: str | None) -> str:
+    """The name of the file's format."""
+    from pathlib import Path
+
+    from esker.blocks.sources import _kind
+
+    return _kind([Path(file)], format).name
 
 
 def _open(args: argparse.Namespace, model: Any) -> Blocks:
@@ -66,7 +78,10 @@ def _open(args: argparse.Namespace, model: Any) -> Blocks:
 
     if not os.path.exists(args.file):
         raise FileNotFoundError(2, "no such file", args.file)
-    options = known_columns(model, args.file) | {"max_memory": args.max_memory, "format": args.format}
+    options = known_columns(model, args.file, args.format) | {
+        "max_memory": args.max_memory,
+        "format": args.format,
+    }
     blocks = open_blocks(args.file, **options)
     source = getattr(model, "source_", {})
     targets = [number_or_name(name, args.file) for name in source.get("target") or ()]

@@ -23,8 +23,10 @@ class Line(Watch):
 
     Parameters
     ----------
-    rows_planned : int, optional
-        Of the whole walk, where that is known.
+    rows : int, optional
+        Of one epoch, where that is known.
+    epochs : int
+        At most.
     max_time : float, optional
         Seconds after which the walk ends by itself.
     out : text file
@@ -32,14 +34,17 @@ class Line(Watch):
     """
 
     def __init__(
-        self, rows_planned: int | None = None, max_time: float | None = None, out: TextIO | None = None
+        self,
+        rows: int | None = None,
+        epochs: int = 1,
+        max_time: float | None = None,
+        out: TextIO | None = None,
     ) -> None:
         super().__init__()
         self.out = sys.stderr if out is None else out
         self.rewrites = self.out.isatty()
         self.max_time = max_time
-        if rows_planned:
-            self.facts["rows_planned"] = rows_planned
+        self.planned, self.epochs = rows and rows * epochs, epochs
         self.began = time.monotonic()
         self._due = self.began + (0.2 if self.rewrites else 2.0)
         self._width = 0
@@ -55,11 +60,13 @@ class Line(Watch):
     def text(self, passed: float) -> str:
         """The line after so many seconds."""
         words = [f"{self.rows:,} rows"]
-        planned = self.facts.get("rows_planned")
         left = [] if self.max_time is None else [self.max_time - passed]
-        if planned and self.rows:
-            words.append(f"{min(1.0, self.rows / planned):.0%}")
-            left.append(passed * (planned / self.rows - 1.0))
+        if self.planned and self.rows:
+            if self.epochs == 1:
+                words.append(f"{min(1.0, self.rows / self.planned):.0%}")
+            left.append(passed * (self.planned / self.rows - 1.0))
+        if self.epochs > 1 and "epoch" in self.facts:
+            words.append(f"epoch {self.facts['epoch'] + 1:.0f}")
         if passed > 0:
             words.append(f"{self.rows / passed:,.0f} rows/s")
             if self.nbytes:
@@ -67,7 +74,8 @@ class Line(Watch):
         if "loss" in self.facts:
             words.append(f"loss {self.facts['loss']:.4g}")
         if left:
-            words.append(f"{clock(max(0.0, min(left)))} left")
+            # A learner that steps may converge before its last epoch.
+            words.append(f"{'at most ' * (self.epochs > 1)}{clock(max(0.0, min(left)))} left")
         return "  ".join(words)
 
     def write(self, text: str) -> None:

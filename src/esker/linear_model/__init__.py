@@ -6,10 +6,7 @@ from importlib import import_module
 from typing import Any
 
 # Public name -> the module that defines it.
-_NAMES: dict[str, str] = {
-    "SGDClassifier": "esker.linear_model.sgd",
-    "SGDRegressor": "esker.linear_model.sgd",
-}
+_NAMES: dict[str, str] = {}
 
 __all__ = [*_NAMES]
 
