@@ -276,6 +276,21 @@ SvmlightPlan plan_svmlight(const char* text, Index size, Index readable) {
     return plan;
 }
 
+SkippedRows skip_svmlight_rows(const char* text, Index size, Index rows) {
+    SkippedRows skipped;
+    const char *p = text, *const end = text + size;
+    while (p < end && skipped.rows < rows) {
+        const void* newline = std::memchr(p, '\n', static_cast<std::size_t>(end - p));
+        const char* const stop = newline ? static_cast<const char*>(newline) : end;
+        while (p < stop && is_blank(*p)) p++;
+        skipped.rows += p < stop && *p != '#' && !(*p == '\r' && p + 1 == stop);
+        skipped.lines++;
+        p = stop < end ? stop + 1 : end;
+    }
+    skipped.bytes = p - text;
+    return skipped;
+}
+
 template <class T, class I>
 Index parse_svmlight(CsrRoom<T, I>& room, const SvmlightPlan& plan, const SvmlightOptions& options) {
     if constexpr (sizeof(I) == 4)

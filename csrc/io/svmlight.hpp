@@ -32,6 +32,13 @@ struct SvmlightPlan {
 // Looks at text[0, size); readable >= size is where the caller's buffer ends. Nothing beyond it is touched.
 SvmlightPlan plan_svmlight(const char* text, Index size, Index readable);
 
+// The first `rows` rows of whole lines, passed over without parsing: rows found, bytes and lines they and the
+// comments and empty lines before them take.
+struct SkippedRows {
+    Index rows = 0, bytes = 0, lines = 0;
+};
+SkippedRows skip_svmlight_rows(const char* text, Index size, Index rows);
+
 // Where rows go: room for rows + plan.lines rows and entries + plan.entries entries, the first `rows` and
 // `entries` of which are rows that are there already (what an earlier text left over). indptr[rows] ==
 // entries on entry.
