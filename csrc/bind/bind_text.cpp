@@ -11,6 +11,13 @@ namespace {
 // Rows that an earlier buffer left over: (y, data, indices, indptr).
 using Head = std::optional<std::tuple<Array<double>, py::array, py::array, py::array>>;
 
+py::buffer_info bytes_of(const py::buffer& text, Index begin, Index end) {
+    py::buffer_info info = text.request();
+    require(info.ndim == 1 && info.itemsize == 1 && info.strides[0] == 1, "text must be contiguous bytes");
+    require(0 <= begin && begin <= end && end <= info.size, "begin and end must lie in the text");
+    return info;
+}
+
 template <class T>
 py::array_t<T> room_for(Index n) {
     return py::array_t<T>(static_cast<py::ssize_t>(n));  // not cleared: a page is first touched by the parser
@@ -89,10 +96,7 @@ void bind_text(py::module_& m) {
         "parse_svmlight",
         [](const py::buffer& text, Index begin, Index end, bool float32, bool wide, bool subtract_one,
            Index n_features, Index first_line, const Head& head) {
-            const py::buffer_info info = text.request();
-            require(info.ndim == 1 && info.itemsize == 1 && info.strides[0] == 1,
-                    "text must be contiguous bytes");
-            require(0 <= begin && begin <= end && end <= info.size, "begin and end must lie in the text");
+            const py::buffer_info info = bytes_of(text, begin, end);
             const SvmlightOptions options{subtract_one, n_features, first_line};
             SvmlightPlan plan;
             {
@@ -110,18 +114,18 @@ void bind_text(py::module_& m) {
         "columns, lines). "
         "indices are int32 unless wide, or unless a column does not fit.");
     m.def(
-        "count_byte",
-        [](const py::buffer& text, Index begin, Index end, int byte) {
-            const py::buffer_info info = text.request();
-            require(info.ndim == 1 && info.itemsize == 1 && info.strides[0] == 1,
-                    "text must be contiguous bytes");
-            require(0 <= begin && begin <= end && end <= info.size, "begin and end must lie in the text");
-            const py::gil_scoped_release release;
-            const char* p = static_cast<const char*>(info.ptr);
-            return static_cast<Index>(std::count(p + begin, p + end, static_cast<char>(byte)));
+        "skip_svmlight_rows",
+        [](const py::buffer& text, Index begin, Index end, Index rows) {
+            const py::buffer_info info = bytes_of(text, begin, end);
+            SkippedRows s;
+            {
+                const py::gil_scoped_release release;
+                s = skip_svmlight_rows(static_cast<const char*>(info.ptr) + begin, end - begin, rows);
+            }
+            return py::make_tuple(s.rows, s.bytes, s.lines);
         },
-        py::arg("text"), py::arg("begin"), py::arg("end"), py::arg("byte"),
-        "How often a byte occurs in text[begin:end].");
+        py::arg("text"), py::arg("begin"), py::arg("end"), py::arg("rows"),
+        "Pass over the first rows of text[begin:end], whole lines: (rows, bytes, lines) passed.");
 }
 
 }  // namespace esker::bind

@@ -263,6 +263,7 @@ SvmlightPlan plan_svmlight(const char* text, Index size, Index readable) {
     if (size > 0 && (readable - size < padding || text[size - 1] != '\n')) {
         direct = std::max<Index>(0, readable - padding < size ? readable - padding : size);
         while (direct > 0 && text[direct - 1] != '\n') direct--;
+        if (size < range_bytes) direct = 0;  // one range, one thread
         plan.tail.assign(text + direct, text + size);
         if (plan.tail.back() != '\n') plan.tail.push_back('\n');
     }

@@ -88,7 +88,11 @@ class _Rows:
             return self, None
         end = int(self.indptr[n])
         rest = _Rows(
-            self.first + n, self.y[n:].copy(), self.data[end:].copy(), self.indices[end:].copy(), self.indptr[n:] - end
+            self.first + n,
+            self.y[n:].copy(),
+            self.data[end:].copy(),
+            self.indices[end:].copy(),
+            self.indptr[n:] - end,
         )
         return _Rows(self.first, self.y[:n], self.data[:end], self.indices[:end], self.indptr[: n + 1]), rest
 
@@ -148,7 +152,11 @@ class SvmlightBlocks(Blocks):
     @property
     def parse_options(self) -> dict[str, Any]:
         """What, beside the files, the rows depend on."""
-        options = {"zero_based": self.zero_based is not False, "n_features": self.n_features, "dtype": self.dtype.name}
+        options = {
+            "zero_based": self.zero_based is not False,
+            "n_features": self.n_features,
+            "dtype": self.dtype.name,
+        }
         return {"format": "svmlight", **options}
 
     # --- walking a file ---
@@ -163,8 +171,12 @@ class SvmlightBlocks(Blocks):
         chunk = max(self.block_bytes // 4, 1 << 12)
         with closing(whole_lines(path, min(chunk, limit), limit, mark.offset)) as texts:
             for text in texts:
+                if text.offset == 0:
+                    text, mark = _without_byte_order_mark(text, mark)
                 if skip:
                     text, mark, skip = _skipped(text, mark, skip)
+                    if skip:
+                        continue
                 left, mark = self._parse(path, seen, text, mark, left)
                 ready, left = self._cut(path, left, limit)
                 if ready is not None:
@@ -183,13 +195,10 @@ class SvmlightBlocks(Blocks):
         self, path: Path, seen: _Seen, text: Lines, mark: _Mark, left: _Rows | None
     ) -> tuple[_Rows, _Mark]:
         """The rows of a text behind those left over, and the mark behind them."""
-        begin = text.begin
-        if text.offset == 0 and text.buffer[begin : begin + 3] == b"\xef\xbb\xbf":
-            begin += 3  # a byte-order mark
         try:
             y, data, indices, indptr, columns, lines = core.parse_svmlight(
                 text.buffer,
-                begin,
+                text.begin,
                 text.end,
                 float32=self.dtype == np.float32,
                 wide=seen.columns > np.iinfo(np.int32).max,
@@ -201,7 +210,7 @@ class SvmlightBlocks(Blocks):
         except FormatError as error:
             raise FormatError(error.message, str(path), error.line, error.column) from None
         seen.columns = max(seen.columns, columns)
-        first, there = (mark.row, 0) if left is None else (left.first, len(left))
+        first, there = (mark.row, 0) if left is None or not len(left) else (left.first, len(left))
         offset = mark.offset + text.end - text.begin
         mark = _Mark(mark.row + len(y) - there, offset, mark.line + lines)
         seen.note(mark)
@@ -227,7 +236,9 @@ class SvmlightBlocks(Blocks):
     def _block(self, part: Part, rows: _Rows) -> Block:
         # Columns seen by other walks count: a second walk is as wide as the first came to be.
         width = self.n_columns if self.n_columns is not None else max(max(s.columns for s in self._seen), 1)
-        return Block(csr(rows.data, rows.indices, rows.indptr, width), rows.y, first_key=key(part.index, rows.first))
+        return Block(
+            csr(rows.data, rows.indices, rows.indptr, width), rows.y, first_key=key(part.index, rows.first)
+        )
 
     def _note_whole(self, part: Part, rows: int, nnz: int) -> None:
         """A walk came to the end of a file; when it is the last one, all is known."""
@@ -239,6 +250,12 @@ class SvmlightBlocks(Blocks):
             self.nnz = sum(s.nnz or 0 for s in self._seen)
             if self.n_columns is None:
                 self.n_columns = max(max(s.columns for s in self._seen), 1)
+
+
+def _without_byte_order_mark(text: Lines, mark: _Mark) -> tuple[Lines, _Mark]:
+    if text.buffer[text.begin : text.begin + 3] != b"\xef\xbb\xbf":
+        return text, mark
+    return text._replace(begin=text.begin + 3, offset=3), replace(mark, offset=3)
 
 
 def _skipped(text: Lines, mark: _Mark, rows: int) -> tuple[Lines, _Mark, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -74,13 +74,15 @@ class _Gzip:
                 view[: len(text)] = text
                 return len(text)
             if not data and not self.inflate.eof:
-                raise FormatError("the gzip file is truncated: it ends before its stream does", str(self.path))
+                raise FormatError(
+                    "the gzip file is truncated: it ends before its stream does", str(self.path)
+                )
 
     def close(self) -> None:
         self.file.close()
 
 
-def whole_lines(path: Path, chunk: int, limit: int, offset: int = 0) -> Iterator[Lines]:
+def whole_lines(path: Path, chunk: int, limit: int, offset: int = 0) -> Generator[Lines, None, None]:
     """Yield the lines of a file from byte `offset` on, about `chunk` bytes at a time.
 
     Parameters
@@ -112,7 +114,8 @@ def whole_lines(path: Path, chunk: int, limit: int, offset: int = 0) -> Iterator
             elif room >= limit and not ended:
                 raise FormatError(
                     f"a line is longer than {show_size(limit)} (it begins at byte {offset}); a text file of rows needs "
-                    "line ends, and more memory where its lines are long", str(path)
+                    "line ends, and more memory where its lines are long",
+                    str(path),
                 )
             if ended:
                 return
