@@ -31,7 +31,7 @@ _NAMES = {
     "load": "esker._persist",
     "save": "esker._persist",
 }
-_MODULES = ("blocks", "folds", "engines", "sketch")
+_MODULES = ("blocks", "folds", "engines", "sketch", "learning", "linear_model")
 
 __all__ = [*_NAMES, *_MODULES, "__version__"]
 

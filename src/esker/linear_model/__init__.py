@@ -6,7 +6,10 @@ from importlib import import_module
 from typing import Any
 
 # Public name -> the module that defines it.
-_NAMES: dict[str, str] = {}
+_NAMES: dict[str, str] = {
+    "SGDClassifier": "esker.linear_model.sgd",
+    "SGDRegressor": "esker.linear_model.sgd",
+}
 
 __all__ = [*_NAMES]
 

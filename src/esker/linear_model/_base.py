@@ -58,7 +58,7 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
     """Base of esker's linear models; derive from `LinearRegressor` or `LinearClassifier`.
 
     A subclass has ``coef_``, ``intercept_`` and ``n_features_in_`` once fitted, and may have
-    ``_twin_parameters()``: the parameters of the scikit-learn class of the same name that say what was fitted.
+    ``_twin_parameters()``: the parameters of scikit-learn's class of the same name that say what was fitted.
     """
 
     coef_: NDArray[Any]
@@ -101,7 +101,7 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
         if not isinstance(X, Blocks):
             if out is not None:
                 raise ValueError(
-                    "out= is for Blocks, whose predictions may exceed memory; use np.save(path, model.predict(X))"
+                    "out= is for Blocks, which may exceed memory; use np.save(path, model.predict(X))"
                 )
             X = self._checked(X)
             return answer(self._scores(X), X.dtype)
@@ -122,8 +122,7 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
         ----------
         X : array-like or CSR of shape (n, d), or Blocks
         out : path, optional
-            For Blocks: where to write the predictions as ``.npy``, block by block; the file appears when it is
-            complete.
+            For Blocks: where to write the predictions as ``.npy``, block by block; the file appears when whole.
 
         Returns
         -------

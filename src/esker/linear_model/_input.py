@@ -1,4 +1,4 @@
-"""What a linear model is given, as Blocks: arrays checked by scikit-learn, data sets checked as they stream."""
+"""What a linear model is given, as Blocks: arrays checked by scikit-learn, data sets as they stream."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from esker.blocks import Block, Blocks
+from esker.blocks import ArrayBlocks, Block, Blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,9 +68,7 @@ def as_blocks(
     else:
         y = np.ascontiguousarray(y, dtype=np.float64)
     weight = None if sample_weight is None else check_weights(sample_weight, X)
-    from esker.blocks import open_arrays
-
-    return open_arrays(X, y, weight, max_memory=getattr(estimator, "max_memory", None))
+    return ArrayBlocks(X, y, weight, max_memory=getattr(estimator, "max_memory", None), check_finite=False)
 
 
 def check_weights(sample_weight: Any, X: Any) -> NDArray[np.float64]:
@@ -140,39 +138,9 @@ def _check_blocks(
             if block.y.dtype.kind not in "fiub":
                 raise ValueError(f"the target of {blocks.source} must be numbers, got {block.y.dtype}")
             block = replace(block, y=np.ascontiguousarray(block.y, dtype=np.float64))
-            _check_finite(block.y, "the target", block, blocks)
-        _check_finite(block.X, "X", block, blocks)
-        if block.sample_weight is not None:
-            _check_finite(block.sample_weight, "sample_weight", block, blocks)
-            if (block.sample_weight < 0).any():
-                raise ValueError(
-                    f"the weights of {blocks.source} must not be negative, got {block.sample_weight.min():g}"
-                )
         return block if width is None else check_rows(estimator, block, blocks)
 
     return blocks.map(check)
-
-
-def _check_finite(values: Any, what: str, block: Block, blocks: Blocks) -> None:
-    flat = values.data if sparse.issparse(values) else values
-    if flat.dtype.kind != "f":
-        return
-    with np.errstate(all="ignore"):
-        if np.isfinite(flat.sum(dtype=flat.dtype)) or np.isfinite(flat).all():
-            return
-    at = int(np.argmin(np.isfinite(flat).ravel()))
-    if sparse.issparse(values):
-        row = int(np.searchsorted(values.indptr, at, side="right")) - 1
-    else:
-        row = at // max(1, flat[0].size)
-    from esker.blocks import ROW_BITS
-
-    number = int(block.keys[row]) & ((1 << ROW_BITS) - 1)
-    bad = "NaN" if np.isnan(flat.ravel()[at]) else "infinity"
-    raise ValueError(
-        f"{what} contains {bad} in row {number} of {blocks.source} (counted from 0); "
-        "impute or drop such rows: linear models know no missing values"
-    )
 
 
 def _forget_width(estimator: Any) -> None:

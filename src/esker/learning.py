@@ -1,0 +1,414 @@
+"""The loop: epochs of a learner that steps, and every decision of such a walk.
+
+Race, back-off, validation, early stopping and the budget are decided here, at counts of rows consumed, so that they
+depend on the data and the seed alone. The one thing that the clock decides is when to end early; that is logged in
+the schedule, and a fit that is given the schedule ends there again, with the same bits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from esker import learning_checkpoint as checkpoints
+from esker._progress import advance
+from esker.learning_clock import GRAIN, Interrupt, Pacer, interruptible
+from esker.learning_holdout import HeldOut, hold_out
+from esker.learning_stream import Stream, next_mark
+
+if TYPE_CHECKING:
+    from esker.blocks import Block, Blocks
+    from esker.folds import Sgd
+
+__all__ = ["Learned", "Schedule", "learn"]
+
+#: The race of rates is decided at the first end of an epoch, or work mark, at or after so many rows.
+RACE_ROWS = 1 << 16
+#: Seconds of work between two checkpoints.
+CHECKPOINT_EVERY = 3.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What a walk may do; everything in it but `max_time` decides the result.
+
+    Attributes
+    ----------
+    seed : int
+        Of the order of rows and of the choice of held-out ones.
+    max_iter : int
+        Epochs at most.
+    tol : float or None
+        An epoch that does not lower the loss by this share of it is one without gain; None runs all epochs.
+    n_iter_no_change : int
+        Epochs without gain, in a row, before the walk has converged.
+    shuffle : bool
+    shuffle_rows : int or None
+    holdout : float
+        The share of rows held out; 0 decides by progressive loss.
+    max_time : float or None
+        Seconds, counted from `started`.
+    started : float or None
+        As `time.perf_counter` counts; None means when `learn` is called.
+    stop_rows : int or None
+        End after exactly so many rows, as a fit before this one did, for the reason `stop_reason`.
+    """
+
+    seed: int
+    max_iter: int = 20
+    tol: float | None = 1e-3
+    n_iter_no_change: int = 2
+    shuffle: bool = True
+    shuffle_rows: int | None = None
+    holdout: float = 0.0
+    max_time: float | None = None
+    started: float | None = None
+    stop_rows: int | None = None
+    stop_reason: str | None = None
+
+
+@dataclass
+class Learned:
+    """What a walk came to.
+
+    Attributes
+    ----------
+    state : Sgd
+        One lane for each target.
+    stop_reason : {"converged", "max_iter", "time", "interrupted"}
+    n_iter : int
+        Epochs begun.
+    rows : int
+        Rows consumed, over all epochs; those held out do not count.
+    history : list of dict
+        See `learn`.
+    schedule : dict
+        See `learn`.
+    """
+
+    state: Sgd
+    stop_reason: str
+    n_iter: int
+    rows: int
+    history: list[dict[str, Any]] = field(default_factory=list)
+    schedule: dict[str, Any] = field(default_factory=dict)
+
+
+def learn(
+    blocks: Blocks,
+    state: Sgd,
+    schedule: Schedule,
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+    identity: dict[str, Any] | None = None,
+    observe: Callable[[dict[str, Any]], None] | None = None,
+) -> Learned:
+    """Walk `blocks`, an epoch after the other, through `state`.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    state : Sgd
+        Changed in place; its lanes that share a target race.
+    schedule : Schedule
+    checkpoint : path, optional
+        Where to save everything, every few seconds; if it exists, the walk goes on from there, to the same bits as if
+        it had never ended. Removed when the walk is complete.
+    identity : dict, optional
+        What else a checkpoint must agree on (JSON): parameters, classes.
+    observe : callable, optional
+        Called with each entry of the history as it is made.
+
+    Returns
+    -------
+    Learned
+        ``history`` has an entry at each work mark and end of an epoch:
+        ``{"seconds": 0.52, "rows": 65536, "epoch": 0, "loss": 0.31, "held_out_loss": 0.33, "lanes": 4}``; ``loss`` is the
+        mean progressive loss of the best lanes since the mark before the last, ``held_out_loss`` is None where none was
+        measured. ``schedule`` is ``{"version": 1, "seed": 7, "decisions": [{"rows": 65536, "event": "selected",
+        "lanes": [2]}], "stop": {"rows": 131072, "reason": "time"}}``; events are "selected", "dropped", "halved".
+    """
+    return _Walk(blocks, state, schedule, checkpoint, identity or {}, observe).run()
+
+
+class _Stop(Exception):
+    """The walk ends here; the argument is the reason."""
+
+
+class _Walk:
+    """One call of `learn`: where it is, and the best model so far."""
+
+    def __init__(
+        self,
+        blocks: Blocks,
+        state: Sgd,
+        schedule: Schedule,
+        checkpoint: str | os.PathLike[str] | None,
+        identity: dict[str, Any],
+        observe: Callable[[dict[str, Any]], None] | None,
+    ) -> None:
+        self.blocks, self.schedule, self.path, self.observe = blocks, schedule, checkpoint, observe
+        self.identity = identity
+        self.stream, self.held = Stream(state), HeldOut()
+        self.epoch = self.chunk = self.offset = 0
+        self.best: Sgd | None = None
+        self.best_loss = self.best_epoch_loss = np.inf
+        self.stale = 0
+        self.before = 0.0  # seconds of the runs that the checkpoint continues
+        self.started = perf_counter() if schedule.started is None else schedule.started
+        self.pacer, self.saved = Pacer(None), perf_counter()
+        self.interrupt, self.finish_seconds = Interrupt(), 0.0
+        self._identified: dict[str, Any] = {}
+        self.history: list[dict[str, Any]] = []
+
+    # --- the walk ---
+
+    def run(self) -> Learned:
+        if not self.blocks.rereadable and self.schedule.max_iter > 1:
+            raise ValueError(
+                f"{self.blocks.source} can be read once, and max_iter={self.schedule.max_iter} epochs were asked for; "
+                "pass max_iter=1, or write a block file first (esker convert)"
+            )
+        if self.path is not None:
+            self._resume()
+        limit = self.schedule.max_time
+        self.pacer = Pacer(None if limit is None else self.started + limit - self.before)
+        reason = "max_iter"
+        try:
+            with interruptible() as self.interrupt:
+                while self.epoch < self.schedule.max_iter:
+                    self._walk_epoch()
+                    self._end_epoch()
+        except _Stop as stop:
+            reason = str(stop)
+        state = self._finish()
+        if self.path is not None and reason != "interrupted":
+            checkpoints.remove(self.path)
+        log = {"version": 1, "seed": self.schedule.seed, "decisions": self.stream.events}
+        log["stop"] = {"rows": self.stream.rows, "reason": reason}
+        epochs = self.epoch + (1 if self.chunk or self.offset else 0)
+        return Learned(state, reason, epochs, self.stream.rows, self.history, log)
+
+    def _walk_epoch(self) -> None:
+        s = self.schedule
+        visits = self.blocks.visits(
+            self.epoch, seed=s.seed, shuffle=s.shuffle, shuffle_rows=s.shuffle_rows, start=self.chunk
+        )
+        try:
+            while (block := self._next(visits)) is not None:
+                self._learn_block(block)
+                self.chunk, self.offset = self.chunk + 1, 0
+        finally:
+            close = getattr(visits, "close", None)
+            if close is not None:
+                close()
+
+    def _next(self, visits: Any) -> Block | None:
+        """The next block; Ctrl-C while waiting for it ends the walk."""
+        s = self.schedule
+        self.interrupt.waiting = True
+        try:
+            if self.interrupt.came or (s.stop_reason == "interrupted" and s.stop_rows == self.stream.rows):
+                self.interrupt.came = True
+                raise KeyboardInterrupt
+            block: Block | None = next(visits, None)
+        except KeyboardInterrupt:
+            if not self.interrupt.came:
+                raise
+            if self.path is not None:
+                self._save()
+            raise _Stop("interrupted") from None
+        finally:
+            self.interrupt.waiting = False
+        return block
+
+    def _learn_block(self, whole: Block) -> None:
+        block, held = hold_out(whole, self.schedule.seed, self.schedule.holdout)
+        if self.epoch == 0 and self.offset == 0:
+            self.held.add(whole, held)
+        assert block.order is not None
+        n, per_row = len(block.order), whole.nbytes / max(1, len(whole))
+        while self.offset < n:
+            self._check_stop()
+            stream = self.stream
+            # A piece ends at a multiple of GRAIN rows of the walk, so that an early end is at one.
+            rows = self.pacer.rows - stream.rows % GRAIN
+            mark = next_mark(stream.rows)
+            rows = min(rows, n - self.offset, mark - stream.rows)
+            if self.schedule.stop_rows is not None:
+                rows = min(rows, self.schedule.stop_rows - stream.rows)
+            begun = perf_counter()
+            stream.take(block, self.offset, self.offset + rows, self.blocks.source)
+            self.offset += rows
+            self.pacer.done(rows, perf_counter() - begun)
+            facts = {"epoch": float(self.epoch)}
+            if stream.rows == mark:
+                facts["loss"] = self._mark()
+            if not advance(rows, int(rows * per_row), **facts):
+                self.interrupt.came = True
+            if self.path is not None and perf_counter() - self.saved > CHECKPOINT_EVERY:
+                self._save()
+
+    def _check_stop(self) -> None:
+        """End the walk where a fit before this one did; else where the clock or Ctrl-C says so, at a grain."""
+        s, rows = self.schedule, self.stream.rows
+        if s.stop_rows is not None:
+            if rows == s.stop_rows and s.stop_reason in ("time", "interrupted"):
+                raise _Stop(s.stop_reason)
+            return
+        if self.interrupt.came:
+            if self.path is not None:
+                self._save()
+            raise _Stop("interrupted")
+        if rows > 0 and rows % GRAIN == 0 and self.pacer.late(self._reserve()):
+            raise _Stop("time")
+
+    def _reserve(self) -> float:
+        """Seconds that one more piece and the finish take."""
+        return self.pacer.piece + 2 * self.finish_seconds
+
+    # --- decisions ---
+
+    def _mark(self) -> float:
+        """At a work mark: who leads, and whether the race is over."""
+        stream = self.stream
+        if stream.racing and stream.rows >= RACE_ROWS and self.epoch == 0:
+            self._select()
+        return self._log(None)
+
+    def _criterion(self) -> tuple[Any, bool]:
+        """Each lane's loss, held-out where there is enough of it; and whether it is."""
+        if self.held.enough:
+            begun = perf_counter()
+            loss = self.held.loss(self.stream.state)
+            self.finish_seconds = max(self.finish_seconds, perf_counter() - begun)
+            return loss, True
+        return self.stream.progressive(), False
+
+    def _select(self) -> None:
+        loss, _ = self._criterion()
+        lanes = self.stream.winners(loss)
+        self.stream.keep(lanes)
+        self.stream.events.append({"rows": self.stream.rows, "event": "selected", "lanes": lanes})
+
+    def _end_epoch(self) -> None:
+        """At the end of an epoch: the better model is kept, and the walk ends where nothing is gained any more."""
+        s, stream = self.schedule, self.stream
+        if stream.rows == 0:
+            raise ValueError(f"{self.blocks.source} has no rows to learn from")
+        stream.check(self.blocks.source)
+        held = self._judge()
+        if stream.racing and stream.rows >= RACE_ROWS:
+            self._select()
+        mean = stream.epoch_mean()
+        loss = float(np.mean(mean[stream.winners(mean)])) if held is None else held
+        self._log(held)
+        gain = self.best_epoch_loss - loss
+        enough = (
+            s.tol is None or gain > s.tol * abs(self.best_epoch_loss) or not np.isfinite(self.best_epoch_loss)
+        )
+        self.stale = 0 if enough else self.stale + 1
+        self.best_epoch_loss = min(self.best_epoch_loss, loss)
+        self.epoch, self.chunk, self.offset = self.epoch + 1, 0, 0
+        stream.start_epoch()
+        if s.tol is not None and self.stale >= s.n_iter_no_change:
+            raise _Stop("converged")
+
+    def _judge(self) -> float | None:
+        """Score the lanes on the held-out rows and keep the best model; None where there are too few."""
+        loss, held = self._criterion()
+        if not held:
+            return None
+        lanes = self.stream.winners(loss)
+        total = float(np.mean(loss[lanes]))
+        if total < self.best_loss:
+            self.best_loss, self.best = total, self.stream.state.select(lanes)
+        return total
+
+    def _finish(self) -> Sgd:
+        """The best model: by held-out rows where there are enough, else the last one of the leading lanes."""
+        stream = self.stream
+        stream.check(self.blocks.source)
+        if self.chunk or self.offset or self.best is None:
+            held = self._judge()
+            self._log(held)
+        if self.best is not None:
+            return self.best
+        return stream.state.select(stream.winners(stream.progressive()))
+
+    def _log(self, held: float | None) -> float:
+        stream = self.stream
+        loss = stream.progressive()
+        mean = float(np.mean(loss[stream.winners(loss)]))
+        entry = {
+            "seconds": self.before + perf_counter() - self.started,
+            "rows": stream.rows,
+            "epoch": self.epoch,
+            "loss": mean,
+            "held_out_loss": held,
+            "lanes": stream.state.lanes,
+        }
+        if self.history and self.history[-1]["rows"] == stream.rows and held is None:
+            return mean
+        self.history.append(entry)
+        if self.observe is not None:
+            self.observe(entry)
+        return mean
+
+    # --- checkpoints ---
+
+    def _identity(self) -> dict[str, Any]:
+        s = asdict(self.schedule)
+        for name in ("max_time", "started", "stop_rows", "stop_reason"):
+            del s[name]
+        b = self.blocks
+        with closing(b.read(b.parts[0])) as some:  # type: ignore[type-var]
+            first = next(some, None) if b.rereadable else None
+        data = {"rows": b.n_rows, "columns": b.n_columns, "dtype": str(b.dtype), "parts": len(b.parts)}
+        data["first rows"] = None if first is None else checkpoints.fingerprint(first)
+        state = self.stream.state
+        lanes = {"targets": state.targets.tolist(), "rates": state.rates.tolist()}
+        return {**self.identity, **s, **{f"data {k}": v for k, v in data.items()}, **lanes}
+
+    def _save(self) -> None:
+        assert self.path is not None
+        stream = self.stream
+        arrays = {f"stream/{k}": v for k, v in stream.to_arrays().items()}
+        arrays |= {f"held/{k}": v for k, v in self.held.to_arrays().items()}
+        if self.best is not None:
+            arrays |= {f"best/{k}": v for k, v in self.best.to_arrays().items()}
+        facts = {
+            "identity": self._identified,
+            "position": [self.epoch, self.chunk, self.offset],
+            "best": [self.best_loss, self.best_epoch_loss, self.stale],
+            "seconds": self.before + perf_counter() - self.started,
+            "stream": stream.facts(),
+            "history": self.history,
+        }
+        checkpoints.save(self.path, facts, arrays)
+        self.saved = perf_counter()
+
+    def _resume(self) -> None:
+        assert self.path is not None
+        self._identified = self._identity()
+        found = checkpoints.load(self.path, self._identified)
+        if found is None:
+            return
+        facts, arrays = found
+        groups: dict[str, dict[str, Any]] = {"stream": {}, "held": {}, "best": {}}
+        for name, values in arrays.items():
+            group, rest = name.split("/", 1)
+            groups[group][rest] = values
+        kind = type(self.stream.state)
+        self.stream = Stream.restored(kind, facts["stream"], groups["stream"])
+        self.held = HeldOut.from_arrays(groups["held"])
+        self.best = kind.from_arrays(groups["best"]) if groups["best"] else None
+        self.epoch, self.chunk, self.offset = facts["position"]
+        self.best_loss, self.best_epoch_loss, self.stale = facts["best"]
+        self.before, self.history = facts["seconds"], facts["history"]

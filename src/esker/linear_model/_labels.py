@@ -1,0 +1,122 @@
+"""Labels of classes as numbers: which classes there are, their indices, and what each class weighs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from esker._progress import advance
+from esker.blocks import ArrayBlocks, Block, Blocks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["count_labels", "encode", "encoded"]
+
+#: More classes than this are taken for a mistake: a column of numbers where labels were meant.
+MOST = 1 << 16
+
+
+def count_labels(blocks: Blocks) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The sorted classes of a data set and how many rows each has, by one pass over it."""
+    counts: dict[Any, int] = {}
+    for block in blocks:
+        labels, rows = np.unique(_column(block), return_counts=True)
+        if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
+            raise ValueError(
+                f"Unknown label type: continuous. The target of {blocks.source} holds numbers such as "
+                f"{labels[labels != np.floor(labels)][0]:g}; a classifier expects labels, a regressor numbers"
+            )
+        for label, n in zip(labels.tolist(), rows.tolist()):
+            counts[label] = counts.get(label, 0) + n
+        if len(counts) > MOST:
+            raise ValueError(
+                f"the target of {blocks.source} has more than {MOST} different labels; is it a number?"
+            )
+        if not advance(len(block), block.nbytes):
+            raise KeyboardInterrupt
+    classes = np.array(sorted(counts))
+    return classes, np.array([counts[c] for c in classes.tolist()], dtype=np.int64)
+
+
+def encode(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.float64]:
+    """Each label's index in the sorted classes."""
+    at = np.searchsorted(classes, labels)
+    at[at == len(classes)] = 0
+    unknown = classes[at] != labels
+    if unknown.any():
+        raise ValueError(f"label {labels[unknown][0]!r} is not one of the classes {classes!r}")
+    return at.astype(np.float64)
+
+
+def encoded(
+    blocks: Blocks, classes: NDArray[Any] | None, class_weight: Mapping[Any, float] | str | None
+) -> tuple[Blocks, NDArray[Any], int | None]:
+    """(blocks whose target is a class index and whose weights include the class's, the classes, the rows if known)."""
+    counts = None
+    if isinstance(blocks, ArrayBlocks):
+        labels = np.asarray(blocks.y).ravel()
+        if classes is None:
+            classes, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+            y = index.astype(np.float64)
+        else:
+            y = encode(labels, classes)
+        factors = class_factors(class_weight, classes, counts)
+        weight = blocks.sample_weight
+        if factors is not None:
+            weight = factors[y.astype(np.intp)] * (1.0 if weight is None else weight)
+        made = ArrayBlocks(blocks.X, y, weight, max_memory=blocks.max_memory, check_finite=False)
+        return made, classes, blocks.n_rows
+    if classes is None:
+        classes, counts = count_labels(blocks)
+    factors, known = class_factors(class_weight, classes, counts), classes
+
+    def as_index(block: Block) -> Block:
+        y = encode(_column(block), known)
+        weight = block.sample_weight
+        if factors is not None:
+            weight = factors[y.astype(np.intp)] * (1.0 if weight is None else weight)
+        return replace(block, y=y, sample_weight=weight)
+
+    return blocks.map(as_index), classes, blocks.n_rows if counts is None else int(counts.sum())
+
+
+def class_factors(
+    class_weight: Mapping[Any, float] | str | None, classes: NDArray[Any], counts: NDArray[np.int64] | None
+) -> NDArray[np.float64] | None:
+    """What a row of each class weighs more; "balanced" is ``n / (classes * rows of the class)``."""
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, str):
+        if class_weight != "balanced":
+            raise ValueError(
+                f"class_weight must be None, 'balanced' or a dict of class to weight, got {class_weight!r}"
+            )
+        if counts is None:
+            raise ValueError(
+                "class_weight='balanced' needs all labels at once, which partial_fit does not have; "
+                "give the weights as a dict"
+            )
+        return np.asarray(counts.sum() / (len(classes) * counts), dtype=np.float64)
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(
+            f"class_weight must be None, 'balanced' or a dict of class to weight, got {class_weight!r}"
+        )
+    known = classes.tolist()
+    foreign = [c for c in class_weight if c not in known]
+    if foreign:
+        raise ValueError(f"class_weight names {foreign}, which are not among the classes {known}")
+    factors = np.array([float(class_weight.get(c, 1.0)) for c in known])
+    if not (np.isfinite(factors).all() and (factors >= 0).all() and factors.any()):
+        raise ValueError(
+            f"class_weight must hold finite numbers that are not negative, got {dict(class_weight)!r}"
+        )
+    return factors
+
+
+def _column(block: Block) -> NDArray[Any]:
+    assert block.y is not None
+    return np.asarray(block.y).ravel()

@@ -1,0 +1,124 @@
+"""The parameters of SGDClassifier and SGDRegressor: checked, or refused by name where esker has no such thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from esker._parameters import check_choice, check_flag, check_integer, check_number, parse_duration
+
+__all__ = ["RATES", "Checked", "check", "lane_bytes", "raced_rates"]
+
+#: The rates that race by default.
+RATES = (0.02, 0.1, 0.5, 2.0)
+
+_LEARNING_RATES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
+_LOSSES = {
+    "modified_huber": "log_loss or hinge",
+    "squared_hinge": "hinge",
+    "perceptron": "hinge",
+    "squared_error": "log_loss, or SGDRegressor",
+    "huber": "squared_error",
+    "epsilon_insensitive": "squared_error",
+    "squared_epsilon_insensitive": "squared_error",
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What of the parameters is not used as it is."""
+
+    l1: float
+    l2: float
+    max_time: float | None
+
+
+def check(model: Any, losses: tuple[str, ...]) -> Checked:
+    """Check every parameter; a ValueError names the one that is wrong, or that has no effect here, and the way out."""
+    loss = model.loss
+    if isinstance(loss, str) and loss in _LOSSES and loss not in losses:
+        raise ValueError(f"loss={loss!r} is not implemented; use {_LOSSES[loss]}")
+    check_choice("loss", loss, losses)
+    check_choice("penalty", model.penalty, ("l2", "l1", "elasticnet", None))
+    alpha = check_number("alpha", model.alpha, 0)
+    ratio = check_number("l1_ratio", model.l1_ratio, 0, 1)
+    check_choice("penalty_scale", model.penalty_scale, ("feature", "raw"))
+    for name in ("fit_intercept", "shuffle", "early_stopping", "warm_start"):
+        check_flag(name, getattr(model, name))
+    check_integer("max_iter", model.max_iter, 1)
+    check_integer("n_iter_no_change", model.n_iter_no_change, 1)
+    if model.tol is not None:
+        check_number("tol", model.tol, 0)
+    fraction = check_number("validation_fraction", model.validation_fraction, 0, 1)
+    if not 0 < fraction < 1:
+        raise ValueError(
+            f"validation_fraction must be in (0, 1), got {fraction!r}; early_stopping=False holds nothing out"
+        )
+    if isinstance(model.verbose, bool) is False:
+        check_integer("verbose", model.verbose, 0)
+    if model.eta0 is not None:
+        check_number("eta0", model.eta0, 0, open_low=True)
+    if model.shuffle_rows is not None:
+        check_integer("shuffle_rows", model.shuffle_rows, 1)
+    if model.n_threads is not None:
+        check_integer("n_threads", model.n_threads, 1)
+    _refuse(model)
+    if model.penalty != "elasticnet" and ratio != 0.15:
+        raise ValueError(
+            f"l1_ratio={ratio!r} has no effect with penalty={model.penalty!r}; use penalty='elasticnet'"
+        )
+    if model.penalty is None:
+        alpha = 0.0
+    share = {"l2": 0.0, "l1": 1.0, "elasticnet": ratio, None: 0.0}[model.penalty]
+    return Checked(alpha * share, alpha * (1 - share), parse_duration(model.max_time))
+
+
+def _refuse(model: Any) -> None:
+    """What scikit-learn has and esker has not, or not yet."""
+    rate = model.learning_rate
+    if isinstance(rate, str) and rate in _LEARNING_RATES:
+        raise ValueError(
+            f"learning_rate={rate!r} is not implemented; use 'auto', whose steps adapt to each feature, and eta0= for its rate"
+        )
+    check_choice("learning_rate", rate, ("auto",))
+    if model.average is not False:
+        raise ValueError(f"average={model.average!r} is not implemented; use average=False")
+    if model.power_t is not None:
+        raise ValueError(f"power_t={model.power_t!r} has no effect with learning_rate='auto'; leave it None")
+    if model.epsilon != 0.1:
+        raise ValueError(f"epsilon={model.epsilon!r} has no effect with loss={model.loss!r}; leave it 0.1")
+    if getattr(model, "n_jobs", None) is not None:
+        raise ValueError(
+            f"n_jobs={model.n_jobs!r} is not used: all classes learn in one walk; leave it None, see n_threads"
+        )
+    if not model.early_stopping and model.validation_fraction != 0.1:
+        raise ValueError("validation_fraction has no effect with early_stopping=False; leave it 0.1")
+    if model.shuffle is False and model.shuffle_rows is not None:
+        raise ValueError("shuffle_rows has no effect with shuffle=False; leave it None")
+
+
+def lane_bytes(lanes: int, columns: int) -> int:
+    """Bytes of a state with so many lanes: weights and accumulators, lanes being padded."""
+    width = lanes if lanes <= 1 else 4 if lanes <= 4 else 8 if lanes <= 8 else -(-lanes // 16) * 16
+    return columns * (8 * width + 4)
+
+
+def raced_rates(eta0: float | None, targets: int, columns: int | None, max_memory: int | None) -> Any:
+    """The rates to race for each target: four, or fewer where many targets would make the tables too large.
+
+    The walk holds the state, its copy at the last mark and the best one so far.
+
+    Returns
+    -------
+    (ndarray of rates, bytes)
+    """
+    wanted = [RATES, RATES[1:3], RATES[2:3]] if eta0 is None else [(float(eta0),)]
+    need = 0
+    for rates in wanted:
+        need = 3 * lane_bytes(targets * len(rates), columns or 1)
+        room = (1 << 31 if max_memory is None else max_memory // 2) if len(rates) > 1 else need
+        if need <= room and (targets * len(rates) <= 64 or len(rates) == 1):
+            return np.array(rates), need
+    raise AssertionError("the last choice always fits")
