@@ -30,7 +30,7 @@ def parse_duration(value: Any, name: str = "max_time") -> float | None:
             if piece is None or piece[2] not in _SECONDS or (piece[2] == "" and piece[0].strip() != text):
                 raise ValueError(wanted)
             seconds, at = seconds + float(piece[1]) * _SECONDS[piece[2]], piece.end()
-    elif isinstance(value, Real) and not isinstance(value, bool):
+    elif isinstance(value, Real) and type(value) is not bool:
         seconds = float(value)
     else:
         raise ValueError(wanted)
@@ -57,7 +57,7 @@ def check_number(
 
 def check_integer(name: str, value: Any, low: int) -> int:
     """`value` as an int of at least `low`."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
+    if not isinstance(value, Integral) or type(value) is bool or int(value) < low:
         raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
     return int(value)
 

@@ -182,6 +182,9 @@ class Sgd:
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         return self._state.to_arrays()
 
+    def __reduce__(self) -> tuple[Any, tuple[dict[str, NDArray[Any]]]]:
+        return type(self).from_arrays, (self.to_arrays(),)
+
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], /) -> Self:
         return cls._of(core.Sgd.from_arrays(dict(arrays)))

@@ -194,11 +194,34 @@ class Stream:
             return kind.from_arrays({k[start:]: v for k, v in arrays.items() if k.startswith(f"{name}/")})
 
         self = cls.__new__(cls)
-        self.state, self.backup = part("state"), part("backup")
+        self._restore(part("state"), part("backup"), facts, arrays["sums"])
+        return self
+
+    def _restore(self, state: Sgd, backup: Sgd, facts: dict[str, Any], sums: NDArray[np.float64]) -> None:
+        self.state, self.backup = state, backup
         self.rows, self.events, self.suspect = int(facts["rows"]), facts["events"], None
         self.backup_rows, self.back_offs = facts["backup"]
-        self.older, self.newer, epoch = (np.array(a) for a in arrays["sums"])
+        self.older, self.newer, epoch = (np.array(a) for a in sums)
         self.epoch_loss, self.epoch_weight = epoch
+
+    # --- between calls of partial_fit ---
+
+    def kept(self, *, backup: bool = True) -> dict[str, Any]:
+        """This stream as plain data and states, which a model keeps; without its copy at the last mark if so asked."""
+        sums = np.stack([self.older, self.newer, np.stack([self.epoch_loss, self.epoch_weight])])
+        return {
+            "state": self.state,
+            "backup": self.backup if backup else None,
+            "facts": self.facts(),
+            "sums": sums,
+        }
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> Self:
+        """The stream that `kept` came from."""
+        self = cls.__new__(cls)
+        state, backup = kept["state"], kept["backup"]
+        self._restore(state, state.copy() if backup is None else backup, kept["facts"], kept["sums"])
         return self
 
 

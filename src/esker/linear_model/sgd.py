@@ -53,8 +53,9 @@ class _SGD(LinearModel):
     ) -> Any:
         """Walk; set what a walk tells."""
         seed, stop = self._seed(schedule)
-        earlier = getattr(self, "_stream", None) if self.warm_start else None
-        if earlier is not None:
+        kept = getattr(self, "_kept", None) if self.warm_start else None
+        if kept is not None:
+            earlier = Stream.of(kept)
             state = earlier.state.select(earlier.winners(earlier.progressive()))
         else:
             state = self._state(targets, checked, blocks)
@@ -82,7 +83,7 @@ class _SGD(LinearModel):
                 observe=self._show if self.verbose else None,
             )
         learn_width(self, learned.state.cols, None)
-        self._stream = Stream(learned.state)
+        self._kept = Stream(learned.state).kept(backup=False)
         self.n_iter_, self.t_ = learned.n_iter, float(learned.rows + 1)
         self.history_, self.schedule_, self.stop_reason_ = (
             learned.history,
@@ -172,14 +173,13 @@ class _SGD(LinearModel):
         """Each row once, in the order in which it comes; any cut into batches gives the same bits."""
         if checked.max_time is not None or self.checkpoint is not None:
             raise ValueError("max_time and checkpoint are for fit; leave them None with partial_fit")
-        stream = getattr(self, "_stream", None)
-        if stream is None:
-            stream = Stream(self._state(targets, checked, None))
+        kept = getattr(self, "_kept", None)
+        stream = Stream(self._state(targets, checked, None)) if kept is None else Stream.of(kept)
         with threads(self.n_threads):
             for block in blocks:
                 stream.take(block, 0, len(block), blocks.source)
             stream.check(blocks.source)
-        self._stream = stream
+        self._kept = stream.kept()
         self.n_iter_, self.t_ = 1, float(stream.rows + 1)
         learn_width(self, stream.state.cols, None)
         self._take(stream.state.select(stream.winners(stream.progressive())), blocks.dtype)
@@ -381,7 +381,7 @@ class SGDRegressor(LinearRegressor, _SGD):
         sample_weight : array-like of shape (n,), optional; None for Blocks
         """
         checked = check(self, self._losses)
-        blocks = as_blocks(self, X, y, sample_weight, reset=not hasattr(self, "_stream"))
+        blocks = as_blocks(self, X, y, sample_weight, reset=not hasattr(self, "_kept"))
         return self._partial(blocks, [0], checked)  # type: ignore[no-any-return]
 
     def _take(self, state: Sgd, dtype: Any) -> None:
@@ -520,7 +520,7 @@ class SGDClassifier(LinearClassifier, _SGD):
             raise ValueError(
                 f"The number of classes has to be greater than one; got {len(classes)} class: {classes.tolist()}"
             )
-        if self.warm_start and hasattr(self, "_stream") and not np.array_equal(classes, self.classes_):
+        if self.warm_start and hasattr(self, "_kept") and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"warm_start=True goes on with the classes {self.classes_.tolist()}, and y has {classes.tolist()}"
             )
@@ -551,7 +551,7 @@ class SGDClassifier(LinearClassifier, _SGD):
             classes, self.classes_ = self.classes_, None
             del self.classes_
             raise ValueError(f"The number of classes has to be greater than one; got {len(classes)} class")
-        blocks = as_blocks(self, X, y, sample_weight, classifier=True, reset=not hasattr(self, "_stream"))
+        blocks = as_blocks(self, X, y, sample_weight, classifier=True, reset=not hasattr(self, "_kept"))
         blocks, _, _ = encoded(blocks, self.classes_, self.class_weight)
         return self._partial(blocks, self._targets(), checked)  # type: ignore[no-any-return]
 
