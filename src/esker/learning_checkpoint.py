@@ -46,7 +46,7 @@ def load(
     if not os.path.exists(path):
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         facts: dict[str, Any] = json.loads(arrays.pop("_facts").tobytes())
         if facts["format"] != _FORMAT:

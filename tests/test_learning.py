@@ -1,0 +1,421 @@
+"""The loop: the same bits however it is cut, replayed, killed and resumed; the clock, Ctrl-C, back-off, stopping."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from esker._errors import Diverged, FormatError
+from esker.blocks import ArrayBlocks, Block
+from esker.folds import Sgd
+from esker.learning import Schedule, learn
+from esker.learning_checkpoint import load, save
+from esker.learning_holdout import HeldOut, hold_out
+from esker.learning_stream import Stream, next_mark
+
+
+def data(n=6000, d=8, *, csr=False, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d)) * np.geomspace(0.01, 100, d)
+    if csr:
+        X = sparse.csr_array(np.where(rng.random((n, d)) < 0.5, X, 0))
+    y = X @ (1 / np.geomspace(0.01, 100, d)) + 0.3 * rng.standard_normal(n)
+    return X, y
+
+
+def state(rates=(0.05, 0.5), targets=(0,)):
+    return Sgd(
+        "squared_error",
+        np.repeat(targets, len(rates)),
+        np.tile(rates, len(targets)),
+        lane_l2=np.full(len(rates) * len(targets), 1e-4),
+    )
+
+
+def bits(sgd):
+    return {k: v.tobytes() for k, v in sgd.to_arrays().items()}
+
+
+SCHEDULE = Schedule(seed=3, max_iter=4, tol=None, holdout=0.1)
+
+
+def test_marks_grow_and_then_stay_apart():
+    marks = [next_mark(0)]
+    while marks[-1] < 1 << 20:
+        marks.append(next_mark(marks[-1]))
+    assert marks == [4096, 16384, 65536, 262144, 524288, 786432, 1048576]
+
+
+@pytest.mark.parametrize("csr", [False, True])
+def test_the_same_seed_gives_the_same_bits_however_blocks_are_cut(csr):
+    X, y = data(csr=csr)
+    whole = learn(ArrayBlocks(X, y), state(), SCHEDULE)
+    pieces = learn(ArrayBlocks(X, y, block_size="64 KiB").map(lambda b: b), state(), SCHEDULE)
+    assert bits(whole.state) == bits(pieces.state)
+    assert whole.schedule == pieces.schedule
+    other = learn(ArrayBlocks(X, y), state(), Schedule(seed=4, max_iter=4, tol=None, holdout=0.1))
+    assert bits(other.state) != bits(whole.state)
+
+
+def test_pieces_of_work_change_nothing(monkeypatch):
+    X, y = data(20_000)
+    first = learn(ArrayBlocks(X, y), state(), SCHEDULE)
+    monkeypatch.setattr("esker.learning_clock.PIECE", 0.0)  # as short as they get
+    assert bits(learn(ArrayBlocks(X, y), state(), SCHEDULE).state) == bits(first.state)
+
+
+def test_held_out_rows_depend_on_seed_and_key_alone():
+    X, y = data(5000)
+    whole = hold_out(Block(X, y), 7, 0.2)[1]
+    parts = [
+        hold_out(Block(X[i : i + 100], y[i : i + 100], first_key=i), 7, 0.2)[1] + i
+        for i in range(0, 5000, 100)
+    ]
+    assert np.array_equal(whole, np.concatenate(parts))
+    assert abs(len(whole) / 5000 - 0.2) < 0.03
+    assert not np.array_equal(whole, hold_out(Block(X, y), 8, 0.2)[1])
+    assert len(hold_out(Block(X, y), 7, 0.0)[1]) == 0
+
+
+def test_held_out_rows_are_never_learned_from():
+    X, y = data(4000)
+    block, held = hold_out(Block(X, y), SCHEDULE.seed, SCHEDULE.holdout)
+    spoiled = y.copy()
+    spoiled[held] = 1e6
+    clean, dirty = (Stream(state()) for _ in range(2))
+    clean.take(block, 0, len(block.order), "data")
+    dirty.take(hold_out(Block(X, spoiled), SCHEDULE.seed, SCHEDULE.holdout)[0], 0, len(block.order), "data")
+    assert bits(clean.state) == bits(dirty.state)
+
+
+def test_held_out_copies_are_bounded_and_survive_a_checkpoint():
+    X, y = data(3000, csr=True)
+    held = HeldOut()
+    held.add(Block(X, y), np.arange(0, 3000, 3))
+    again = HeldOut.from_arrays(held.to_arrays())
+    s = state()
+    s.update(Block(X, y))
+    assert (again.rows, again.numbers) == (held.rows, held.numbers) == (1000, X[::3].nnz)
+    assert np.array_equal(held.loss(s), again.loss(s))
+    many = HeldOut()
+    many.add(Block(np.zeros((40_000, 1)), np.zeros(40_000)), np.arange(40_000))
+    assert many.rows == 1 << 15
+
+
+def test_the_race_is_decided_by_the_data():
+    X, y = data(4000)
+    learned = learn(
+        ArrayBlocks(X, y), state(rates=(1e-6, 0.5, 1e-5)), Schedule(seed=0, max_iter=3, tol=None, holdout=0.1)
+    )
+    assert learned.state.lanes == 1
+    assert learned.state.rates.tolist() == [0.5]
+
+
+def test_each_target_has_its_own_winner():
+    X, y = data(2000)
+    learned = learn(
+        ArrayBlocks(X, np.column_stack([y, -y, 2 * y])),
+        state(rates=(1e-6, 0.5), targets=(0, 1, 2)),
+        Schedule(seed=0, max_iter=2, tol=None),
+    )
+    assert learned.state.targets.tolist() == [0, 1, 2]
+    assert learned.state.rates.tolist() == [0.5] * 3
+
+
+def test_it_stops_when_nothing_is_gained():
+    X, y = data(3000)
+    learned = learn(
+        ArrayBlocks(X, y), state(), Schedule(seed=0, max_iter=500, tol=1e-2, n_iter_no_change=2, holdout=0.1)
+    )
+    assert learned.stop_reason == "converged"
+    assert 3 <= learned.n_iter < 500
+    all_epochs = learn(ArrayBlocks(X, y), state(), Schedule(seed=0, max_iter=5, tol=None))
+    assert (all_epochs.stop_reason, all_epochs.n_iter, all_epochs.rows) == ("max_iter", 5, 15_000)
+
+
+def test_the_best_epoch_by_held_out_loss_is_returned():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((1500, 1000))
+    y = X[:, 0] + 3 * rng.standard_normal(1500)  # more epochs only learn the noise
+    learned = learn(ArrayBlocks(X, y), state((0.3,)), Schedule(seed=1, max_iter=30, tol=None, holdout=0.2))
+    losses = [h["held_out_loss"] for h in learned.history if h["held_out_loss"] is not None]
+    held = HeldOut()
+    held.add(Block(X, y), hold_out(Block(X, y), 1, 0.2)[1])
+    assert held.loss(learned.state)[0] == pytest.approx(min(losses), rel=1e-12)
+    assert min(losses) < losses[-1]
+
+
+def test_history_and_schedule_are_plain_data():
+    X, y = data(5000)
+    seen = []
+    learned = learn(ArrayBlocks(X, y), state(), SCHEDULE, observe=seen.append)
+    assert seen == learned.history
+    assert json.loads(json.dumps(learned.schedule)) == learned.schedule
+    assert {"seconds", "rows", "epoch", "loss", "held_out_loss", "lanes"} == set(seen[0])
+    rows = [h["rows"] for h in seen]
+    assert rows == sorted(rows)
+    assert rows[0] == 4096
+
+
+# --- the clock ---
+
+
+def test_max_time_is_kept_and_replayed_to_the_bit():
+    X, y = data(40_000, 20)
+    begun = time.perf_counter()
+    learned = learn(
+        ArrayBlocks(X, y), state(), Schedule(seed=0, max_iter=10**6, tol=None, holdout=0.1, max_time=0.4)
+    )
+    spent = time.perf_counter() - begun
+    assert learned.stop_reason == "time"
+    assert spent < 0.8  # a busy machine; by itself a few milliseconds over
+    stop = learned.schedule["stop"]
+    assert stop == {"rows": learned.rows, "reason": "time"}
+    again = learn(
+        ArrayBlocks(X, y),
+        state(),
+        Schedule(
+            seed=0, max_iter=10**6, tol=None, holdout=0.1, stop_rows=stop["rows"], stop_reason=stop["reason"]
+        ),
+    )
+    assert bits(again.state) == bits(learned.state)
+    assert again.schedule == learned.schedule
+    assert again.n_iter == learned.n_iter
+
+
+@pytest.mark.parametrize("rows", [256, 4096 * 3 + 256, 5400, 5400 * 2])
+def test_any_logged_end_can_be_replayed(rows):
+    X, y = data(6000)
+    runs = [
+        learn(
+            ArrayBlocks(X, y),
+            state(),
+            Schedule(seed=0, max_iter=9, tol=None, stop_rows=rows, stop_reason="time"),
+        )
+        for _ in range(2)
+    ]
+    assert [r.rows for r in runs] == [rows, rows]
+    assert bits(runs[0].state) == bits(runs[1].state)
+
+
+# --- divergence ---
+
+
+def huge_row(n=9000):
+    X, y = data(n)
+    X[7000] = 1e38
+    return X.astype(np.float32), y
+
+
+def test_a_lane_that_leaves_the_finite_numbers_is_dropped_or_halved():
+    class Fragile(Sgd):
+        """Rates above 0.1 become infinite weights."""
+
+        def is_finite(self):
+            return np.asarray(self.rates) <= 0.1
+
+    X, y = data(9000)
+
+    def fragile(rates):
+        made = state(rates)
+        return Fragile._of(made._state)
+
+    raced = learn(ArrayBlocks(X, y), fragile((0.05, 0.5)), Schedule(seed=0, max_iter=1, tol=None))
+    assert raced.state.rates.tolist() == [0.05]
+    assert raced.schedule["decisions"][0] == {"rows": 4096, "event": "dropped", "lanes": [1]}
+    alone = learn(ArrayBlocks(X, y), fragile((0.5,)), Schedule(seed=0, max_iter=3, tol=None))
+    assert alone.state.rates.tolist() == [0.0625]
+    assert [e["event"] for e in alone.schedule["decisions"]] == ["halved"] * 3
+    assert [e["rows"] for e in alone.schedule["decisions"]][:2] == [4096, 9000]
+
+
+def test_hopeless_divergence_names_the_rows():
+    class Hopeless(Sgd):
+        def is_finite(self):
+            return np.zeros(self.lanes, dtype=bool)
+
+    X, y = data(9000)
+    with pytest.raises(Diverged, match=r"rows \d+ and \d+ of the walk over ndarray"):
+        learn(ArrayBlocks(X, y), Hopeless._of(state((0.5,))._state), Schedule(seed=0, max_iter=40, tol=None))
+
+
+def test_one_absurd_row_ends_in_finite_weights():
+    X, y = huge_row()
+    learned = learn(ArrayBlocks(X, y), state((0.5,)), Schedule(seed=0, max_iter=2, tol=None))
+    coef, intercept = learned.state.finish()
+    assert np.isfinite(coef).all()
+    assert np.isfinite(intercept).all()
+
+
+# --- sources that are read once; empty ---
+
+
+def test_a_source_that_is_read_once_has_one_epoch():
+    X, y = data(3000)
+    blocks = ArrayBlocks(X, y)
+    blocks.rereadable = False
+    with pytest.raises(ValueError, match="read once"):
+        learn(blocks, state(), SCHEDULE)
+    assert learn(blocks, state(), Schedule(seed=0, max_iter=1)).rows == 3000
+
+
+# --- checkpoints ---
+
+FIT = """
+    import sys, numpy as np
+    sys.path.insert(0, {here!r})
+    import esker.learning as learning
+    from test_learning import ArrayBlocks, Schedule, data, learn, state
+    learning.CHECKPOINT_EVERY = {every}
+    X, y = data(30_000, csr={csr})
+    plan = Schedule(seed=5, max_iter={epochs}, tol=None, holdout=0.05, shuffle_rows=5000)
+    print("begin", flush=True)
+    learned = learn(ArrayBlocks(X, y), state(), plan, checkpoint={path!r})
+    np.savez(sys.argv[1], rows=learned.rows, **learned.state.to_arrays())
+    print("end", flush=True)
+"""
+
+
+def script(**values):
+    return textwrap.dedent(FIT.format(here=str(Path(__file__).parent), **values))
+
+
+@pytest.mark.parametrize("csr", [False, True])
+def test_a_killed_fit_resumes_to_the_same_bits(tmp_path, csr):
+    epochs = 60
+    path, out = tmp_path / "checkpoint", tmp_path / "out.npz"
+    command = [sys.executable, "-c", script(every=0.0, csr=csr, epochs=epochs, path=str(path)), str(out)]
+    kills = 0
+    for wait in (0.05, 0.15):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "begin\n"
+        deadline = time.time() + 20
+        before = path.stat().st_mtime_ns if path.exists() else None
+        while time.time() < deadline and (not path.exists() or path.stat().st_mtime_ns == before):
+            time.sleep(0.005)
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+        process.stdout.close()
+    assert kills == 2, "the fit was over before it could be killed"
+    assert path.exists()
+    assert not out.exists()
+    command[2] = script(every=1e9, csr=csr, epochs=epochs, path=str(path))
+    subprocess.run(command, check=True, capture_output=True)
+    assert not path.exists(), "a checkpoint is removed when the fit is complete"
+    X, y = data(30_000, csr=csr)
+    plan = Schedule(seed=5, max_iter=epochs, tol=None, holdout=0.05, shuffle_rows=5000)
+    never_killed = learn(ArrayBlocks(X, y), state(), plan)
+    with np.load(out) as resumed:
+        assert resumed["rows"] == never_killed.rows
+        for name, values in never_killed.state.to_arrays().items():
+            assert values.tobytes() == resumed[name].tobytes(), name
+
+
+def test_a_checkpoint_of_another_fit_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("esker.learning.CHECKPOINT_EVERY", 0.0)
+    X, y = data(5000)
+    path = tmp_path / "c"
+
+    class Enough(Exception):
+        pass
+
+    def leave(entry):
+        raise Enough
+
+    with pytest.raises(Enough):
+        learn(ArrayBlocks(X, y), state(), SCHEDULE, checkpoint=path, observe=leave)
+    assert path.exists()
+    for blocks, sgd, plan, what in [
+        (
+            ArrayBlocks(X, y),
+            state(),
+            Schedule(seed=4, max_iter=4, tol=None, holdout=0.1),
+            "seed was 3 and is 4",
+        ),
+        (ArrayBlocks(X + 1, y), state(), SCHEDULE, "data first rows"),
+        (ArrayBlocks(X[:4000], y[:4000]), state(), SCHEDULE, "data rows was 5000 and is 4000"),
+        (ArrayBlocks(X, y), state((0.05, 0.4)), SCHEDULE, "rates"),
+    ]:
+        with pytest.raises(ValueError, match=what):
+            learn(blocks, sgd, plan, checkpoint=path)
+    assert bits(learn(ArrayBlocks(X, y), state(), SCHEDULE, checkpoint=path).state) == bits(
+        learn(ArrayBlocks(X, y), state(), SCHEDULE).state
+    )
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "c"
+    save(path, {"identity": {"a": 1}}, {"stream/x": np.arange(1000.0)})
+    assert load(path, {"a": 1})[1]["stream/x"][-1] == 999
+    for damage in (b"", b"nonsense", path.read_bytes()[:500]):
+        path.write_bytes(damage)
+        with pytest.raises(FormatError, match="checkpoint"):
+            load(path, {"a": 1})
+    assert load(tmp_path / "none", {}) is None
+
+
+# --- Ctrl-C ---
+
+SLOW = """
+    import sys, numpy as np, warnings
+    sys.path.insert(0, {here!r})
+    from test_learning import data
+    from esker.linear_model import SGDRegressor
+    X, y = data(50_000)
+    print("begin", flush=True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = SGDRegressor(random_state=0, max_iter=10**7, tol=None).fit(X, y)
+    print(model.stop_reason_, round(model.score(X, y), 1), [str(w.message)[:34] for w in caught], flush=True)
+    again = SGDRegressor(random_state=0, max_iter=10**7, tol=None).fit(X, y, schedule=model.schedule_)
+    print(np.array_equal(again.coef_, model.coef_), again.stop_reason_)
+"""
+
+
+def test_ctrl_c_keeps_the_best_model_so_far():
+    code = textwrap.dedent(SLOW.format(here=str(Path(__file__).parent)))
+    code = code.replace("again = SGD", "warnings.simplefilter('ignore'); again = SGD")
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "begin\n"
+    time.sleep(1.0)
+    sent = time.perf_counter()
+    os.kill(process.pid, signal.SIGINT)
+    line = process.stdout.readline()
+    assert time.perf_counter() - sent < 1.5
+    assert line == "interrupted 0.9 ['SGDRegressor.fit was interrupted a']\n" or line.startswith(
+        "interrupted 1.0"
+    )
+    assert process.stdout.readline() == "True interrupted\n"
+    process.stdout.close()
+    assert process.wait() == 0
+
+
+def test_the_signal_handler_is_put_back():
+    X, y = data(2000)
+    learn(ArrayBlocks(X, y), state(), SCHEDULE)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_watcher_may_end_the_walk():
+    from esker._progress import Watch, watching
+
+    class Impatient(Watch):
+        def show(self):
+            self.stop = self.rows > 3000
+
+    X, y = data(20_000)
+    with watching(Impatient()) as watch, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        learned = learn(ArrayBlocks(X, y), state(), Schedule(seed=0, max_iter=100, tol=None))
+    assert learned.stop_reason == "interrupted"
+    assert 3000 < learned.rows == watch.rows < 40_000
