@@ -14,6 +14,7 @@ void bind_text(py::module_& m);
 void bind_sketch(py::module_& m);
 void bind_sgd(py::module_& m);
 void bind_holdout(py::module_& m);
+void bind_gram(py::module_& m);
 
 namespace {
 
@@ -83,4 +84,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_sketch(m);
     bind::bind_sgd(m);
     bind::bind_holdout(m);
+    bind::bind_gram(m);
 }

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "isa/lane_kernels.hpp"
+#include "isa/gram_kernels.hpp"
 
 namespace esker {
 
@@ -26,11 +27,25 @@ struct Isa {
     RowKernels<float> rows_f32;
     RowKernels<double> rows_f64;
     LaneKernels lanes;
+    GramKernels<float> gram_f32;
+    GramKernels<double> gram_f64;
+    ResidualKernels<float> residual_f32;
+    ResidualKernels<double> residual_f64;
 
     template <class T>
     const RowKernels<T>& rows() const noexcept {
         if constexpr (std::is_same_v<T, float>) return rows_f32;
         else return rows_f64;
+    }
+    template <class T>
+    const GramKernels<T>& gram() const noexcept {
+        if constexpr (std::is_same_v<T, float>) return gram_f32;
+        else return gram_f64;
+    }
+    template <class T>
+    const ResidualKernels<T>& residual() const noexcept {
+        if constexpr (std::is_same_v<T, float>) return residual_f32;
+        else return residual_f64;
     }
 };
 

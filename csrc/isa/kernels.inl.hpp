@@ -10,13 +10,16 @@ namespace {
 #include "isa/rows.inl.hpp"
 #include "isa/transcendental.inl.hpp"
 #include "isa/lanes.inl.hpp"
+#include "isa/gram.inl.hpp"
 }  // namespace
 
 #define ESKER_TEXT_(x) #x
 #define ESKER_TEXT(x) ESKER_TEXT_(x)
 const Isa& table() noexcept {
     static constexpr Isa table{ESKER_TEXT(ESKER_ISA_NAME), row_kernels<float>(), row_kernels<double>(),
-                               lane_kernels()};
+                               lane_kernels(),
+                               gram_kernels<float>(), gram_kernels<double>(), residual_kernels<float>(),
+                               residual_kernels<double>()};
     return table;
 }
 }  // namespace esker::isa::ESKER_ISA_NAME

@@ -1,0 +1,191 @@
+// Gram: how rows are dealt to shards, and how states meet.
+#include "fold/gram.hpp"
+
+#include <algorithm>
+#include <string>
+#include <type_traits>
+
+#include "base/error.hpp"
+#include "base/parallel.hpp"
+#include "fold/gram_panels.hpp"
+#include "isa/gram_kernels.hpp"
+
+namespace esker {
+namespace {
+
+// Up to this many columns each shard of the rows has a triangle of its own; wider triangles are shared out by tiles.
+constexpr Index private_cols = 384;
+
+// A function of the block's shape alone, so that the bits do not depend on the number of threads.
+Index shards_of(Index rows, Index cols) {
+    if (cols > private_cols) return 1;
+    return std::clamp<Index>(rows / (4 * panel_rows), 1, 16);
+}
+
+Gram empty_like(const Gram& s) {
+    Gram g;
+    g.widen(s.cols());
+    g.mean_y.resize(s.mean_y.size(), 0.0);
+    g.xy.resize(s.xy.size(), 0.0);
+    g.yy.resize(s.yy.size(), 0.0);
+    return g;
+}
+
+template <class T>
+void absorb(Gram& s, const DenseView<T>& x, const Block& block) {
+    const Index shards = shards_of(x.rows, x.cols);
+    if (shards == 1) return absorb_dense(s, x, block, 0, x.rows, x.cols > private_cols);
+    const Index panels = (x.rows + panel_rows - 1) / panel_rows;
+    std::vector<Gram> parts(static_cast<std::size_t>(shards));
+    parallel_for(shards, [&](Index i) {
+        Gram& part = parts[static_cast<std::size_t>(i)];
+        part = empty_like(s);
+        absorb_dense(part, x, block, panels * i / shards * panel_rows,
+                     std::min(x.rows, panels * (i + 1) / shards * panel_rows), false);
+    });
+    for (const Gram& part : parts) s.merge(part);
+}
+
+// Products of nonzeros cost about eight times a dense float32 product each: beyond that density rows are filled in.
+template <class T, class I>
+bool worth_filling(const CsrView<T, I>& x) {
+    double pairs = 0;
+    for (Index i = 0; i < x.rows; i++) pairs += static_cast<double>(x.row(i).size) * static_cast<double>(x.row(i).size);
+    const double cost = std::is_same_v<T, float> ? 24 : 12;
+    return pairs * cost > static_cast<double>(x.rows) * static_cast<double>(x.cols) * static_cast<double>(x.cols);
+}
+
+template <class T, class I>
+void absorb(Gram& s, const CsrView<T, I>& x, const Block& block) {
+    if (!worth_filling(x)) return absorb_sparse(s, x, block);
+    // A few panels at a time: at least one for each shard that a dense block of this width would have.
+    const Index budget = Index{8} << 20, row_bytes = std::max<Index>(1, x.cols * static_cast<Index>(sizeof(T)));
+    const Index chunk = std::max<Index>(1, budget / row_bytes / panel_rows) * panel_rows;
+    std::vector<T> filled;
+    for (Index begin = 0; begin < x.rows; begin += chunk) {
+        const Index n = std::min(chunk, x.rows - begin);
+        filled.assign(static_cast<std::size_t>(n * x.cols), T(0));
+        parallel_for((n + panel_rows - 1) / panel_rows, [&](Index panel) {
+            for (Index i = panel * panel_rows; i < std::min(n, (panel + 1) * panel_rows); i++) {
+                const auto row = x.row(begin + i);
+                for (Index k = 0; k < row.size; k++)
+                    filled[static_cast<std::size_t>(i * x.cols + static_cast<Index>(row.columns[k]))] = row.values[k];
+            }
+        });
+        Block part = block;
+        if (part.y) part.y += begin * part.targets;
+        if (part.weight) part.weight += begin;
+        absorb(s, DenseView<T>{filled.data(), n, x.cols, x.cols}, part);
+    }
+}
+
+}  // namespace
+
+void Gram::widen(Index wanted) {
+    const Index d = cols();
+    if (wanted <= d) return;
+    std::vector<double> wide(static_cast<std::size_t>(wanted * (wanted + 1)), 0.0);
+    for (Index i = 0; i < d; i++)
+        std::copy(row(i) + i, row(i) + d, wide.data() + i * (wanted + 1) + 1 + i);
+    xx = std::move(wide);
+    std::vector<double> wide_y(static_cast<std::size_t>(targets() * wanted), 0.0);
+    for (Index t = 0; t < targets(); t++) std::copy(xy.data() + t * d, xy.data() + (t + 1) * d, wide_y.data() + t * wanted);
+    xy = std::move(wide_y);
+    mean_x.resize(static_cast<std::size_t>(wanted), 0.0);
+}
+
+void Gram::update(const Block& block) {
+    std::visit(
+        [&](const auto& x) {
+            for (Index i = 0; i < x.rows; i++)
+                require(block.w(i) >= 0, "sample_weight must not be negative, got " + std::to_string(block.w(i)));
+            if (rows == 0 && targets() == 0) {
+                const auto t = static_cast<std::size_t>(block.targets);
+                mean_y.assign(t, 0.0), yy.assign(t, 0.0), xy.assign(t * mean_x.size(), 0.0);
+            }
+            require(block.targets == targets(), "y must have " + std::to_string(targets()) +
+                                                    " columns as in earlier rows, got " + std::to_string(block.targets));
+            widen(x.cols);
+            if (x.cols < cols()) {
+                // A narrower block is folded on its own, then met: its missing columns are columns of zeros.
+                Gram part;
+                part.update(block);
+                merge(part);
+                return;
+            }
+            absorb(*this, x, block);
+            rows += x.rows;
+        },
+        block.x);
+}
+
+void Gram::merge(const Gram& other) {
+    widen(other.cols());
+    if (rows == 0 && targets() == 0) {
+        const auto t = static_cast<std::size_t>(other.targets());
+        mean_y.assign(t, 0.0), yy.assign(t, 0.0), xy.assign(t * mean_x.size(), 0.0);
+    }
+    require(other.targets() == targets() || other.rows == 0,
+            "states of " + std::to_string(targets()) + " and " + std::to_string(other.targets()) +
+                " targets cannot be merged");
+    rows += other.rows;
+    noise = std::max(noise, other.noise);
+    if (other.weight == 0) return;
+    const Index d = cols(), theirs = other.cols();
+    const Step step = step_to(*this, other.weight, other.mean_y.data());
+    std::vector<double> dx(mean_x.size());
+    for (Index j = 0; j < d; j++) {
+        const auto at = static_cast<std::size_t>(j);
+        dx[at] = (j < theirs ? other.mean_x[at] : 0.0) - mean_x[at];
+        mean_x[at] += step.share * dx[at];
+    }
+    auto meet = [&](Index i) {
+        double* to = row(i);
+        const double scaled = step.between * dx[static_cast<std::size_t>(i)];
+        if (i < theirs) {
+            const double* from = other.row(i);
+            for (Index j = i; j < theirs; j++) to[j] += from[j] + scaled * dx[static_cast<std::size_t>(j)];
+        }
+        for (Index j = std::max(i, theirs); j < d; j++) to[j] += scaled * dx[static_cast<std::size_t>(j)];
+    };
+    if (d > private_cols) {
+        parallel_for((d + 63) / 64, [&](Index task) {
+            for (Index i = task * 64; i < std::min(d, task * 64 + 64); i++) meet(i);
+        });
+    } else {
+        for (Index i = 0; i < d; i++) meet(i);
+    }
+    for (Index t = 0; t < targets(); t++) {
+        const double dy = step.dy[static_cast<std::size_t>(t)];
+        double* to = xy.data() + t * d;
+        for (Index j = 0; j < d; j++)
+            to[j] += (j < theirs ? other.xy[static_cast<std::size_t>(t * theirs + j)] : 0.0) +
+                     step.between * dy * dx[static_cast<std::size_t>(j)];
+        yy[static_cast<std::size_t>(t)] += other.yy[static_cast<std::size_t>(t)] + step.between * dy * dy;
+    }
+}
+
+Step step_to(Gram& s, double w, const double* mean_y) {
+    Step step;
+    const double total = s.weight + w;
+    step.share = w / total;
+    step.between = s.weight * step.share;
+    step.dy.resize(s.mean_y.size());
+    for (std::size_t t = 0; t < s.mean_y.size(); t++) {
+        step.dy[t] = mean_y[t] - s.mean_y[t];
+        s.mean_y[t] += step.share * step.dy[t];
+    }
+    s.weight = total;
+    return step;
+}
+
+Gram::Summary Gram::finish() const {
+    const Index d = cols();
+    Summary f{std::vector<double>(static_cast<std::size_t>(d * d))};
+    for (Index i = 0; i < d; i++)
+        for (Index j = i; j < d; j++)
+            f.xx[static_cast<std::size_t>(i * d + j)] = f.xx[static_cast<std::size_t>(j * d + i)] = row(i)[j];
+    return f;
+}
+
+}  // namespace esker
