@@ -13,18 +13,24 @@ void bind_gram(py::module_& m) {
     };
     py::class_<Gram>(m, "Gram", "Centred second moments of X and y.")
         .def(py::init<>())
-        .def("update", [](Gram& s, const py::object& x, const std::optional<Array<double>>& y,
-                          const std::optional<Array<double>>& weight) {
-                 const Block b = block_of(x, y, weight, std::int64_t{0});
-                 const py::gil_scoped_release release;
-                 s.update(b);
-             }, py::arg("x"), py::arg("y").noconvert() = py::none(), py::arg("weight").noconvert() = py::none())
+        .def(
+            "update",
+            [](Gram& s, const py::object& x, const std::optional<Array<double>>& y,
+               const std::optional<Array<double>>& weight) {
+                const Block b = block_of(x, y, weight, std::int64_t{0});
+                const py::gil_scoped_release release;
+                s.update(b);
+            },
+            py::arg("x"), py::arg("y").noconvert() = py::none(), py::arg("weight").noconvert() = py::none())
         .def("merge", &Gram::merge, py::arg("other"), py::call_guard<py::gil_scoped_release>())
         .def("widen", &Gram::widen, py::arg("cols"), py::call_guard<py::gil_scoped_release>())
-        .def("finish", [](const Gram& s) {
-                 auto f = s.finish();
-                 return own(std::move(f.xx), {s.cols(), s.cols()});
-             }, "X'X centred, both triangles, d x d.")
+        .def(
+            "finish",
+            [](const Gram& s) {
+                auto f = s.finish();
+                return own(std::move(f.xx), {s.cols(), s.cols()});
+            },
+            "X'X centred, both triangles, d x d.")
         .def_readonly("weight", &Gram::weight)
         .def_readonly("rows", &Gram::rows)
         .def_readonly("noise", &Gram::noise)
@@ -32,9 +38,11 @@ void bind_gram(py::module_& m) {
         .def_property_readonly("targets", &Gram::targets)
         .def_property_readonly("mean_x", [](const Gram& s) { return copy(s.mean_x); })
         .def_property_readonly("mean_y", [](const Gram& s) { return copy(s.mean_y); })
-        .def_property_readonly("xy", [](const Gram& s) { return own(std::vector<double>(s.xy), {s.targets(), s.cols()}); })
+        .def_property_readonly(
+            "xy", [](const Gram& s) { return own(std::vector<double>(s.xy), {s.targets(), s.cols()}); })
         .def_property_readonly("yy", [](const Gram& s) { return copy(s.yy); })
-        .def("to_arrays", [upper](const Gram& s) {
+        .def("to_arrays",
+             [upper](const Gram& s) {
                  py::dict d;
                  d["weight"] = copy(std::vector<double>{s.weight, s.noise});
                  d["rows"] = copy(std::vector<std::int64_t>{s.rows});
@@ -45,25 +53,30 @@ void bind_gram(py::module_& m) {
                  d["yy"] = copy(s.yy);
                  return d;
              })
-        .def_static("from_arrays", [](const py::dict& d) {
-                 Gram s;
-                 const auto weight = vector_of(py::cast<Array<double>>(d["weight"]));
-                 s.weight = weight.at(0), s.noise = weight.at(1);
-                 s.rows = vector_of(py::cast<Array<std::int64_t>>(d["rows"])).at(0);
-                 const auto mean = vector_of(py::cast<Array<double>>(d["mean_x"]));
-                 s.widen(static_cast<Index>(mean.size()));
-                 s.mean_x = mean;
-                 s.mean_y = vector_of(py::cast<Array<double>>(d["mean_y"]));
-                 s.xy = vector_of(py::cast<Array<double>>(d["xy"]));
-                 s.yy = vector_of(py::cast<Array<double>>(d["yy"]));
-                 const auto xx = py::cast<Array<double>>(d["xx"]);
-                 const auto cols = static_cast<std::size_t>(s.cols()), targets = s.mean_y.size();
-                 require(static_cast<std::size_t>(xx.size()) == cols * cols && s.xy.size() == cols * targets && s.yy.size() == targets,
-                         "the arrays of a Gram must be xx (d, d), xy (targets, d) and yy (targets,) for mean_x (d,) and mean_y (targets,)");
-                 for (Index i = 0; i < s.cols(); i++)
-                     std::copy(xx.data() + i * s.cols() + i, xx.data() + (i + 1) * s.cols(), s.row(i) + i);
-                 return s;
-             }, py::arg("arrays"));
+        .def_static(
+            "from_arrays",
+            [](const py::dict& d) {
+                Gram s;
+                const auto weight = vector_of(py::cast<Array<double>>(d["weight"]));
+                s.weight = weight.at(0), s.noise = weight.at(1);
+                s.rows = vector_of(py::cast<Array<std::int64_t>>(d["rows"])).at(0);
+                const auto mean = vector_of(py::cast<Array<double>>(d["mean_x"]));
+                s.widen(static_cast<Index>(mean.size()));
+                s.mean_x = mean;
+                s.mean_y = vector_of(py::cast<Array<double>>(d["mean_y"]));
+                s.xy = vector_of(py::cast<Array<double>>(d["xy"]));
+                s.yy = vector_of(py::cast<Array<double>>(d["yy"]));
+                const auto xx = py::cast<Array<double>>(d["xx"]);
+                const auto cols = static_cast<std::size_t>(s.cols()), targets = s.mean_y.size();
+                require(static_cast<std::size_t>(xx.size()) == cols * cols && s.xy.size() == cols * targets &&
+                            s.yy.size() == targets,
+                        "the arrays of a Gram must be xx (d, d), xy (targets, d) and yy (targets,) for "
+                        "mean_x (d,) and mean_y (targets,)");
+                for (Index i = 0; i < s.cols(); i++)
+                    std::copy(xx.data() + i * s.cols() + i, xx.data() + (i + 1) * s.cols(), s.row(i) + i);
+                return s;
+            },
+            py::arg("arrays"));
 }
 
 }  // namespace esker::bind

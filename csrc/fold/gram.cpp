@@ -13,7 +13,8 @@
 namespace esker {
 namespace {
 
-// Up to this many columns each shard of the rows has a triangle of its own; wider triangles are shared out by tiles.
+// Up to this many columns each shard of the rows has a triangle of its own; wider triangles are shared out by
+// tiles.
 constexpr Index private_cols = 384;
 
 // A function of the block's shape alone, so that the bits do not depend on the number of threads.
@@ -46,20 +47,24 @@ void absorb(Gram& s, const DenseView<T>& x, const Block& block) {
     for (const Gram& part : parts) s.merge(part);
 }
 
-// Products of nonzeros cost about eight times a dense float32 product each: beyond that density rows are filled in.
+// Products of nonzeros cost about eight times a dense float32 product each: beyond that density rows are
+// filled in.
 template <class T, class I>
 bool worth_filling(const CsrView<T, I>& x) {
     double pairs = 0;
-    for (Index i = 0; i < x.rows; i++) pairs += static_cast<double>(x.row(i).size) * static_cast<double>(x.row(i).size);
+    for (Index i = 0; i < x.rows; i++)
+        pairs += static_cast<double>(x.row(i).size) * static_cast<double>(x.row(i).size);
     const double cost = std::is_same_v<T, float> ? 24 : 12;
-    return pairs * cost > static_cast<double>(x.rows) * static_cast<double>(x.cols) * static_cast<double>(x.cols);
+    return pairs * cost >
+           static_cast<double>(x.rows) * static_cast<double>(x.cols) * static_cast<double>(x.cols);
 }
 
 template <class T, class I>
 void absorb(Gram& s, const CsrView<T, I>& x, const Block& block) {
     if (!worth_filling(x)) return absorb_sparse(s, x, block);
     // A few panels at a time: at least one for each shard that a dense block of this width would have.
-    const Index budget = Index{8} << 20, row_bytes = std::max<Index>(1, x.cols * static_cast<Index>(sizeof(T)));
+    const Index budget = Index{8} << 20,
+                row_bytes = std::max<Index>(1, x.cols * static_cast<Index>(sizeof(T)));
     const Index chunk = std::max<Index>(1, budget / row_bytes / panel_rows) * panel_rows;
     std::vector<T> filled;
     for (Index begin = 0; begin < x.rows; begin += chunk) {
@@ -69,7 +74,8 @@ void absorb(Gram& s, const CsrView<T, I>& x, const Block& block) {
             for (Index i = panel * panel_rows; i < std::min(n, (panel + 1) * panel_rows); i++) {
                 const auto row = x.row(begin + i);
                 for (Index k = 0; k < row.size; k++)
-                    filled[static_cast<std::size_t>(i * x.cols + static_cast<Index>(row.columns[k]))] = row.values[k];
+                    filled[static_cast<std::size_t>(i * x.cols + static_cast<Index>(row.columns[k]))] =
+                        row.values[k];
             }
         });
         Block part = block;
@@ -85,11 +91,11 @@ void Gram::widen(Index wanted) {
     const Index d = cols();
     if (wanted <= d) return;
     std::vector<double> wide(static_cast<std::size_t>(wanted * (wanted + 1)), 0.0);
-    for (Index i = 0; i < d; i++)
-        std::copy(row(i) + i, row(i) + d, wide.data() + i * (wanted + 1) + 1 + i);
+    for (Index i = 0; i < d; i++) std::copy(row(i) + i, row(i) + d, wide.data() + i * (wanted + 1) + 1 + i);
     xx = std::move(wide);
     std::vector<double> wide_y(static_cast<std::size_t>(targets() * wanted), 0.0);
-    for (Index t = 0; t < targets(); t++) std::copy(xy.data() + t * d, xy.data() + (t + 1) * d, wide_y.data() + t * wanted);
+    for (Index t = 0; t < targets(); t++)
+        std::copy(xy.data() + t * d, xy.data() + (t + 1) * d, wide_y.data() + t * wanted);
     xy = std::move(wide_y);
     mean_x.resize(static_cast<std::size_t>(wanted), 0.0);
 }
@@ -98,13 +104,15 @@ void Gram::update(const Block& block) {
     std::visit(
         [&](const auto& x) {
             for (Index i = 0; i < x.rows; i++)
-                require(block.w(i) >= 0, "sample_weight must not be negative, got " + std::to_string(block.w(i)));
+                require(block.w(i) >= 0,
+                        "sample_weight must not be negative, got " + std::to_string(block.w(i)));
             if (rows == 0 && targets() == 0) {
                 const auto t = static_cast<std::size_t>(block.targets);
                 mean_y.assign(t, 0.0), yy.assign(t, 0.0), xy.assign(t * mean_x.size(), 0.0);
             }
             require(block.targets == targets(), "y must have " + std::to_string(targets()) +
-                                                    " columns as in earlier rows, got " + std::to_string(block.targets));
+                                                    " columns as in earlier rows, got " +
+                                                    std::to_string(block.targets));
             widen(x.cols);
             if (x.cols < cols()) {
                 // A narrower block is folded on its own, then met: its missing columns are columns of zeros.
@@ -125,9 +133,9 @@ void Gram::merge(const Gram& other) {
         const auto t = static_cast<std::size_t>(other.targets());
         mean_y.assign(t, 0.0), yy.assign(t, 0.0), xy.assign(t * mean_x.size(), 0.0);
     }
-    require(other.targets() == targets() || other.rows == 0,
-            "states of " + std::to_string(targets()) + " and " + std::to_string(other.targets()) +
-                " targets cannot be merged");
+    require(other.targets() == targets() || other.rows == 0, "states of " + std::to_string(targets()) +
+                                                                 " and " + std::to_string(other.targets()) +
+                                                                 " targets cannot be merged");
     rows += other.rows;
     noise = std::max(noise, other.noise);
     if (other.weight == 0) return;

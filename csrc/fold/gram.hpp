@@ -1,5 +1,6 @@
-// The centred second moments of X and y: all that least squares needs of the rows, exact under merging. The update of
-// Chan, Golub & LeVeque ("Updating formulae and a pairwise algorithm", 1979), panel by panel, in float64.
+// The centred second moments of X and y: all that least squares needs of the rows, exact under merging. The
+// update of Chan, Golub & LeVeque ("Updating formulae and a pairwise algorithm", 1979), panel by panel, in
+// float64.
 #pragma once
 
 #include <vector>
@@ -11,10 +12,11 @@ namespace esker {
 struct Gram {
     double weight = 0;  // sum of the rows' weights
     Index rows = 0;
-    double noise = 0;   // a column whose second moment is below noise x weight x mean^2 is constant but for rounding
+    double noise =
+        0;  // a column whose second moment is below noise x weight x mean^2 is constant but for rounding
     std::vector<double> mean_x, mean_y;
-    // Sums of w (x - mean)(x - mean)': entry (i, j), i <= j, lies at i (d + 1) + j + 1. What is left, i (d + 1) + j for
-    // j <= i, is room for a factor, so that a solve needs no second matrix (solve/cholesky.hpp).
+    // Sums of w (x - mean)(x - mean)': entry (i, j), i <= j, lies at i (d + 1) + j + 1. What is left, i (d +
+    // 1) + j for j <= i, is room for a factor, so that a solve needs no second matrix (solve/cholesky.hpp).
     std::vector<double> xx;
     std::vector<double> xy;  // targets x d
     std::vector<double> yy;  // targets
@@ -27,7 +29,9 @@ struct Gram {
     void widen(Index cols);  // new columns are columns of zeros
     void update(const Block& block);
     void merge(const Gram& other);
-    struct Summary { std::vector<double> xx; };  // d x d, both triangles
+    struct Summary {
+        std::vector<double> xx;
+    };  // d x d, both triangles
     Summary finish() const;
 };
 static_assert(Fold<Gram>);

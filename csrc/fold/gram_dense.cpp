@@ -1,5 +1,6 @@
-// Dense rows into a Gram: panels of 256 rows shifted by their own mean, packed, multiplied and flushed in one visit.
-// With s = x - shift rounded and delta the mean that is left of s, the centred sums are sum w s s' - W delta delta'.
+// Dense rows into a Gram: panels of 256 rows shifted by their own mean, packed, multiplied and flushed in one
+// visit. With s = x - shift rounded and delta the mean that is left of s, the centred sums are sum w s s' - W
+// delta delta'.
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -43,7 +44,8 @@ Panel<T> look(Gram& s, const Block& block, Index begin, Index rows) {
     if (block.weight) p.root.resize(static_cast<std::size_t>(rows));
     std::vector<double> mean(static_cast<std::size_t>(t), 0.0), sums(static_cast<std::size_t>(t), 0.0);
     for (Index k = 0; k < rows; k++)
-        for (Index c = 0; c < t; c++) mean[static_cast<std::size_t>(c)] += block.w(begin + k) * block.y[(begin + k) * t + c];
+        for (Index c = 0; c < t; c++)
+            mean[static_cast<std::size_t>(c)] += block.w(begin + k) * block.y[(begin + k) * t + c];
     for (double& m : mean) m /= p.weight;
     p.left_y.assign(static_cast<std::size_t>(t), 0.0);
     for (Index k = 0; k < rows; k++) {
@@ -83,8 +85,11 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
         for (Index r = begin; r < end; r += panel_rows) look<T>(s, block, r, std::min(panel_rows, end - r));
         return;
     }
-    // Shared panels are packed a few at a time: fewer meetings of the threads, and a tile of the triangle stays near.
-    const Index group = shared ? std::clamp<Index>((Index{6} << 20) / (packed_size * static_cast<Index>(sizeof(T))), 1, 8) : 1;
+    // Shared panels are packed a few at a time: fewer meetings of the threads, and a tile of the triangle
+    // stays near.
+    const Index group =
+        shared ? std::clamp<Index>((Index{6} << 20) / (packed_size * static_cast<Index>(sizeof(T))), 1, 8)
+               : 1;
     const auto packed = aligned<T>(group * packed_size);
     const auto ranks = aligned<double>(2 * group * d);  // per panel: plus, minus of GramKernels::tiles
     s.noise = std::max(s.noise, 4 * 0x1p-104);
@@ -134,8 +139,8 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
             const Index strip = strips - 1 - task;  // the tallest columns of tiles first
             for (std::size_t g = 0; g < panels.size(); g++) {
                 const double* plus = ranks.get() + 2 * static_cast<Index>(g) * d;
-                kernel.tiles(s.xx.data() + 1, d + 1, packed.get() + static_cast<Index>(g) * packed_size, plus, plus + d,
-                             panels[g].rows, d, strip);
+                kernel.tiles(s.xx.data() + 1, d + 1, packed.get() + static_cast<Index>(g) * packed_size, plus,
+                             plus + d, panels[g].rows, d, strip);
             }
         });
     }

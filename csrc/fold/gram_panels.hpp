@@ -5,8 +5,8 @@
 
 namespace esker {
 
-// Dense rows [begin, end) of a view, panel by panel. shared: the panels' strips and tiles are dealt to the threads;
-// otherwise the calling thread does all, so that many shards may run at once. The bits are the same.
+// Dense rows [begin, end) of a view, panel by panel. shared: the panels' strips and tiles are dealt to the
+// threads; otherwise the calling thread does all, so that many shards may run at once. The bits are the same.
 template <class T>
 void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begin, Index end, bool shared);
 
@@ -14,10 +14,11 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
 template <class T, class I>
 void absorb_sparse(Gram& s, const CsrView<T, I>& x, const Block& block);
 
-// The scalars of Chan's update of s by rows of weight w and the targets' means; s.weight and s.mean_y move on.
+// The scalars of Chan's update of s by rows of weight w and the targets' means; s.weight and s.mean_y move
+// on.
 struct Step {
-    double between = 0;  // old w / new: the weight of the difference of the means
-    double share = 0;    // w / new
+    double between = 0;      // old w / new: the weight of the difference of the means
+    double share = 0;        // w / new
     std::vector<double> dy;  // the targets' means minus the old ones
 };
 Step step_to(Gram& s, double w, const double* mean_y);

@@ -1,5 +1,6 @@
-// Sparse rows into a Gram: a row of the triangle at a time gathers, in the order of the rows, the products of the
-// nonzeros (Gustavson, "Two fast algorithms for sparse matrices", 1978, for X'X); a thread owns whole rows of the triangle.
+// Sparse rows into a Gram: a row of the triangle at a time gathers, in the order of the rows, the products of
+// the nonzeros (Gustavson, "Two fast algorithms for sparse matrices", 1978, for X'X); a thread owns whole
+// rows of the triangle.
 #include <algorithm>
 #include <cmath>
 
@@ -11,12 +12,12 @@ namespace {
 
 // The block's entries, once more by columns and with the columns of each row ascending.
 struct Transposed {
-    std::vector<Index> start;         // column j's entries are start[j] .. start[j + 1]
-    std::vector<std::int32_t> row;    // by columns
-    std::vector<Index> next;          // by columns: where in the sorted rows the columns from j on begin
-    std::vector<Index> row_end;       // by rows
-    std::vector<std::int32_t> column; // by rows, ascending
-    std::vector<double> value;        // by rows
+    std::vector<Index> start;          // column j's entries are start[j] .. start[j + 1]
+    std::vector<std::int32_t> row;     // by columns
+    std::vector<Index> next;           // by columns: where in the sorted rows the columns from j on begin
+    std::vector<Index> row_end;        // by rows
+    std::vector<std::int32_t> column;  // by rows, ascending
+    std::vector<double> value;         // by rows
 };
 
 template <class T, class I>
@@ -67,7 +68,8 @@ void absorb_sparse(Gram& s, const CsrView<T, I>& x, const Block& block) {
     std::vector<double> mean_y(s.mean_y.size(), 0.0);
     for (Index i = 0; i < x.rows; i++) {
         weight += block.w(i);
-        for (Index c = 0; c < targets; c++) mean_y[static_cast<std::size_t>(c)] += block.w(i) * block.y[i * targets + c];
+        for (Index c = 0; c < targets; c++)
+            mean_y[static_cast<std::size_t>(c)] += block.w(i) * block.y[i * targets + c];
     }
     if (weight == 0) return;
     for (double& m : mean_y) m /= weight;
@@ -104,7 +106,8 @@ void absorb_sparse(Gram& s, const CsrView<T, I>& x, const Block& block) {
         dx[at] = sum[at] / weight - s.mean_x[at];
         s.mean_x[at] += step.share * dx[at];
     }
-    // Tasks of about equal work; every row of the triangle is summed in the order of the block's rows whoever owns it.
+    // Tasks of about equal work; every row of the triangle is summed in the order of the block's rows whoever
+    // owns it.
     std::vector<Index> cut{0};
     double work = 0, total = 0;
     auto cost = [&](std::size_t j) {
@@ -121,7 +124,8 @@ void absorb_sparse(Gram& s, const CsrView<T, I>& x, const Block& block) {
         if ((work += costs[static_cast<std::size_t>(j)]) > total / 128) cut.push_back(j + 1), work = 0;
     if (cut.back() < d) cut.push_back(d);
     parallel_for(static_cast<Index>(cut.size()) - 1, [&](Index task) {
-        for (Index i = cut[static_cast<std::size_t>(task)]; i < cut[static_cast<std::size_t>(task) + 1]; i++) {
+        for (Index i = cut[static_cast<std::size_t>(task)]; i < cut[static_cast<std::size_t>(task) + 1];
+             i++) {
             const auto at = static_cast<std::size_t>(i);
             double* __restrict to = s.row(i);
             for (Index e = t.start[at]; e < t.start[at + 1]; e++) {
@@ -132,14 +136,15 @@ void absorb_sparse(Gram& s, const CsrView<T, I>& x, const Block& block) {
                 for (Index k = t.next[entry]; k < end; k++)
                     to[t.column[static_cast<std::size_t>(k)]] += a * t.value[static_cast<std::size_t>(k)];
                 for (Index c = 0; c < targets; c++)
-                    s.xy[static_cast<std::size_t>(c * d + i)] += a * (block.y[r * targets + c] - mean_y[static_cast<std::size_t>(c)]);
+                    s.xy[static_cast<std::size_t>(c * d + i)] +=
+                        a * (block.y[r * targets + c] - mean_y[static_cast<std::size_t>(c)]);
             }
             const double own = sum[at] / weight, between = step.between * dx[at];
             for (Index j = i; j < d; j++)
                 to[j] += between * dx[static_cast<std::size_t>(j)] - own * sum[static_cast<std::size_t>(j)];
             for (Index c = 0; c < targets; c++)
                 s.xy[static_cast<std::size_t>(c * d + i)] += between * step.dy[static_cast<std::size_t>(c)] -
-                                                            sum[at] * left_y[static_cast<std::size_t>(c)];
+                                                             sum[at] * left_y[static_cast<std::size_t>(c)];
         }
     });
 }

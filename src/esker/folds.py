@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from esker._native import core
 from esker.folds_sgd import Sgd
+from esker.folds_gram import Gram
 from esker.folds_sketch import RowSketch, Sketched
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "Sketched",
     "fold",
 ]
+__all__ = ["Fold", "Gram", "Moments", "RowSketch", "Sketched", "fold"]
 
 
 class Fold(Protocol):
