@@ -1,0 +1,1 @@
+"""Benchmarks: one suite a capability, each beside its peers; `python -m benchmarks.report`, `python -m benchmarks.bars`."""

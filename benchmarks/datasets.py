@@ -1,0 +1,116 @@
+"""Data sets by name: a few real ones that packages bring, and the generated ones, each cut into train and test rows.
+
+Whatever is made once is kept in the folder that `ESKER_DATA` names, by default `esker` in the user's cache folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from benchmarks.generate import alpha_like, dense_linear, higgs_like, rcv1_like
+
+__all__ = ["DATASETS", "Split", "data_folder", "load", "scratch"]
+
+
+def data_folder() -> Path:
+    """Where data sets are kept: `$ESKER_DATA`, or `esker` in the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "esker"
+    folder = Path(os.environ.get("ESKER_DATA") or default)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows to learn from and rows to be judged on; `split` says how they were parted."""
+
+    name: str
+    split: str
+    X: Any
+    y: np.ndarray
+    X_test: Any
+    y_test: np.ndarray
+
+    def __repr__(self) -> str:
+        kept = f"{self.X.nnz / self.X.shape[0]:.1f} nonzeros a row" if sparse.issparse(self.X) else "dense"
+        n, d = self.X.shape
+        return f"{self.name} ({n:,} + {len(self.y_test):,} rows, {d:,} columns, {kept}, {self.X.dtype}; {self.split})"
+
+
+def _kept(name: str, make: Callable[[], tuple[Any, np.ndarray]]) -> tuple[Any, np.ndarray]:
+    """(X, y) from the cache folder, made and kept there the first time; arrays come back memory-mapped copies."""
+    path = data_folder() / f"{name}.npz"
+    if not path.exists():
+        X, y = make()
+        if sparse.issparse(X):
+            parts = {"data": X.data, "indices": X.indices, "indptr": X.indptr, "shape": np.array(X.shape)}
+        else:
+            parts = {"X": X}
+        unfinished = path.with_suffix(f".{os.getpid()}.npz")
+        np.savez(unfinished, y=y, **parts)
+        unfinished.rename(path)
+    with np.load(path) as kept:
+        if "X" in kept:
+            return kept["X"], kept["y"]
+        X = sparse.csr_array((kept["data"], kept["indices"], kept["indptr"]), shape=tuple(kept["shape"]))
+        return X, kept["y"]
+
+
+def _cut(name: str, split: str, X: Any, y: np.ndarray, train: int) -> Split:
+    return Split(name, split, X[:train], y[:train], X[train:], y[train:])
+
+
+def _shuffled(name: str, X: Any, y: np.ndarray, test: float = 0.2) -> Split:
+    order = np.random.default_rng(0).permutation(len(y))
+    return _cut(name, f"random split, {test:.0%} test", X[order], y[order], round(len(y) * (1 - test)))
+
+
+def _generated(kind: type, sizes: dict[str, tuple[int, int]], dtype: Any = np.float32) -> Callable[[str], Split]:
+    def make(scale: str) -> Split:
+        train, test = sizes[scale]
+        X, y = _kept(f"{kind.name}-{train + test}", kind(train + test).arrays)
+        return _cut(f"{kind.name}, generated", "rows are independent", X.astype(dtype), y, train)
+
+    return make
+
+
+def _breast_cancer(scale: str) -> Split:
+    from sklearn.datasets import load_breast_cancer
+
+    X, y = load_breast_cancer(return_X_y=True)
+    return _shuffled("breast_cancer", X, y)
+
+
+def _digits(scale: str) -> Split:
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+    return _shuffled("digits", X, y)
+
+
+#: Name -> loader of a scale ("small" or "full").
+DATASETS: dict[str, Callable[[str], Split]] = {
+    "rcv1-like": _generated(rcv1_like, {"small": (40_000, 10_000), "full": (781_265, 23_149)}),
+    "rcv1-like-f64": _generated(rcv1_like, {"small": (40_000, 10_000), "full": (781_265, 23_149)}, np.float64),
+    "higgs-like": _generated(higgs_like, {"small": (50_000, 10_000), "full": (2_000_000, 100_000)}),
+    "alpha-like": _generated(alpha_like, {"small": (10_000, 5_000), "full": (250_000, 50_000)}),
+    "dense-linear": _generated(dense_linear, {"small": (20_000, 5_000), "full": (500_000, 20_000)}),
+    "breast_cancer": _breast_cancer,
+    "digits": _digits,
+}
+
+
+def load(name: str, scale: str = "small") -> Split:
+    """The data set `name` at a scale."""
+    if name not in DATASETS:
+        raise ValueError(f"expected one of {', '.join(DATASETS)}, got {name!r}")
+    if scale not in ("small", "full"):
+        raise ValueError(f"scale must be 'small' or 'full', got {scale!r}")
+    return DATASETS[name](scale)
