@@ -40,7 +40,9 @@ class Cell:
     load: Callable[[str], Any]  # scale -> data
     contenders: Sequence[Contender]
     quality: Callable[[Any, Any], Mapping[str, float]]  # (data, what run returned)
-    work: Callable[[Any], Mapping[str, float]]  # {"bytes": , "float32 flops": , "float64 flops": , "file bytes": }
+    work: Callable[
+        [Any], Mapping[str, float]
+    ]  # {"bytes": , "float32 flops": , "float64 flops": , "file bytes": }
     threads: int = 2
 
     def contender(self, name: str) -> Contender:

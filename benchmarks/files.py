@@ -69,7 +69,7 @@ def svmlight_bytes(X, y: np.ndarray, decimals: int = 4) -> bytes:
     """
     scale = 10**decimals
     numbers = np.rint(X.data * scale).astype(np.int64)
-    if len(numbers) and not (0 <= numbers.min() and numbers.max() < scale):
+    if len(numbers) and not (numbers.min() >= 0 and numbers.max() < scale):
         raise ValueError(f"values must lie in [0, 1), got {X.data.min():g} to {X.data.max():g}")
     values = _tokens([f"0.{k:0{decimals}d}" for k in range(scale)])
     columns = _tokens([f" {j + 1}:" for j in range(X.shape[1])])

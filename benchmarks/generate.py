@@ -13,7 +13,16 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-__all__ = ["GENERATORS", "Generated", "alpha_like", "dense_linear", "higgs_like", "offset_trend", "rcv1_like", "sparse_text"]
+__all__ = [
+    "GENERATORS",
+    "Generated",
+    "alpha_like",
+    "dense_linear",
+    "higgs_like",
+    "offset_trend",
+    "rcv1_like",
+    "sparse_text",
+]
 
 
 class Generated:
@@ -102,13 +111,17 @@ class rcv1_like(Generated):
         p /= p.sum()
         # Column of the word of each of 2^22 equal shares of probability: one look-up draws a word.
         shares = np.arange(1 << 22) / float(1 << 22)
-        self._column = rng.permutation(self.d).astype(np.int32)  # frequent words lie anywhere, as in a real vocabulary
+        self._column = rng.permutation(self.d).astype(
+            np.int32
+        )  # frequent words lie anywhere, as in a real vocabulary
         self._word = self._column[np.minimum(np.searchsorted(np.cumsum(p), shares, side="right"), self.d - 1)]
         share = -np.expm1(90.0 * np.log1p(-p))  # of the rows that have the word, about
         self._idf = np.empty(self.d)
         self._idf[self._column] = -np.log(share)
         # Half of the words say nothing; rare ones say less, so that they can be learned. The margin's size is `margin`.
-        truth = np.where(rng.random(self.d) < 0.5, rng.standard_normal(self.d), 0.0) / (1 + np.arange(self.d) / 500)
+        truth = np.where(rng.random(self.d) < 0.5, rng.standard_normal(self.d), 0.0) / (
+            1 + np.arange(self.d) / 500
+        )
         energy = share * np.log(share) ** 2
         self._truth = np.empty(self.d)
         self._truth[self._column] = truth * np.sqrt(energy.sum() / (energy * truth**2).sum())
@@ -149,7 +162,12 @@ class higgs_like(Generated):
             a, b = X[:, 4 * (k % 5)], X[:, 4 * ((k + 1 + k // 5) % 5)]
             angle = X[:, 4 * (k % 5) + 2] - X[:, 4 * ((k + 2) % 5) + 2]
             X[:, 21 + k] = np.sqrt(a * b * (1.02 - np.cos(angle))) + 0.1 * np.abs(X[:, 1 + 4 * (k % 5)])
-        margin = 0.65 * (X[:, 21] - X[:, 24]) - 0.8 * (X[:, 26] - 1) + 0.4 * np.abs(X[:, 5]) * X[:, 0] + 0.25 * X[:, 9]
+        margin = (
+            0.65 * (X[:, 21] - X[:, 24])
+            - 0.8 * (X[:, 26] - 1)
+            + 0.4 * np.abs(X[:, 5]) * X[:, 0]
+            + 0.25 * X[:, 9]
+        )
         return X, _sign_by_logistic(rng, margin - 0.36)
 
 
@@ -158,7 +176,9 @@ class alpha_like(Generated):
 
     name = "alpha-like"
     d = 500
-    published = "alpha (Pascal 2008): 500,000 rows, 500 columns, dense, 50 % positive, best linear error 21.8 %"
+    published = (
+        "alpha (Pascal 2008): 500,000 rows, 500 columns, dense, 50 % positive, best linear error 21.8 %"
+    )
 
     def __init__(self, n: int = 500_000, seed: int = 0, condition: float = 1e3, d: int = 500) -> None:
         super().__init__(n, seed)
@@ -181,7 +201,13 @@ class offset_trend(Generated):
     classification = False
 
     def __init__(
-        self, n: int = 20_000, seed: int = 0, d: int = 20, offset: float = 0.0, trend: float = 0.0, noise: float = 0.1
+        self,
+        n: int = 20_000,
+        seed: int = 0,
+        d: int = 20,
+        offset: float = 0.0,
+        trend: float = 0.0,
+        noise: float = 0.1,
     ) -> None:
         super().__init__(n, seed)
         self.d, self.offset, self.trend, self.noise = d, offset, trend, noise

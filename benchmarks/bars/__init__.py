@@ -1,0 +1,20 @@
+"""What esker says of itself, each as a command: `python -m benchmarks.bars NAME` measures it and says whether it holds."""
+
+from __future__ import annotations
+
+#: Name of a bar -> its module, which has `run(scale) -> bool`.
+BARS = {
+    "ridge-accuracy": "benchmarks.bars.ridge_accuracy",
+    "float32-accuracy": "benchmarks.bars.float32_accuracy",
+    "out-of-core": "benchmarks.bars.out_of_core",
+    "sgd-speed": "benchmarks.bars.sgd_speed",
+    "svmlight-speed": "benchmarks.bars.svmlight_speed",
+    "imports": "benchmarks.bars.imports",
+    "killed": "benchmarks.bars.killed",
+}
+
+
+def line(holds: bool, text: str) -> bool:
+    """Print one finding, marked as holding or not; returns `holds`."""
+    print(f"  {'ok  ' if holds else 'MISS'}  {text}", flush=True)
+    return holds
