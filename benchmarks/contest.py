@@ -76,24 +76,21 @@ class Worker:
         return self
 
     def _hear(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"the process of {' '.join(self.arguments)} ended with {self._process.wait()}")
         return json.loads(line)
 
     def run(self) -> dict[str, Any]:
-        assert self._process.stdin is not None
         self._process.stdin.write("run\n")
         self._process.stdin.flush()
         return self._hear()
 
     def __exit__(self, *problem: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
         if problem[0] is not None:
             self._process.kill()
-        self._process.wait()
+        with self._process:  # closes its pipes, on which it ends
+            pass
 
 
 @dataclass
