@@ -12,7 +12,7 @@ from esker._native import core
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block
 from esker.blocks.buffer import csr, slice_rows
-from esker.blocks.memory import Budget, block_rows
+from esker.blocks.memory import Budget, block_rows, empty
 
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
@@ -40,12 +40,12 @@ def float_dtype(dtype: Any, wanted: Any = None) -> np.dtype[Any]:
             f"X must hold real numbers (bool, integer, float16, float32 or float64), got dtype {dtype}"
         )
     if wanted is not None:
-        wanted = np.dtype(wanted)
-        if wanted not in (np.float32, np.float64):
-            raise ValueError(f"dtype must be float32 or float64, got {wanted}")
-        return wanted
+        chosen: np.dtype[Any] = np.dtype(wanted)
+        if chosen not in (np.float32, np.float64):
+            raise ValueError(f"dtype must be float32 or float64, got {chosen}")
+        return chosen
     small = dtype.itemsize <= (4 if dtype.kind == "f" else 2)
-    return np.dtype(np.float32 if small else np.float64)
+    return np.dtype("float32" if small else "float64")
 
 
 def target_of(y: Any, n: int, name: str = "target") -> NDArray[Any] | None:
@@ -165,7 +165,9 @@ class ArrayBlocks(Blocks):
     def _rows(self, begin: int, end: int) -> Block:
         x = slice_rows(self.X, begin, end)
         if not self._in_layout:
-            x = np.ascontiguousarray(x, dtype=self.dtype)
+            own = empty(x.shape, self.dtype)
+            own[...] = x
+            x = own
         y = None if self.y is None else self.y[begin:end]
         weight = None if self.sample_weight is None else self.sample_weight[begin:end]
         return Block(x, y, weight, first_key=begin)

@@ -16,7 +16,7 @@ from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block, key
 from esker.blocks.buffer import recut
 from esker.blocks.columns import Roles
-from esker.blocks.memory import block_rows
+from esker.blocks.memory import block_rows, empty
 
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
@@ -153,7 +153,7 @@ class TableBlocks(Blocks):
         yield from recut(pieces(), lambda _: self._step, start - base)
 
     def _block(self, part: Part, batch: Any, row: int) -> Block:
-        by_columns = np.empty((self.n_columns or 0, batch.num_rows), self.dtype)
+        by_columns = empty((self.n_columns or 0, batch.num_rows), self.dtype)
         for j, column in zip(self._roles.features, by_columns):
             column[:] = self._values(part, batch, j, row, numbers=True)
         y = weight = None
@@ -162,8 +162,10 @@ class TableBlocks(Blocks):
             y = targets[0] if self._roles.flat else np.column_stack(targets)
         if self._roles.weight is not None:
             weight = self._values(part, batch, self._roles.weight, row, numbers=True)
+        x = empty((batch.num_rows, self.n_columns or 0), self.dtype)
+        x[...] = by_columns.T
         return Block(
-            np.ascontiguousarray(by_columns.T),
+            x,
             y,
             weight_of(weight, batch.num_rows),
             first_key=key(part.index, row),

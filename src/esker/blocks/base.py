@@ -7,7 +7,7 @@ every block are here, once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,7 +142,7 @@ class Blocks(ABC):
 
     # --- reading ---
 
-    def read(self, part: Part, start: int = 0) -> Iterator[Block]:
+    def read(self, part: Part, start: int = 0) -> Generator[Block, None, None]:
         """Blocks of one part from row `start` on, in order, each checked.
 
         Parameters

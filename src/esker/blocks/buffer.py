@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esker.blocks.block import Block
-from esker.blocks.memory import show_size
+from esker.blocks.memory import empty, show_size
 
 __all__ = ["RowBuffer", "csr", "cut", "recut", "slice_rows", "stored"]
 
@@ -93,7 +93,7 @@ class RowBuffer:
     def _add_dense(self, x: NDArray[Any], n: int) -> None:
         if self.dense is None:
             self._refuse_above(min(self.room, 1 << 62) * x.shape[1] * x.itemsize)
-            self.dense = np.empty((self.room, x.shape[1]), x.dtype)
+            self.dense = empty((self.room, x.shape[1]), x.dtype)
         if x.shape[1] != self.dense.shape[1]:
             raise ValueError(
                 f"every block must have the columns of the first, {self.dense.shape[1]}, got {x.shape[1]}"
@@ -152,7 +152,7 @@ class RowBuffer:
 
 
 def _grown(a: NDArray[Any], size: int, dtype: Any) -> NDArray[Any]:
-    new = np.empty(size, dtype)
+    new = empty((size,), dtype)
     new[: len(a)] = a
     return new
 

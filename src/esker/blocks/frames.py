@@ -12,7 +12,7 @@ from esker.blocks.arrays import ArrayBlocks, float_dtype, target_of, weight_of
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block
 from esker.blocks.columns import Roles
-from esker.blocks.memory import block_rows
+from esker.blocks.memory import block_rows, empty
 
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
@@ -60,7 +60,7 @@ class FrameBlocks(Blocks):
     def _rows(self, begin: int, end: int) -> Block:
         # na_value: a missing value of a nullable column becomes NaN, which the check of every block names.
         piece = self._frame.iloc[begin:end]
-        x = np.empty((end - begin, self.n_columns or 0), self.dtype)
+        x = empty((end - begin, self.n_columns or 0), self.dtype)
         for j in range(x.shape[1]):
             column = piece.iloc[:, j]
             x[:, j] = (

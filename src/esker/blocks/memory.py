@@ -5,10 +5,16 @@ Alive at once are the caller's block and `depth` blocks that the reader thread h
 
 from __future__ import annotations
 
+import mmap
 import re
 from dataclasses import dataclass
+from math import prod
+from typing import Any
 
-__all__ = ["Budget", "block_rows", "parse_size", "show_size"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Budget", "block_rows", "empty", "parse_size", "show_size"]
 
 _UNITS = {
     "": 1,
@@ -106,3 +112,21 @@ def block_rows(row_bytes: float, budget: Budget, unit: int = 4096) -> int:
             f"{show_size(need)}, and max_memory is {show_size(budget.max_memory)}; grant more memory, or select columns"
         )
     return PANEL
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """An array whose memory goes back to the system when it is dropped.
+
+    malloc keeps what is freed (up to twice the largest block that it ever mapped), which max_memory cannot allow.
+    """
+    dtype = np.dtype(dtype)
+    size = prod(shape) * dtype.itemsize
+    if size < 1 << 18 or not hasattr(mmap, "MAP_PRIVATE"):
+        return np.empty(shape, dtype)
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if size >= 1 << 22 and hasattr(mmap, "MADV_HUGEPAGE"):
+        try:
+            memory.madvise(mmap.MADV_HUGEPAGE)
+        except OSError:  # a kernel without huge pages
+            pass
+    return np.frombuffer(memory, dtype, prod(shape)).reshape(shape)

@@ -15,7 +15,7 @@ from esker._errors import FormatError
 from esker.blocks.arrays import column_number, float_dtype, target_of, weight_of
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block, key
-from esker.blocks.memory import block_rows
+from esker.blocks.memory import block_rows, empty
 
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
@@ -70,17 +70,18 @@ class NpyFile:
         columns = self.shape[1] if len(self.shape) == 2 else 1
         n, size = end - begin, self.dtype.itemsize
         if not self.fortran:
-            rows = np.empty((n, columns), self.dtype)
+            rows = empty((n, columns), self.dtype)
             self._fill(file, rows, self.offset + begin * columns * size)
         else:
-            by_columns = np.empty((columns, n), self.dtype)
+            by_columns = empty((columns, n), self.dtype)
             for j, column in enumerate(by_columns):
                 self._fill(file, column, self.offset + (j * self.shape[0] + begin) * size)
-            rows = np.ascontiguousarray(by_columns.T)
+            rows = empty((n, columns), self.dtype)
+            rows[...] = by_columns.T
         return rows if len(self.shape) == 2 else rows[:, 0]
 
     def _fill(self, file: int, out: NDArray[Any], position: int) -> None:
-        view = memoryview(out.reshape(-1).view(np.uint8))
+        view = out.reshape(-1).view(np.uint8).data
         while len(view):
             got = os.preadv(file, [view[: 1 << 30]], position)
             if got == 0:
@@ -208,7 +209,7 @@ class NpyBlocks(Blocks):
         raw = npy.read(file, begin, end)
         x = raw
         if not self._as_is(npy):
-            x = np.empty((end - begin, self.n_columns or 0), self.dtype)
+            x = empty((end - begin, self.n_columns or 0), self.dtype)
             at = 0
             for first, last in self._runs:
                 x[:, at : at + last - first] = raw[:, first:last]

@@ -245,7 +245,7 @@ def _expected(blocks: Blocks, shuffle_rows: int | None) -> int | None:
         return None
     rule = _rule(blocks, shuffle_rows)
     room = _room(blocks, rule)
-    item = blocks.dtype.itemsize
+    item = int(blocks.dtype.itemsize)
     extra = 8 * (3 + (blocks.n_targets or 0))  # keys, order, weight, targets
     if not blocks.is_sparse:
         return room * ((blocks.n_columns or 0) * item + extra)

@@ -117,7 +117,8 @@ class ParquetBlocks(TableBlocks):
     def _batches(self, path: Path, start: int) -> Iterator[tuple[int, Any]]:
         with self._open(path) as file:
             names, metadata = self._used_names, file.metadata
-            row, groups = 0, []
+            row = 0
+            groups: list[int] = []
             for g in range(metadata.num_row_groups):
                 group = metadata.row_group(g)
                 self._refuse_group(path, g, group, set(names))
