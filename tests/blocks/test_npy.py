@@ -133,7 +133,7 @@ def test_damaged_headers(tmp_path):
         b"\x93NUMPY\x09\x00" + b"x" * 200,
     ):
         path.write_bytes(content)
-        with pytest.raises(FormatError, match="header|version"):
+        with pytest.raises(FormatError, match=r"header|version"):
             open_blocks(path)
     path.write_bytes(b"not an array at all")
     with pytest.raises(FormatError, match="does not begin as one"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mmap
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -125,8 +126,6 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         return np.empty(shape, dtype)
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if size >= 1 << 22 and hasattr(mmap, "MADV_HUGEPAGE"):
-        try:
+        with suppress(OSError):  # a kernel without huge pages
             memory.madvise(mmap.MADV_HUGEPAGE)
-        except OSError:  # a kernel without huge pages
-            pass
     return np.frombuffer(memory, dtype, prod(shape)).reshape(shape)
