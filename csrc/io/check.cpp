@@ -52,14 +52,17 @@ bool repeats(const CsrView<T, I>& x, Index size) {
     std::vector<Index> seen;  // the last row that named a column, from 1; made when a row is out of order
     bool twice = false;
     for (Index r = 0; r < x.rows; r++) {
-        require(x.indptr[r] >= 0 && x.indptr[r] <= x.indptr[r + 1] && x.indptr[r + 1] <= size,
-                "indptr must ascend and stay within the data: it does not at row " + std::to_string(r));
+        // The messages are made only where they are needed: building them for every number took most of a
+        // fit.
+        if (x.indptr[r] < 0 || x.indptr[r] > x.indptr[r + 1] || x.indptr[r + 1] > size)
+            require(false,
+                    "indptr must ascend and stay within the data: it does not at row " + std::to_string(r));
         const auto row = x.row(r);
         bool ascending = true;
         for (Index k = 0; k < row.size; k++) {
-            require(row.columns[k] >= 0 && row.columns[k] < x.cols,
-                    "column numbers must be 0 to " + std::to_string(x.cols - 1) + ", got " +
-                        std::to_string(row.columns[k]) + " in row " + std::to_string(r));
+            if (row.columns[k] < 0 || row.columns[k] >= x.cols)
+                require(false, "column numbers must be 0 to " + std::to_string(x.cols - 1) + ", got " +
+                                   std::to_string(row.columns[k]) + " in row " + std::to_string(r));
             if (k > 0 && row.columns[k] <= row.columns[k - 1]) ascending = false;
         }
         if (ascending || twice) continue;
