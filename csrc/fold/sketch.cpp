@@ -13,7 +13,8 @@ namespace esker {
 namespace {
 
 constexpr Index tile = RowSketch::tile;
-constexpr Index words = 4;  // a draw of Philox serves so many segments
+constexpr Index near = 1024;  // rows of a packed tile: a quarter of a MB
+constexpr Index words = 4;    // a draw of Philox serves so many segments
 
 // Where a panel's rows go: entry (row, segment) is bucket << 1 | negative.
 struct Map {
@@ -24,6 +25,9 @@ struct Map {
 };
 
 void fill_rows(Map& m, const RowSketch& s, const Block& block, Index begin, Index end) {
+    std::vector<std::uint32_t> edge;  // of the segments, among the sketch's rows
+    for (Index g = 0; g <= m.segments; g++)
+        edge.push_back(static_cast<std::uint32_t>(g * s.size / m.segments));
     for (Index i = begin; i < end; i++) {
         const double w = block.w(m.first + i);
         require(w >= 0, "weights must not be negative, got " + std::to_string(w) + " in row " +
@@ -35,10 +39,9 @@ void fill_rows(Map& m, const RowSketch& s, const Block& block, Index begin, Inde
         for (Index k = 0; k < m.segments; k += words) {
             const Words drawn = draw(s.seed, key, Stream::sketch, static_cast<std::uint32_t>(k / words));
             for (Index g = k; g < std::min(m.segments, k + words); g++) {
-                const Index start = g * s.size / m.segments, stop = (g + 1) * s.size / m.segments;
                 const std::uint32_t word = drawn[static_cast<std::size_t>(g - k)];
-                to[g] = static_cast<std::int32_t>(
-                    (start + below(word, static_cast<std::uint32_t>(stop - start))) << 1 | (word & 1));
+                const std::uint32_t* e = edge.data() + g;
+                to[g] = static_cast<std::int32_t>((e[0] + below(word, e[1] - e[0])) << 1 | (word & 1));
             }
         }
     }
@@ -66,7 +69,7 @@ struct Lists {
 };
 
 Lists lists_of(const Map& m, Index size, Index first, Index last) {
-    Lists l{m.first + first, std::vector<std::int32_t>(static_cast<std::size_t>(size) + 1, 0), {}};
+    Lists l{first, std::vector<std::int32_t>(static_cast<std::size_t>(size) + 1, 0), {}};
     const std::int32_t *begin = m.row(first), *end = m.row(last);
     for (const std::int32_t* to = begin; to < end; to++) l.start[static_cast<std::size_t>(*to >> 1) + 1]++;
     for (std::size_t b = 0; b < static_cast<std::size_t>(size); b++) l.start[b + 1] += l.start[b];
@@ -79,35 +82,36 @@ Lists lists_of(const Map& m, Index size, Index first, Index last) {
     return l;
 }
 
-// A bucket's rows are gathered from as many rows as fit in cache: the sketch is read and written once for all
-// of them.
+// Tasks are tiles of columns; where these are few, each is shared out by segments as well.
+Index shares(Index tiles, Index segments) { return tiles < 16 ? std::min<Index>(segments, 4) : 1; }
+
+// A tile of as many rows as fit in cache is packed, then each bucket's rows are gathered from it: the sketch
+// is read and written once for all of them.
 template <class T>
 void absorb(RowSketch& s, const DenseView<T>& x, const Map& m) {
-    constexpr Index near = 2048;
     std::vector<Lists> lists(static_cast<std::size_t>((m.rows + near - 1) / near));
     parallel_for(static_cast<Index>(lists.size()), [&](Index p) {
         lists[static_cast<std::size_t>(p)] = lists_of(m, s.size, p * near, std::min(m.rows, (p + 1) * near));
     });
-    std::vector<std::int32_t> all(static_cast<std::size_t>(m.rows));
-    for (std::size_t i = 0; i < all.size(); i++) all[i] = static_cast<std::int32_t>(i) << 1;
     const auto& k = kernels().rows<T>();
-    const auto tiles = static_cast<Index>(s.x.size());
-    const Index parts = s.nonzeros + 1;  // the last is the row of sums
+    const Index tiles = (x.cols + tile - 1) / tile, parts = shares(tiles, s.nonzeros);
     parallel_for(tiles * parts, [&](Index task) {
-        const Index j = task / parts, g = task % parts, width = std::min(tile, x.cols - j * tile);
-        if (width <= 0) return;
+        const Index j = task / parts, part = task % parts, width = std::min(tile, x.cols - j * tile);
+        const Index begin = part * s.nonzeros / parts * s.size / s.nonzeros;
+        const Index end = (part + 1) * s.nonzeros / parts * s.size / s.nonzeros;
         double* out = s.x[static_cast<std::size_t>(j)].data();
-        if (g == s.nonzeros)
-            return k.gather(out + s.size * tile, x.row(m.first) + j * tile, x.stride, all.data(),
-                            m.weight.data(), m.rows, width);
+        std::vector<double> packed(static_cast<std::size_t>(near * tile), 0.0);
         for (const Lists& l : lists) {
-            const double* root = m.root.data() + (l.first - m.first);
-            for (Index b = g * s.size / s.nonzeros; b < (g + 1) * s.size / s.nonzeros; b++) {
+            for (Index i = l.first; i < std::min(l.first + near, m.rows); i++) {
+                const T* row = x.row(m.first + i) + j * tile;
+                k.scale(packed.data() + (i - l.first) * tile, m.root[static_cast<std::size_t>(i)], row,
+                        width);
+                if (part == 0) k.axpy(out + s.size * tile, m.weight[static_cast<std::size_t>(i)], row, width);
+            }
+            for (Index b = begin; b < end; b++) {
                 const std::int32_t at = l.start[static_cast<std::size_t>(b)],
                                    n = l.start[static_cast<std::size_t>(b) + 1] - at;
-                if (n)
-                    k.gather(out + b * tile, x.row(l.first) + j * tile, x.stride, l.row.data() + at, root, n,
-                             width);
+                if (n) kernels().gather32(out + b * tile, packed.data(), l.row.data() + at, n);
             }
         }
     });
@@ -143,15 +147,16 @@ void absorb(RowSketch& s, const CsrView<T, I>& x, const Map& m) {
                 share = s.nonzeros / parts;  // few tiles: share out segments too
     parallel_for(static_cast<Index>(tiles) * parts, [&](Index task) {
         const auto t = static_cast<std::size_t>(task / parts);
-        const Index g = task % parts * share;
+        const Index g = task % parts * s.nonzeros / parts,
+                    share = (task % parts + 1) * s.nonzeros / parts - g;
         double* out = s.x[t].data();
         for (Index e = start[t]; e < start[t + 1]; e++) {
             const Entry<T>& entry = entries[static_cast<std::size_t>(e)];
             const auto i = static_cast<std::size_t>(entry.row);
             const std::int32_t* to = m.row(entry.row) + g;
-            const double v = static_cast<double>(entry.value), rooted = m.root[i] * v;
+            const double v = static_cast<double>(entry.value), signs[2] = {m.root[i] * v, -m.root[i] * v};
             for (Index k = 0; k < share; k++)
-                out[Index{to[k] >> 1} * tile + entry.column] += to[k] & 1 ? -rooted : rooted;
+                out[Index{to[k] >> 1} * tile + entry.column] += signs[to[k] & 1];
             if (g == 0) out[s.size * tile + entry.column] += m.weight[i] * v;
         }
     });
@@ -167,10 +172,10 @@ void absorb_targets(RowSketch& s, const Block& block, const Map& m) {
                          w = m.weight[static_cast<std::size_t>(i)];
             const double* y = block.y ? block.y + (m.first + i) * s.targets : nullptr;
             for (Index j = begin; j < end; j++) {
-                const double v = j < s.targets ? y[j] : 1.0;
+                const double v = j < s.targets ? y[j] : 1.0, signs[2] = {root * v, -root * v};
                 for (Index k = 0; k < m.segments; k++) {
                     const std::int32_t to = m.row(i)[k];
-                    out[Index{to >> 1} * tile + (j - begin)] += to & 1 ? -root * v : root * v;
+                    out[Index{to >> 1} * tile + (j - begin)] += signs[to & 1];
                 }
                 out[s.size * tile + (j - begin)] += w * v;
             }

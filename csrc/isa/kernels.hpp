@@ -1,5 +1,5 @@
-// The table of loop kernels that an instruction set fills: written once (*.inl.hpp), compiled once for each set.
-// Kernels take raw pointers, argument order (out, in..., n), and know neither losses nor Python.
+// The table of loop kernels that an instruction set fills: written once (*.inl.hpp), compiled once for each
+// set. Kernels take raw pointers, argument order (out, in..., n), and know neither losses nor Python.
 #pragma once
 
 #include <cstdint>
@@ -13,19 +13,19 @@ namespace esker {
 // Loops over one row or one column of numbers, accumulated in float64.
 template <class T>
 struct RowKernels {
-    double (*dot)(const T* x, const double* w, std::int64_t n);             // sum of x w
-    void (*axpy)(double* y, double a, const T* x, std::int64_t n);          // y += a x
+    double (*dot)(const T* x, const double* w, std::int64_t n);     // sum of x w
+    void (*axpy)(double* y, double a, const T* x, std::int64_t n);  // y += a x
     void (*moments)(double* mean, double* m2, const T* x, double w_over_total, double w, std::int64_t n);
     // ^ Welford's weighted update of n columns by one row
-    void (*gather)(double* out, const T* x, std::int64_t stride, const std::int32_t* rows, const double* factor,
-                   std::int64_t count, std::int64_t n);
-    // ^ out += the count rows of x that rows names (row << 1 | negative), in order, each times factor[row]; n <= 32
+    void (*scale)(double* y, double a, const T* x, std::int64_t n);  // y = a x
 };
 
 struct Isa {
     const char* name;
     RowKernels<float> rows_f32;
     RowKernels<double> rows_f64;
+    void (*gather32)(double* out, const double* x, const std::int32_t* rows, std::int64_t count);
+    // ^ out += rows of x, 32 columns wide, each with its sign and in order: rows[k] is row << 1 | negative
     LaneKernels lanes;
     GramKernels<float> gram_f32;
     GramKernels<double> gram_f64;
@@ -34,8 +34,10 @@ struct Isa {
 
     template <class T>
     const RowKernels<T>& rows() const noexcept {
-        if constexpr (std::is_same_v<T, float>) return rows_f32;
-        else return rows_f64;
+        if constexpr (std::is_same_v<T, float>)
+            return rows_f32;
+        else
+            return rows_f64;
     }
     template <class T>
     const GramKernels<T>& gram() const noexcept {
@@ -51,12 +53,19 @@ struct Isa {
 
 // The tables compiled into this library; null where the architecture or the CPU lacks the set.
 namespace isa {
-namespace baseline { const Isa& table() noexcept; }
-namespace avx2 { const Isa& table() noexcept; }
-namespace avx512 { const Isa& table() noexcept; }
+namespace baseline {
+const Isa& table() noexcept;
+}
+namespace avx2 {
+const Isa& table() noexcept;
+}
+namespace avx512 {
+const Isa& table() noexcept;
+}
 }  // namespace isa
 
-// The table in use: the best that this CPU runs, or the one that ESKER_ISA names (an unknown or unavailable name throws).
+// The table in use: the best that this CPU runs, or the one that ESKER_ISA names (an unknown or unavailable
+// name throws).
 const Isa& kernels();
 // The names of the tables that this CPU runs, worst first.
 int available_isas(const char** names) noexcept;

@@ -7,16 +7,18 @@
 
 namespace esker::isa::ESKER_ISA_NAME {
 namespace {
+// clang-format off: the order matters, as each file uses those before
 #include "isa/rows.inl.hpp"
 #include "isa/transcendental.inl.hpp"
 #include "isa/lanes.inl.hpp"
 #include "isa/gram.inl.hpp"
+// clang-format on
 }  // namespace
 
 #define ESKER_TEXT_(x) #x
 #define ESKER_TEXT(x) ESKER_TEXT_(x)
 const Isa& table() noexcept {
-    static constexpr Isa table{ESKER_TEXT(ESKER_ISA_NAME), row_kernels<float>(), row_kernels<double>(),
+    static constexpr Isa table{ESKER_TEXT(ESKER_ISA_NAME), row_kernels<float>(), row_kernels<double>(), gather32,
                                lane_kernels(),
                                gram_kernels<float>(), gram_kernels<double>(), residual_kernels<float>(),
                                residual_kernels<double>()};
