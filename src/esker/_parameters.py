@@ -30,7 +30,7 @@ def parse_duration(value: Any, name: str = "max_time") -> float | None:
             if piece is None or piece[2] not in _SECONDS or (piece[2] == "" and piece[0].strip() != text):
                 raise ValueError(wanted)
             seconds, at = seconds + float(piece[1]) * _SECONDS[piece[2]], piece.end()
-    elif isinstance(value, Real) and type(value) is not bool:
+    elif isinstance(value, Real) and not _boolean(value):
         seconds = float(value)
     else:
         raise ValueError(wanted)
@@ -43,7 +43,7 @@ def check_number(
     name: str, value: Any, low: float = float("-inf"), high: float = float("inf"), *, open_low: bool = False
 ) -> float:
     """`value` as a float in [low, high], or in (low, high] with `open_low`."""
-    good = isinstance(value, Real) and not isinstance(value, bool)
+    good = isinstance(value, Real) and not _boolean(value)
     good = (
         good
         and (value > low if open_low else value >= low)
@@ -57,14 +57,14 @@ def check_number(
 
 def check_integer(name: str, value: Any, low: int) -> int:
     """`value` as an int of at least `low`."""
-    if not isinstance(value, Integral) or type(value) is bool or int(value) < low:
+    if not isinstance(value, Integral) or _boolean(value) or int(value) < low:
         raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
     return int(value)
 
 
 def check_flag(name: str, value: Any) -> bool:
     """`value` as a bool; numbers are no flags."""
-    if not isinstance(value, bool) and type(value).__name__ != "bool_" and type(value).__name__ != "bool":
+    if not _boolean(value):
         raise ValueError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 
@@ -74,6 +74,11 @@ def check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
     if not any(value is c or (isinstance(c, str) and isinstance(value, str) and c == value) for c in choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
     return value
+
+
+def _boolean(value: Any) -> bool:
+    """Python's bool or NumPy's, which this file need not import to know."""
+    return type(value).__name__ in ("bool", "bool_")
 
 
 def _range(low: float, high: float, open_low: bool) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from esker._native import core
-from esker.folds_sgd import Sgd
 from esker.folds_gram import Gram
+from esker.folds_sgd import Sgd
 from esker.folds_sketch import RowSketch, Sketched
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ def save(path: str | os.PathLike[str], facts: dict[str, Any], arrays: dict[str, 
 
     text = json.dumps({"format": _FORMAT, **facts})
     with atomic_write(path) as file:
-        np.savez(file, allow_pickle=False, _facts=np.frombuffer(text.encode(), dtype=np.uint8), **arrays)  # type: ignore[arg-type]
+        np.savez(file, allow_pickle=False, _facts=np.frombuffer(text.encode(), dtype=np.uint8), **arrays)
 
 
 def load(

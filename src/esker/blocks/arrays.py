@@ -90,7 +90,8 @@ def checked_csr(x: Any, dtype: np.dtype[Any]) -> Any:
         )
     else:
         own = csr_array(x, dtype=dtype)
-    if core.csr_repeats((own.data, own.indices, own.indptr, own.shape[1])):
+    # SciPy's own check is quick; rows that are not sorted are looked at closely.
+    if not x.has_canonical_format and core.csr_repeats((own.data, own.indices, own.indptr, own.shape[1])):
         own = own.copy()
         own.sum_duplicates()
     return own

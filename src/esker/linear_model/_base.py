@@ -199,7 +199,7 @@ class LinearClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]
 
     def _answer(self, scores: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
         chosen = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
-        return self.classes_[chosen]
+        return np.asarray(self.classes_[chosen])
 
     def decision_function(self, X: Any, out: str | os.PathLike[str] | None = None) -> Any:
         """Scores, one a row for two classes, else one a class; parameters as in `predict`."""

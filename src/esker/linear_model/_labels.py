@@ -68,8 +68,8 @@ def encoded(
         weight = blocks.sample_weight
         if factors is not None:
             weight = factors[y.astype(np.intp)] * (1.0 if weight is None else weight)
-        made = ArrayBlocks(blocks.X, y, weight, max_memory=blocks.max_memory, check_finite=False)
-        return made, classes, blocks.n_rows
+        blocks.y, blocks.sample_weight = y, weight  # made by as_blocks for this fit alone
+        return blocks, classes, blocks.n_rows
     if classes is None:
         classes, counts = count_labels(blocks)
     factors, known = class_factors(class_weight, classes, counts), classes

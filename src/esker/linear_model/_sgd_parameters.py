@@ -122,3 +122,50 @@ def raced_rates(eta0: float | None, targets: int, columns: int | None, max_memor
         if need <= room and (targets * len(rates) <= 64 or len(rates) == 1):
             return np.array(rates), need
     raise AssertionError("the last choice always fits")
+
+
+#: The numpydoc entries of the parameters that both classes have.
+PARAMETERS = """
+    penalty : {"l2", "l1", "elasticnet", None}
+        Added to the mean loss: ``alpha * (l1_ratio * |w| + (1 - l1_ratio) * w**2 / 2)``.
+    alpha : float
+    l1_ratio : float
+        With ``penalty="elasticnet"``.
+    fit_intercept : bool
+    max_iter : int
+        Epochs at most.
+    tol : float or None
+        An epoch without gain lowers the loss (held-out, or progressive where nothing is held out) by less than this
+        share of it. None runs `max_iter` epochs.
+    shuffle : bool
+        Whether an epoch visits rows in a random order.
+    verbose : int
+        Above 0, a line is printed at each work mark and end of an epoch.
+    random_state : int, RandomState or None
+        Of the order of rows and the choice of held-out ones.
+    learning_rate : {"auto"}
+        Steps adapt to each feature's scale and gradients.
+    eta0 : float or None
+        The rate; None races several and keeps the best.
+    early_stopping : bool
+        Hold out rows to choose the rate, the best epoch and the end by. Fewer than 1,000 rows hold nothing out.
+    validation_fraction : float
+        The share of rows held out, at most about 32,768 rows (and 8 million numbers).
+    n_iter_no_change : int
+        Epochs without gain, in a row, before the walk has converged.
+    warm_start : bool
+        Whether `fit` goes on from the model that there is.
+    penalty_scale : {"feature", "raw"}
+        Whether the penalty acts on a weight times its feature's scale, or on the weight itself as in scikit-learn.
+    max_time : float, str or None
+        Seconds, or a text such as "30s", "2min"; the best model so far is kept then.
+    max_memory : int, str or None
+        Bytes, or a text such as "256MB", for the tables of the raced models. A Blocks brings its own.
+    checkpoint : path or None
+        Where `fit` saves everything every few seconds. A killed fit goes on from there to the same bits.
+    n_threads : int or None
+    shuffle_rows : int or None
+        Rows among which an epoch mixes; the default depends on the shape of the data alone.
+    power_t, epsilon, average : None, 0.1, False
+        As scikit-learn's; other values have no effect here and are refused.
+"""

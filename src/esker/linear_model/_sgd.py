@@ -1,0 +1,195 @@
+"""What SGDClassifier and SGDRegressor share: lanes, the walk, and how its result becomes attributes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from esker._native import threads
+from esker.folds import Sgd
+from esker.learning import Schedule, learn
+from esker.learning_holdout import NUMBERS, ROWS
+from esker.learning_stream import Stream
+from esker.linear_model._base import LinearModel, learn_width
+from esker.linear_model._sgd_parameters import Checked, raced_rates
+
+if TYPE_CHECKING:
+
+
+    from esker.blocks import Blocks
+
+__all__ = ["SGD"]
+
+#: Data sets with fewer rows hold nothing out.
+HOLD_OUT_FROM = 1000
+
+
+class SGD(LinearModel):
+    """What both have: lanes, the walk, and how its result becomes attributes."""
+
+    _losses: tuple[str, ...]
+
+    # --- fit ---
+
+    def _fit(
+        self,
+        blocks: Blocks,
+        n_rows: int | None,
+        targets: list[int],
+        checked: Checked,
+        started: float,
+        schedule: Any,
+    ) -> Any:
+        """Walk; set what a walk tells."""
+        seed, stop = self._seed(schedule)
+        kept = getattr(self, "_kept", None) if self.warm_start else None
+        if kept is not None:
+            earlier = Stream.of(kept)
+            state = earlier.state.select(earlier.winners(earlier.progressive()))
+        else:
+            state = self._state(targets, checked, blocks)
+        plan = Schedule(
+            seed=seed,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            shuffle=bool(self.shuffle),
+            shuffle_rows=self.shuffle_rows,
+            holdout=self._share_held_out(blocks, n_rows),
+            max_time=checked.max_time if schedule is None else None,
+            started=started,
+            stop_rows=stop.get("rows"),
+            stop_reason=stop.get("reason"),
+        )
+        identity = {"estimator": type(self).__name__, **self._identity()}
+        with threads(self.n_threads):
+            learned = learn(
+                blocks,
+                state,
+                plan,
+                checkpoint=self.checkpoint,
+                identity=identity,
+                observe=self._show if self.verbose else None,
+            )
+        learn_width(self, learned.state.cols, None)
+        self._kept = Stream(learned.state).kept(backup=False)
+        self.n_iter_, self.t_ = learned.n_iter, float(learned.rows + 1)
+        self.history_, self.schedule_, self.stop_reason_ = (
+            learned.history,
+            learned.schedule,
+            learned.stop_reason,
+        )
+        self._take(learned.state, blocks.dtype)
+        self._warn(learned.stop_reason)
+        return self
+
+    def _seed(self, schedule: Any) -> tuple[int, dict[str, Any]]:
+        """The seed, and where to end if the schedule of an earlier fit is given."""
+        drawn = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        if schedule is None:
+            return drawn, {}
+        if not isinstance(schedule, dict) or schedule.get("version") != 1 or "seed" not in schedule:
+            raise ValueError("schedule must be the schedule_ of a fitted model")
+        seed = int(schedule["seed"])
+        if isinstance(self.random_state, (int, np.integer)) and drawn != seed:
+            raise ValueError(
+                f"schedule is of a fit with another seed than random_state={self.random_state!r} gives; "
+                "pass that fit's random_state, or None"
+            )
+        return seed, schedule["stop"]
+
+    def _state(self, targets: list[int], checked: Checked, blocks: Blocks | None) -> Sgd:
+        """Lanes: each target at each of the raced rates."""
+        columns = None if blocks is None else blocks.n_columns
+        memory = None if blocks is None else blocks.max_memory
+        rates, need = raced_rates(self.eta0, len(targets), columns, memory)
+        if blocks is not None:
+            blocks.reserve(need, f"{type(self).__name__} with {len(targets)} x {len(rates)} models")
+        lanes = len(targets) * len(rates)
+        return Sgd(
+            self.loss,
+            np.repeat(targets, len(rates)),
+            np.tile(rates, len(targets)),
+            np.full(lanes, checked.l1),
+            np.full(lanes, checked.l2),
+            fit_intercept=bool(self.fit_intercept),
+            classes=self.loss != "squared_error",
+            penalty_scale=self.penalty_scale,
+        )
+
+    def _share_held_out(self, blocks: Blocks, n_rows: int | None) -> float:
+        """The share of rows held out: no more than are scored, and none of a small data set."""
+        if not self.early_stopping or (n_rows is not None and n_rows < HOLD_OUT_FROM):
+            return 0.0
+        share = float(self.validation_fraction)
+        if n_rows is None:
+            return min(share, 0.02)
+        scored = ROWS
+        if blocks.is_sparse is False and blocks.n_columns:
+            scored = min(scored, NUMBERS // blocks.n_columns)
+        return min(share, scored / n_rows)
+
+    def _identity(self) -> dict[str, Any]:
+        names = ("loss", "penalty", "alpha", "l1_ratio", "fit_intercept", "penalty_scale", "early_stopping")
+        return {name: getattr(self, name) for name in names}
+
+    def _show(self, entry: dict[str, Any]) -> None:
+        held = entry["held_out_loss"]
+        print(
+            f"{type(self).__name__}: {entry['seconds']:.2f} s, {entry['rows']:,} rows, epoch {entry['epoch'] + 1}, "
+            f"loss {entry['loss']:.5g}" + ("" if held is None else f", held-out {held:.5g}")
+        )
+
+    def _warn(self, reason: str) -> None:
+        if reason == "interrupted":
+            warnings.warn(
+                f"{type(self).__name__}.fit was interrupted after {int(self.t_) - 1} rows; "
+                "the model is the best one so far",
+                UserWarning,
+                stacklevel=4,
+            )
+        elif reason == "max_iter" and self.tol is not None and self.max_iter > 1:
+            warnings.warn(
+                f"Maximum number of iteration reached before convergence: the loss still fell in epoch {self.n_iter_}. "
+                "Consider increasing max_iter to improve the fit.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    # --- partial_fit ---
+
+    def _partial(self, blocks: Blocks, targets: list[int], checked: Checked) -> Any:
+        """Each row once, in the order in which it comes; any cut into batches gives the same bits."""
+        if checked.max_time is not None or self.checkpoint is not None:
+            raise ValueError("max_time and checkpoint are for fit; leave them None with partial_fit")
+        kept = getattr(self, "_kept", None)
+        stream = Stream(self._state(targets, checked, None)) if kept is None else Stream.of(kept)
+        with threads(self.n_threads):
+            for block in blocks:
+                stream.take(block, 0, len(block), blocks.source)
+            stream.check(blocks.source)
+        self._kept = stream.kept()
+        self.n_iter_, self.t_ = 1, float(stream.rows + 1)
+        learn_width(self, stream.state.cols, None)
+        self._take(stream.state.select(stream.winners(stream.progressive())), blocks.dtype)
+        return self
+
+    def _take(self, state: Sgd, dtype: Any) -> None:
+        coef, intercept = state.finish()
+        self.coef_ = coef.astype(dtype, copy=False)
+        self.intercept_ = np.asarray(intercept, dtype=np.float64)
+
+    def _refuse_initial(self, coef_init: Any, intercept_init: Any) -> None:
+        for name, value in (("coef_init", coef_init), ("intercept_init", intercept_init)):
+            if value is not None:
+                raise ValueError(
+                    f"{name} is not implemented; use warm_start=True to go on from an earlier fit"
+                )
+
+    def _twin_parameters(self) -> dict[str, Any]:
+        names = ("loss", "penalty", "alpha", "l1_ratio", "fit_intercept", "random_state")
+        return {name: getattr(self, name) for name in names}

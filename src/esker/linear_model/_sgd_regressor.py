@@ -1,0 +1,156 @@
+"""SGDRegressor: linear regression learned by steps that need no scaling of features and no tuning."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from esker.linear_model._base import LinearRegressor, as_blocks
+from esker.linear_model._sgd import SGD
+from esker.linear_model._sgd_parameters import PARAMETERS, check
+
+if TYPE_CHECKING:
+    from esker.folds import Sgd
+
+__all__ = ["SGDRegressor"]
+
+
+class SGDRegressor(LinearRegressor, SGD):
+    __doc__ = f"""Linear regression learned by steps: one walk over the rows or a few, no scaling, no tuning.
+
+    Parameters
+    ----------
+    loss : {{"squared_error"}}
+{PARAMETERS.strip(chr(10))}
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (d,), of X's dtype
+    intercept_ : ndarray of shape (1,), float64
+    n_features_in_, feature_names_in_, n_iter_, t_
+        As in scikit-learn.
+    stop_reason_ : {{"converged", "max_iter", "time", "interrupted"}}
+    history_ : list of dict
+        ``{{"seconds": 0.52, "rows": 65536, "epoch": 0, "loss": 0.31, "held_out_loss": 0.33, "lanes": 4}}`` at work marks
+        and ends of epochs; `loss` is that of rows before they were learned from.
+    schedule_ : dict
+        What was decided when, in rows; ``fit(X, y, schedule=model.schedule_)`` gives the same bits. See
+        `esker.learning.learn`.
+
+    Notes
+    -----
+    O(nonzeros) a row for all raced rates together. Steps: Duchi, Hazan & Singer, JMLR 2011; Ross, Mineiro & Langford,
+    UAI 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((2000, 3)) * [1, 100, 1e4]
+    >>> y = X @ [1, 0.02, 3e-4] + 5
+    >>> model = SGDRegressor(random_state=0, max_iter=50).fit(X, y)
+    >>> round(model.score(X, y), 2)
+    1.0
+    """
+
+    _losses = ("squared_error",)
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        *,
+        penalty: str | None = "l2",
+        alpha: float = 1e-4,
+        l1_ratio: float = 0.15,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float | None = 1e-3,
+        shuffle: bool = True,
+        verbose: int = 0,
+        epsilon: float = 0.1,
+        random_state: Any = None,
+        learning_rate: str = "auto",
+        eta0: float | None = None,
+        power_t: float | None = None,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        warm_start: bool = False,
+        average: bool = False,
+        penalty_scale: str = "feature",
+        max_time: float | str | None = None,
+        max_memory: int | str | None = None,
+        checkpoint: Any = None,
+        n_threads: int | None = None,
+        shuffle_rows: int | None = None,
+    ) -> None:
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.shuffle = shuffle
+        self.verbose = verbose
+        self.epsilon = epsilon
+        self.random_state = random_state
+        self.learning_rate = learning_rate
+        self.eta0 = eta0
+        self.power_t = power_t
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.average = average
+        self.penalty_scale = penalty_scale
+        self.max_time = max_time
+        self.max_memory = max_memory
+        self.checkpoint = checkpoint
+        self.n_threads = n_threads
+        self.shuffle_rows = shuffle_rows
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        schedule: dict[str, Any] | None = None,
+        coef_init: Any = None,
+        intercept_init: Any = None,
+    ) -> SGDRegressor:
+        """Fit.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n, d), or Blocks
+        y : array-like of shape (n,); None for Blocks
+        sample_weight : array-like of shape (n,), optional; None for Blocks
+        schedule : dict, optional
+            The ``schedule_`` of an earlier fit, to repeat it to the bit whatever the clock says.
+        coef_init, intercept_init : None
+            Not implemented; see `warm_start`.
+        """
+        started = perf_counter()
+        checked = check(self, self._losses)
+        self._refuse_initial(coef_init, intercept_init)
+        blocks = as_blocks(self, X, y, sample_weight)
+        return self._fit(blocks, blocks.n_rows, [0], checked, started, schedule)  # type: ignore[no-any-return]
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> SGDRegressor:
+        """Learn from each row once, in the order in which the rows come, going on from the model that there is.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n, d), or Blocks
+        y : array-like of shape (n,); None for Blocks
+        sample_weight : array-like of shape (n,), optional; None for Blocks
+        """
+        checked = check(self, self._losses)
+        blocks = as_blocks(self, X, y, sample_weight, reset=not hasattr(self, "_kept"))
+        return self._partial(blocks, [0], checked)  # type: ignore[no-any-return]
+
+    def _take(self, state: Sgd, dtype: Any) -> None:
+        super()._take(state, dtype)
+        self.coef_ = self.coef_[0]
