@@ -89,33 +89,67 @@ float how_often(Index step) noexcept {
     return (mixed >> 58) == 0 ? 64.0f : 0.0f;
 }
 
-// What the two layouts offer a row: a dot, a step, and the halves of a step.
+// Lanes' numbers repeated to a flat pattern's length; and a pattern's sums added up for each lane, in order.
+void repeat(std::vector<float>& v, int width, int pattern) {
+    for (int p = width; p < pattern; p++)
+        v[static_cast<std::size_t>(p)] = v[static_cast<std::size_t>(p - width)];
+}
+void fold_pattern(std::vector<float>& out, const std::vector<float>& sums, int width, int pattern) {
+    for (int k = 0; k < width; k++) {
+        float sum = 0;
+        for (int p = k; p < pattern; p += width) sum += sums[static_cast<std::size_t>(p)];
+        out[static_cast<std::size_t>(k)] = sum;
+    }
+}
+
+// What each layout offers a row: a dot, a step, and the halves of a step.
+
 template <class T, class I>
-struct SparseRows {
+const float* as_floats(std::vector<float>& kept, const SparseRow<T, I>& row) {
+    if constexpr (std::is_same_v<T, float>) {
+        return row.values;
+    } else {
+        kept.resize(static_cast<std::size_t>(row.size));
+        for (Index j = 0; j < row.size; j++)
+            kept[static_cast<std::size_t>(j)] = static_cast<float>(row.values[j]);
+        return kept.data();
+    }
+}
+
+// The records that a later row will touch, where the table is larger than the cache next to the core; and
+// that row itself.
+template <class T, class I>
+void prefetch_records(const Sgd& s, const CsrView<T, I>& x, Index i) {
+    const auto ahead = x.row(i);
+    const Index stride = 2 * s.width();
+    for (Index j = 0; j < ahead.size; j++) __builtin_prefetch(s.w.data() + ahead.columns[j] * stride, 1);
+}
+template <class T, class I>
+void prefetch_sparse_row(const CsrView<T, I>& x, Index i) {
+    const auto ahead = x.row(i);
+    for (Index j = 0; j < ahead.size; j += 64 / static_cast<Index>(sizeof(I)))
+        __builtin_prefetch(ahead.columns + j);
+    for (Index j = 0; j < ahead.size; j += 64 / static_cast<Index>(sizeof(T)))
+        __builtin_prefetch(ahead.values + j);
+}
+
+// CSR rows, records of 8 lanes or more.
+template <class T, class I>
+struct WideRows {
+    static constexpr bool flat = false;
     const CsrView<T, I>& x;
-    const SparseLaneKernels<I>& kernel;
+    const WideKernels<I>& kernel;
     const float* values = nullptr;
     SparseRow<T, I> row{};
 
-    SparseRows(const CsrView<T, I>& x, const Sgd& s) : x(x), kernel(table(s)) {}
-    static const SparseLaneKernels<I>& table(const Sgd& s) {
-        const auto& all = kernels().lanes;
+    WideRows(const CsrView<T, I>& x, const Sgd& s) : x(x), kernel(table()[s.width() == 8 ? 0 : 1]) {}
+    static const WideKernels<I>* table() {
         if constexpr (std::is_same_v<I, std::int32_t>)
-            return all.sparse_i32[width_index(s.width())];
+            return kernels().lanes.wide_i32;
         else
-            return all.sparse_i64[width_index(s.width())];
+            return kernels().lanes.wide_i64;
     }
-    void open(Sgd&, Row& r, Index i) {
-        row = x.row(i);
-        if constexpr (std::is_same_v<T, float>) {
-            values = row.values;
-        } else {
-            r.values.resize(static_cast<std::size_t>(row.size));
-            for (Index j = 0; j < row.size; j++)
-                r.values[static_cast<std::size_t>(j)] = static_cast<float>(row.values[j]);
-            values = r.values.data();
-        }
-    }
+    void open(const Sgd&, Row& r, Index i) { row = x.row(i), values = as_floats(r.values, row); }
     void see(Sgd&, double) {}
     Index dot(const Sgd& s, Row& r) {
         return kernel.dot(r.dot.data(), s.w.data(), values, row.columns, row.size, s.width());
@@ -133,72 +167,128 @@ struct SparseRows {
                                                s.width(), step, static_cast<std::uint32_t>(s.steps),
                                                s.scaled_penalty);
     }
-    // The records that a later row will touch, where the table is larger than the cache next to the core.
-    void prefetch(const Sgd& s, Index i) const {
-        const auto ahead = x.row(i);
-        const Index stride = 2 * s.width();
-        for (Index j = 0; j < ahead.size; j++) __builtin_prefetch(s.w.data() + ahead.columns[j] * stride, 1);
-    }
-    void prefetch_row(Index i) const {
-        const auto ahead = x.row(i);
-        for (Index j = 0; j < ahead.size; j += 64 / static_cast<Index>(sizeof(I)))
-            __builtin_prefetch(ahead.columns + j);
-        for (Index j = 0; j < ahead.size; j += 64 / static_cast<Index>(sizeof(T)))
-            __builtin_prefetch(ahead.values + j);
-    }
+    void prefetch(const Sgd& s, Index i) const { prefetch_records(s, x, i); }
+    void prefetch_row(Index i) const { prefetch_sparse_row(x, i); }
+    void prefetch_bounds(Index i) const { __builtin_prefetch(x.indptr + i); }
 };
 
+// CSR rows, records of 1 or 4 lanes.
+template <class T, class I>
+struct NarrowRows {
+    static constexpr bool flat = true;
+    const CsrView<T, I>& x;
+    const NarrowKernels<I>& kernel;
+    const LaneKernels& lanes = kernels().lanes;
+    std::vector<float> w, h, v, p2, p1;  // the row's records, flat
+    std::vector<float> kept_values;      // a row's nonzeros, where it stores zeros too
+    std::vector<I> kept_columns;
+    const I* columns = nullptr;
+    Index count = 0;
+
+    NarrowRows(const CsrView<T, I>& x, const Sgd& s) : x(x), kernel(table()[s.width() == 1 ? 0 : 1]) {}
+    static const NarrowKernels<I>* table() {
+        if constexpr (std::is_same_v<I, std::int32_t>)
+            return kernels().lanes.narrow_i32;
+        else
+            return kernels().lanes.narrow_i64;
+    }
+    Index length(const Sgd& s) const { return (count * s.width() + 15) / 16 * 16; }
+    void open(const Sgd& s, Row& r, Index i) {
+        const auto row = x.row(i);
+        const auto room = static_cast<std::size_t>(row.size * s.width() + 16);
+        if (w.size() < room)
+            for (auto* f : {&w, &h, &v, &p2, &p1}) f->resize(room + room / 2);
+        const float* values = as_floats(r.values, row);
+        columns = row.columns;
+        count = row.size;
+        if (lanes.zeros(values, row.size) != 0) values = without_zeros(values, row);
+        kernel.gather(w.data(), h.data(), s.w.data(), columns, count);
+        kernel.spread(v.data(), values, count);
+    }
+    const float* without_zeros(const float* values, const SparseRow<T, I>& row) {
+        kept_values.clear();
+        kept_columns.clear();
+        for (Index j = 0; j < row.size; j++)
+            if (values[j] != 0.0f) kept_values.push_back(values[j]), kept_columns.push_back(row.columns[j]);
+        columns = kept_columns.data();
+        count = static_cast<Index>(kept_values.size());
+        return kept_values.data();
+    }
+    void see(Sgd&, double) {}
+    Index dot(const Sgd& s, Row& r) {
+        lanes.flat_dot(r.reach.data(), w.data(), v.data(), length(s), 16);
+        fold_pattern(r.dot, r.reach, s.width(), 16);
+        return count;
+    }
+    void age(Sgd& s, Shrink shrink) {
+        if (shrink != Shrink::none)
+            kernel.age(p2.data(), p1.data(), s.last.data(), v.data(), columns, count,
+                       static_cast<std::uint32_t>(s.steps), s.scaled_penalty);
+    }
+    void step(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
+        age(s, shrink);
+        lanes.flat_scaled.step[static_cast<int>(shrink)](w.data(), h.data(), v.data(), p2.data(), p1.data(),
+                                                         length(s), 16, step);
+        kernel.scatter(s.w.data(), w.data(), h.data(), columns, count);
+    }
+    void accumulate(Sgd& s, Row& r, const LaneStep& step) {
+        lanes.flat_scaled.accumulate(r.dot.data(), h.data(), v.data(), length(s), 16,
+                                     step);  // the dot has been read
+        fold_pattern(r.reach, r.dot, s.width(), 16);
+    }
+    void apply(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
+        age(s, shrink);
+        lanes.flat_scaled.apply[static_cast<int>(shrink)](w.data(), h.data(), v.data(), p2.data(), p1.data(),
+                                                          length(s), 16, step);
+        kernel.scatter(s.w.data(), w.data(), h.data(), columns, count);
+    }
+    void prefetch(const Sgd& s, Index i) const { prefetch_records(s, x, i); }
+    void prefetch_row(Index i) const { prefetch_sparse_row(x, i); }
+    void prefetch_bounds(Index i) const { __builtin_prefetch(x.indptr + i); }
+};
+
+// Dense rows, standardised.
 template <class T>
 struct DenseRows {
+    static constexpr bool flat = true;
     const DenseView<T>& x;
-    const DenseLaneKernels& kernel;
+    const LaneKernels& lanes = kernels().lanes;
     const T* row = nullptr;
 
-    DenseRows(const DenseView<T>& x, const Sgd&) : x(x), kernel(kernels().lanes.dense) {}
-    void open(Sgd&, Row&, Index i) { row = x.row(i); }
+    DenseRows(const DenseView<T>& x, const Sgd&) : x(x) {}
+    void open(const Sgd&, Row&, Index i) { row = x.row(i); }
     void see(Sgd& s, double weight) { see_features(s, row, weight); }
     Index dot(const Sgd& s, Row& r) {
         r.values.resize(static_cast<std::size_t>(s.cols));
         r.expanded.resize(static_cast<std::size_t>(s.flat()));  // the tail beyond cols stays zero
         if constexpr (std::is_same_v<T, float>)
-            kernels().lanes.standardise_f32(r.values.data(), row, s.centre.data(), s.scale.data(), s.cols);
+            lanes.standardise_f32(r.values.data(), row, s.centre.data(), s.scale.data(), s.cols);
         else
-            kernels().lanes.standardise_f64(r.values.data(), row, s.centre.data(), s.scale.data(), s.cols);
-        kernel.expand(r.expanded.data(), r.values.data(), s.cols, s.width());
-        kernel.dot(r.reach.data(), s.w.data(), r.expanded.data(), s.flat(), s.pattern());
-        fold(r.dot, r.reach, s);
+            lanes.standardise_f64(r.values.data(), row, s.centre.data(), s.scale.data(), s.cols);
+        lanes.expand(r.expanded.data(), r.values.data(), s.cols, s.width());
+        lanes.flat_dot(r.reach.data(), s.w.data(), r.expanded.data(), s.flat(), s.pattern());
+        fold_pattern(r.dot, r.reach, s.width(), s.pattern());
         return s.cols;
     }
-    // A pattern of 16 floats holds a lane several times: add them up, in order.
-    static void fold(std::vector<float>& out, const std::vector<float>& pattern, const Sgd& s) {
-        for (int k = 0; k < s.width(); k++) {
-            float sum = 0;
-            for (int p = k; p < s.pattern(); p += s.width()) sum += pattern[static_cast<std::size_t>(p)];
-            out[static_cast<std::size_t>(k)] = sum;
-        }
-    }
     void step(Sgd& s, Row& r, const LaneStep& step, Shrink shrink) {
-        kernel.step[static_cast<int>(shrink)](s.w.data(), s.h.data(), r.expanded.data(), s.p2.data(),
-                                              s.p1.data(), s.flat(), s.pattern(), step);
+        lanes.flat.step[static_cast<int>(shrink)](s.w.data(), s.h.data(), r.expanded.data(), s.p2.data(),
+                                                  s.p1.data(), s.flat(), s.pattern(), step);
     }
     void accumulate(Sgd& s, Row& r, const LaneStep& step) {
-        std::vector<float>& sums = r.dot;  // the prediction has been read from it
-        kernel.accumulate(sums.data(), s.h.data(), r.expanded.data(), s.flat(), s.pattern(), step);
-        fold(r.reach, sums, s);
+        lanes.flat.accumulate(r.dot.data(), s.h.data(), r.expanded.data(), s.flat(), s.pattern(), step);
+        fold_pattern(r.reach, r.dot, s.width(), s.pattern());
     }
     void apply(Sgd& s, Row& r, const LaneStep& step, Shrink shrink) {
-        kernel.apply[static_cast<int>(shrink)](s.w.data(), s.h.data(), r.expanded.data(), s.p2.data(),
-                                               s.p1.data(), s.flat(), s.pattern(), step);
+        lanes.flat.apply[static_cast<int>(shrink)](s.w.data(), s.h.data(), r.expanded.data(), s.p2.data(),
+                                                   s.p1.data(), s.flat(), s.pattern(), step);
     }
     void prefetch(const Sgd&, Index) const {}
-    void prefetch_row(Index) const {}
+    void prefetch_row(Index i) const {
+        for (Index j = 0; j < x.cols; j += 64 / static_cast<Index>(sizeof(T)))
+            __builtin_prefetch(x.row(i) + j);
+    }
+    void prefetch_bounds(Index) const {}
 };
-
-// Lanes' numbers repeated to the dense pattern's length.
-void repeat(std::vector<float>& v, int width, int pattern) {
-    for (int p = width; p < pattern; p++)
-        v[static_cast<std::size_t>(p)] = v[static_cast<std::size_t>(p - width)];
-}
 
 template <class L, class Rows>
 void learn_row(Sgd& s, Row& r, Rows& rows, const Block& block, Index i, double weight) {
@@ -233,7 +323,7 @@ void learn_row(Sgd& s, Row& r, Rows& rows, const Block& block, Index i, double w
         r.el1[k] = static_cast<float>(rate * s.table.l1[k]);
         s.bias_h[k] += weight * r.slope[k] * r.slope[k];
     }
-    if (s.layout == Layout::dense && s.width() < s.pattern())
+    if (Rows::flat && s.width() < s.pattern())
         for (auto* v : {&r.g, &r.eg, &r.el2, &r.el1}) repeat(*v, s.width(), s.pattern());
     const LaneStep step{r.g.data(), r.eg.data(), r.el2.data(), r.el1.data(), how_often(s.steps)};
 
@@ -254,20 +344,21 @@ void learn_row(Sgd& s, Row& r, Rows& rows, const Block& block, Index i, double w
             r.eg[k] = static_cast<float>(s.table.rate[k] * share * effective);
             s.bias[k] -= of_bias * effective;
         }
-        if (s.layout == Layout::dense && s.width() < s.pattern()) repeat(r.eg, s.width(), s.pattern());
+        if (Rows::flat && s.width() < s.pattern()) repeat(r.eg, s.width(), s.pattern());
         rows.apply(s, r, step, shrink);
     }
 }
 
 template <class L, class Rows>
-void learn_rows(Sgd& s, Rows rows, const Block& block, Index begin, Index end) {
+void learn_rows(Sgd& s, Rows& rows, const Block& block, Index begin, Index end) {
     Row r(s);
     // Far enough ahead that the lines are there, near enough that they still are: 4 rows for records, 12 for
     // the rows.
-    constexpr Index near = 4, far = 12;
+    constexpr Index near = 4, far = 12, farther = 24;
     const bool large = static_cast<std::size_t>(s.w.size()) * sizeof(float) > (std::size_t{1} << 19);
     auto at = [&](Index p) { return block.order ? block.order[p] : p; };
     for (Index p = begin; p < end; p++) {
+        if (block.order && p + farther < end) rows.prefetch_bounds(at(p + farther));
         if (block.order && p + far < end) rows.prefetch_row(at(p + far));
         if (large && p + near < end) rows.prefetch(s, at(p + near));
         const Index i = at(p);
@@ -346,16 +437,18 @@ void in_layout(S& s, const Block& block, Index begin, Index end, F&& f) {
         block.x);
 }
 
-template <class X>
-struct RowsOf;
-template <class T>
-struct RowsOf<DenseView<T>> {
-    using type = DenseRows<T>;
-};
-template <class T, class I>
-struct RowsOf<CsrView<T, I>> {
-    using type = SparseRows<T, I>;
-};
+// Calls f with the rows of x as this state's layout reads them.
+template <class T, class F>
+void with_rows(const DenseView<T>& x, const Sgd& s, F&& f) {
+    f(DenseRows<T>(x, s));
+}
+template <class T, class I, class F>
+void with_rows(const CsrView<T, I>& x, const Sgd& s, F&& f) {
+    if (s.width() < 8)
+        f(NarrowRows<T, I>(x, s));
+    else
+        f(WideRows<T, I>(x, s));
+}
 
 }  // namespace
 
@@ -366,17 +459,17 @@ void Sgd::update_rows(const Block& block, Index begin, Index end) {
     choose_layout(dense ? Layout::dense : Layout::sparse);
     widen(esker::cols(block.x));
     in_layout(*this, block, begin, end, [&](const auto& x, const Block& b, Index from, Index to) {
-        using Rows = typename RowsOf<std::decay_t<decltype(x)>>::type;
-        std::visit(
-            [&](const auto& l) { learn_rows<std::decay_t<decltype(l)>>(*this, Rows(x, *this), b, from, to); },
-            loss);
+        with_rows(x, *this, [&](auto&& rows) {
+            std::visit(
+                [&](const auto& l) { learn_rows<std::decay_t<decltype(l)>>(*this, rows, b, from, to); },
+                loss);
+        });
     });
 }
 
 Sgd::Score Sgd::evaluate(const Block& block) const {
     check(*this, block, 0, block.n);
-    require(layout != Layout::unknown || cols == 0,
-            "an Sgd state that has seen no rows has nothing to evaluate");
+    require(layout != Layout::unknown, "an Sgd state that has seen no rows has nothing to evaluate");
     require(esker::cols(block.x) <= cols, "the block has " + std::to_string(esker::cols(block.x)) +
                                               " columns, the state has seen " + std::to_string(cols));
     Score out;
@@ -384,28 +477,29 @@ Sgd::Score Sgd::evaluate(const Block& block) const {
     out.loss.assign(n, 0.0);
     out.errors.assign(n, 0.0);
     Row r(*this);
-    in_layout(*this, block, 0, block.n, [&](const auto& x, const Block& b, Index from, Index to) {
-        using Rows = typename RowsOf<std::decay_t<decltype(x)>>::type;
-        Rows rows(x, *this);
-        for (Index p = from; p < to; p++) {
-            const Index i = b.order ? b.order[p] : p;
-            const double weight = b.w(i);
-            if (!(weight > 0)) continue;
-            rows.open(const_cast<Sgd&>(*this), r, i);
-            rows.dot(*this, r);
-            labels(r.label.data(), *this, b, i);
-            for (std::size_t k = 0; k < n; k++) r.prediction[k] = static_cast<double>(r.dot[k]) + bias[k];
-            std::visit(
-                [&](const auto& l) {
-                    l.over(r.slope.data(), r.value.data(), r.prediction.data(), r.label.data(), lanes());
-                },
-                loss);
-            for (std::size_t k = 0; k < n; k++) {
-                out.loss[k] += weight * r.value[k] * (classes ? 1.0 : y_scale[k] * y_scale[k]);
-                if (classes) out.errors[k] += weight * (r.prediction[k] * r.label[k] <= 0);
-            }
-            out.weight += weight;
+    auto score = [&](auto& rows, const Block& b, Index i, double weight) {
+        rows.open(*this, r, i);
+        rows.dot(*this, r);
+        labels(r.label.data(), *this, b, i);
+        for (std::size_t k = 0; k < n; k++) r.prediction[k] = static_cast<double>(r.dot[k]) + bias[k];
+        std::visit(
+            [&](const auto& l) {
+                l.over(r.slope.data(), r.value.data(), r.prediction.data(), r.label.data(), lanes());
+            },
+            loss);
+        for (std::size_t k = 0; k < n; k++) {
+            out.loss[k] += weight * r.value[k] * (classes ? 1.0 : y_scale[k] * y_scale[k]);
+            if (classes) out.errors[k] += weight * (r.prediction[k] * r.label[k] <= 0);
         }
+        out.weight += weight;
+    };
+    in_layout(*this, block, 0, block.n, [&](const auto& x, const Block& b, Index from, Index to) {
+        with_rows(x, *this, [&](auto&& rows) {
+            for (Index p = from; p < to; p++) {
+                const Index i = b.order ? b.order[p] : p;
+                if (b.w(i) > 0) score(rows, b, i, b.w(i));
+            }
+        });
     });
     return out;
 }

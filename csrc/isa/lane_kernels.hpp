@@ -9,9 +9,6 @@ namespace esker {
 // What a penalty costs a step: nothing, a shrinkage, or a shrinkage and a truncation.
 enum class Shrink { none, l2, elastic };
 constexpr int shrinks = 3;
-// Chunks of lanes are 1, 4, 8 or 16 wide; a wider table is several chunks of 16.
-constexpr int lane_widths = 4;
-constexpr int width_index(int lanes) noexcept { return lanes == 1 ? 0 : lanes == 4 ? 1 : lanes == 8 ? 2 : 3; }
 
 // One step's numbers. Arrays hold one float a lane; eg, el2 and el1 are multiplied by the lanes' rates.
 struct LaneStep {
@@ -25,9 +22,9 @@ struct LaneStep {
 
 // Rows of CSR matrices. A record is lanes weights, then lanes accumulators. `last` holds, for each feature,
 // the step of its last visit: the penalty of the steps between acts now. scaled: the penalty acts on the
-// weight times the feature's scale.
+// weight times the feature's scale. Wide records (8 lanes or more) are worked on where they lie.
 template <class I>
-struct SparseLaneKernels {
+struct WideKernels {
     // out[k] = sum of x w_k; returns how many x are not zero
     std::int64_t (*dot)(float* out, const float* table, const float* x, const I* column, std::int64_t n,
                         int lanes);
@@ -42,12 +39,24 @@ struct SparseLaneKernels {
                            int lanes, const LaneStep& s, std::uint32_t now, bool scaled);
 };
 
-// Rows of dense matrices, standardised, with weights w[feature][lane] and accumulators h alike. n counts w's
-// floats, a multiple of the pattern's length (16, or the lanes if more); x holds one float a weight. The
-// arrays of LaneStep are repeated to the pattern's length. p2 and p1 weight the penalty of each weight.
-struct DenseLaneKernels {
-    void (*expand)(float* out, const float* x, std::int64_t n, int lanes);  // out[j lanes + k] = x[j]
-    void (*dot)(float* out, const float* w, const float* x, std::int64_t n, int pattern);
+// Narrow records (1 or 4 lanes) are gathered into flat arrays first and scattered back after, so that roots
+// and divisions fill whole vectors. The arrays are padded with w = 0, h = 1 to a multiple of 16 floats; x,
+// one float a weight, with 0.
+template <class I>
+struct NarrowKernels {
+    void (*gather)(float* w, float* h, const float* table, const I* c, std::int64_t n);
+    void (*spread)(float* x, const float* values, std::int64_t n);  // a value for each of its weights
+    void (*scatter)(float* table, const float* w, const float* h, const I* c, std::int64_t n);
+    // how much the penalty of each weight counts: the steps since the feature's last visit, times x^2 and |x|
+    // if scaled
+    void (*age)(float* p2, float* p1, std::uint32_t* last, const float* x, const I* c, std::int64_t n,
+                std::uint32_t now, bool scaled);
+};
+
+// Flat arrays of weights, accumulators and values, one float a weight; n is a multiple of the pattern's
+// length (16, or the lanes if more), and the arrays of LaneStep are repeated to that length. p2 and p1 weight
+// the penalty of each weight.
+struct FlatKernels {
     void (*step[shrinks])(float* w, float* h, const float* x, const float* p2, const float* p1,
                           std::int64_t n, int pattern, const LaneStep& s);
     void (*accumulate)(float* reach, float* h, const float* x, std::int64_t n, int pattern,
@@ -57,9 +66,15 @@ struct DenseLaneKernels {
 };
 
 struct LaneKernels {
-    SparseLaneKernels<std::int32_t> sparse_i32[lane_widths];
-    SparseLaneKernels<std::int64_t> sparse_i64[lane_widths];
-    DenseLaneKernels dense;
+    WideKernels<std::int32_t> wide_i32[2];  // chunks of 8, of 16
+    WideKernels<std::int64_t> wide_i64[2];
+    NarrowKernels<std::int32_t> narrow_i32[2];  // 1 lane, 4 lanes
+    NarrowKernels<std::int64_t> narrow_i64[2];
+    FlatKernels flat;         // accumulates (g x)^2: rows that have been standardised
+    FlatKernels flat_scaled;  // accumulates (g x^2)^2: rows as they are
+    void (*flat_dot)(float* out, const float* w, const float* x, std::int64_t n, int pattern);
+    void (*expand)(float* out, const float* x, std::int64_t n, int lanes);  // out[j lanes + k] = x[j]
+    std::int64_t (*zeros)(const float* x, std::int64_t n);                  // how many are zero
     void (*standardise_f32)(float* out, const float* x, const double* centre, const double* scale,
                             std::int64_t n);
     void (*standardise_f64)(float* out, const double* x, const double* centre, const double* scale,

@@ -15,8 +15,8 @@ inline float truncated(float w, float by) {
 }
 
 template <int W, class I>
-std::int64_t sparse_dot(float* __restrict out, const float* __restrict table, const float* __restrict x,
-                        const I* __restrict column, std::int64_t n, int lanes) {
+std::int64_t wide_dot(float* __restrict out, const float* __restrict table, const float* __restrict x,
+                      const I* __restrict column, std::int64_t n, int lanes) {
     std::int64_t count = 0;
     for (std::int64_t j = 0; j < n; j++) count += x[j] != 0.0f;
     const std::int64_t stride = 2 * lanes;
@@ -34,9 +34,9 @@ std::int64_t sparse_dot(float* __restrict out, const float* __restrict table, co
 }
 
 template <int W, class I, Shrink S, bool accumulating>
-void sparse_walk(float* __restrict table, std::uint32_t* __restrict last, const float* __restrict x,
-                 const I* __restrict column, std::int64_t n, int lanes, const LaneStep& s, std::uint32_t now,
-                 bool scaled) {
+void wide_walk(float* __restrict table, std::uint32_t* __restrict last, const float* __restrict x,
+               const I* __restrict column, std::int64_t n, int lanes, const LaneStep& s, std::uint32_t now,
+               bool scaled) {
     const std::int64_t stride = 2 * lanes;
     for (std::int64_t j = 0; j < n; j++) {
         const float v = x[j], v2 = v * v;
@@ -74,19 +74,19 @@ void sparse_walk(float* __restrict table, std::uint32_t* __restrict last, const 
 }
 
 template <int W, class I, Shrink S>
-void sparse_step(float* table, std::uint32_t* last, const float* x, const I* column, std::int64_t n,
-                 int lanes, const LaneStep& s, std::uint32_t now, bool scaled) {
-    sparse_walk<W, I, S, true>(table, last, x, column, n, lanes, s, now, scaled);
+void wide_step(float* table, std::uint32_t* last, const float* x, const I* column, std::int64_t n, int lanes,
+               const LaneStep& s, std::uint32_t now, bool scaled) {
+    wide_walk<W, I, S, true>(table, last, x, column, n, lanes, s, now, scaled);
 }
 template <int W, class I, Shrink S>
-void sparse_apply(float* table, std::uint32_t* last, const float* x, const I* column, std::int64_t n,
-                  int lanes, const LaneStep& s, std::uint32_t now, bool scaled) {
-    sparse_walk<W, I, S, false>(table, last, x, column, n, lanes, s, now, scaled);
+void wide_apply(float* table, std::uint32_t* last, const float* x, const I* column, std::int64_t n, int lanes,
+                const LaneStep& s, std::uint32_t now, bool scaled) {
+    wide_walk<W, I, S, false>(table, last, x, column, n, lanes, s, now, scaled);
 }
 
 template <int W, class I>
-void sparse_accumulate(float* __restrict reach, float* __restrict table, const float* __restrict x,
-                       const I* __restrict column, std::int64_t n, int lanes, const LaneStep& s) {
+void wide_accumulate(float* __restrict reach, float* __restrict table, const float* __restrict x,
+                     const I* __restrict column, std::int64_t n, int lanes, const LaneStep& s) {
     const std::int64_t stride = 2 * lanes;
     for (int k = 0; k < lanes; k++) reach[k] = 0;
     for (std::int64_t j = 0; j < n; j++) {
@@ -108,7 +108,7 @@ void sparse_accumulate(float* __restrict reach, float* __restrict table, const f
 
 // --- dense rows: flat arrays, patterns of 16 floats or more ------------------------------------------
 
-inline void dense_expand(float* __restrict out, const float* __restrict x, std::int64_t n, int lanes) {
+inline void expand(float* __restrict out, const float* __restrict x, std::int64_t n, int lanes) {
     if (lanes == 1) {
         for (std::int64_t j = 0; j < n; j++) out[j] = x[j];
     } else if (lanes == 4) {
@@ -120,8 +120,8 @@ inline void dense_expand(float* __restrict out, const float* __restrict x, std::
     }
 }
 
-inline void dense_dot(float* __restrict out, const float* __restrict w, const float* __restrict x,
-                      std::int64_t n, int pattern) {
+inline void flat_dot(float* __restrict out, const float* __restrict w, const float* __restrict x,
+                     std::int64_t n, int pattern) {
     for (int c = 0; c < pattern; c += 16) {
         float sum[16] = {};
         for (std::int64_t i = c; i < n; i += pattern) {
@@ -132,10 +132,12 @@ inline void dense_dot(float* __restrict out, const float* __restrict w, const fl
     }
 }
 
-template <Shrink S, bool accumulating>
-void dense_walk(float* __restrict w, float* __restrict h, const float* __restrict x,
-                const float* __restrict p2, const float* __restrict p1, std::int64_t n, int pattern,
-                const LaneStep& s) {
+// power: how often the value enters the accumulator's root; 1 for standardised values, 2 where the step
+// divides by the scale.
+template <int power, Shrink S, bool accumulating>
+void flat_walk(float* __restrict w, float* __restrict h, const float* __restrict x,
+               const float* __restrict p2, const float* __restrict p1, std::int64_t n, int pattern,
+               const LaneStep& s) {
     const float often = s.often;
     for (int c = 0; c < pattern; c += 16) {
         const float* __restrict g = s.g + c;
@@ -147,7 +149,7 @@ void dense_walk(float* __restrict w, float* __restrict h, const float* __restric
             for (int k = 0; k < 16; k++) {
                 const float v = x[i + k];
                 if constexpr (accumulating) {
-                    const float q = g[k] * v;
+                    const float q = power == 2 ? g[k] * (v * v) : g[k] * v;
                     h[i + k] = grown(h[i + k], q * q, often);
                 }
                 const float root = __builtin_sqrtf(h[i + k]);
@@ -160,19 +162,20 @@ void dense_walk(float* __restrict w, float* __restrict h, const float* __restric
         }
     }
 }
-template <Shrink S>
-void dense_step(float* w, float* h, const float* x, const float* p2, const float* p1, std::int64_t n,
-                int pattern, const LaneStep& s) {
-    dense_walk<S, true>(w, h, x, p2, p1, n, pattern, s);
+template <int power, Shrink S>
+void flat_step(float* w, float* h, const float* x, const float* p2, const float* p1, std::int64_t n,
+               int pattern, const LaneStep& s) {
+    flat_walk<power, S, true>(w, h, x, p2, p1, n, pattern, s);
 }
-template <Shrink S>
-void dense_apply(float* w, float* h, const float* x, const float* p2, const float* p1, std::int64_t n,
-                 int pattern, const LaneStep& s) {
-    dense_walk<S, false>(w, h, x, p2, p1, n, pattern, s);
+template <int power, Shrink S>
+void flat_apply(float* w, float* h, const float* x, const float* p2, const float* p1, std::int64_t n,
+                int pattern, const LaneStep& s) {
+    flat_walk<power, S, false>(w, h, x, p2, p1, n, pattern, s);
 }
 
-inline void dense_accumulate(float* __restrict reach, float* __restrict h, const float* __restrict x,
-                             std::int64_t n, int pattern, const LaneStep& s) {
+template <int power>
+void flat_accumulate(float* __restrict reach, float* __restrict h, const float* __restrict x, std::int64_t n,
+                     int pattern, const LaneStep& s) {
     const float often = s.often;
     for (int c = 0; c < pattern; c += 16) {
         float sum[16] = {};
@@ -180,13 +183,66 @@ inline void dense_accumulate(float* __restrict reach, float* __restrict h, const
         for (std::int64_t i = c; i < n; i += pattern) {
 #pragma omp simd
             for (int k = 0; k < 16; k++) {
-                const float v = x[i + k], q = g[k] * v;
+                const float v = x[i + k], q = power == 2 ? g[k] * (v * v) : g[k] * v;
                 h[i + k] = grown(h[i + k], q * q, often);
                 sum[k] += v * v / __builtin_sqrtf(h[i + k]);
             }
         }
         for (int k = 0; k < 16; k++) reach[c + k] = sum[k];
     }
+}
+
+// --- narrow records: gathered, worked on as flat arrays, scattered -----------------------------------
+
+inline std::int64_t zeros(const float* __restrict x, std::int64_t n) {
+    std::int32_t count = 0;
+#pragma omp simd reduction(+ : count)
+    for (std::int64_t j = 0; j < n; j++) count += x[j] == 0.0f;
+    return count;
+}
+
+template <int W, class I>
+void gather(float* __restrict w, float* __restrict h, const float* __restrict table, const I* __restrict c,
+            std::int64_t n) {
+    for (std::int64_t j = 0; j < n; j++) {
+        const float* __restrict record = table + static_cast<std::int64_t>(c[j]) * (2 * W);
+        __builtin_memcpy(w + j * W, record, W * sizeof(float));
+        __builtin_memcpy(h + j * W, record + W, W * sizeof(float));
+    }
+    for (std::int64_t i = n * W; i % 16 != 0; i++) w[i] = 0.0f, h[i] = 1.0f;
+}
+
+template <int W>
+void spread(float* __restrict x, const float* __restrict values, std::int64_t n) {
+    for (std::int64_t j = 0; j < n; j++)
+        for (int k = 0; k < W; k++) x[j * W + k] = values[j];
+    for (std::int64_t i = n * W; i % 16 != 0; i++) x[i] = 0.0f;
+}
+
+template <int W, class I>
+void scatter(float* __restrict table, const float* __restrict w, const float* __restrict h,
+             const I* __restrict c, std::int64_t n) {
+    for (std::int64_t j = 0; j < n; j++) {
+        float* __restrict record = table + static_cast<std::int64_t>(c[j]) * (2 * W);
+        __builtin_memcpy(record, w + j * W, W * sizeof(float));
+        __builtin_memcpy(record + W, h + j * W, W * sizeof(float));
+    }
+}
+
+template <int W, class I>
+void age(float* __restrict p2, float* __restrict p1, std::uint32_t* __restrict last,
+         const float* __restrict x, const I* __restrict c, std::int64_t n, std::uint32_t now, bool scaled) {
+    for (std::int64_t j = 0; j < n; j++) {
+        const float gap = static_cast<float>(now - last[c[j]]);
+        last[c[j]] = now;
+        for (int k = 0; k < W; k++) p2[j * W + k] = p1[j * W + k] = gap;
+    }
+    const std::int64_t m = n * W;
+    if (scaled) {
+#pragma omp simd
+        for (std::int64_t i = 0; i < m; i++) p2[i] *= x[i] * x[i], p1[i] *= __builtin_fabsf(x[i]);
+    }
+    for (std::int64_t i = m; i % 16 != 0; i++) p2[i] = p1[i] = 0.0f;
 }
 
 template <class T>
@@ -198,26 +254,36 @@ void standardise(float* __restrict out, const T* __restrict x, const double* __r
 }
 
 template <int W, class I>
-constexpr SparseLaneKernels<I> sparse_lane_kernels() {
+constexpr WideKernels<I> wide() {
     return {
-        sparse_dot<W, I>,
-        {sparse_step<W, I, Shrink::none>, sparse_step<W, I, Shrink::l2>, sparse_step<W, I, Shrink::elastic>},
-        sparse_accumulate<W, I>,
-        {sparse_apply<W, I, Shrink::none>, sparse_apply<W, I, Shrink::l2>,
-         sparse_apply<W, I, Shrink::elastic>}};
+        wide_dot<W, I>,
+        {wide_step<W, I, Shrink::none>, wide_step<W, I, Shrink::l2>, wide_step<W, I, Shrink::elastic>},
+        wide_accumulate<W, I>,
+        {wide_apply<W, I, Shrink::none>, wide_apply<W, I, Shrink::l2>, wide_apply<W, I, Shrink::elastic>}};
+}
+template <int W, class I>
+constexpr NarrowKernels<I> narrow() {
+    return {gather<W, I>, spread<W>, scatter<W, I>, age<W, I>};
+}
+template <int power>
+constexpr FlatKernels flat() {
+    return {
+        {flat_step<power, Shrink::none>, flat_step<power, Shrink::l2>, flat_step<power, Shrink::elastic>},
+        flat_accumulate<power>,
+        {flat_apply<power, Shrink::none>, flat_apply<power, Shrink::l2>, flat_apply<power, Shrink::elastic>}};
 }
 constexpr LaneKernels lane_kernels() {
     using A = std::int32_t;
     using B = std::int64_t;
-    return {{sparse_lane_kernels<1, A>(), sparse_lane_kernels<4, A>(), sparse_lane_kernels<8, A>(),
-             sparse_lane_kernels<16, A>()},
-            {sparse_lane_kernels<1, B>(), sparse_lane_kernels<4, B>(), sparse_lane_kernels<8, B>(),
-             sparse_lane_kernels<16, B>()},
-            {dense_expand,
-             dense_dot,
-             {dense_step<Shrink::none>, dense_step<Shrink::l2>, dense_step<Shrink::elastic>},
-             dense_accumulate,
-             {dense_apply<Shrink::none>, dense_apply<Shrink::l2>, dense_apply<Shrink::elastic>}},
+    return {{wide<8, A>(), wide<16, A>()},
+            {wide<8, B>(), wide<16, B>()},
+            {narrow<1, A>(), narrow<4, A>()},
+            {narrow<1, B>(), narrow<4, B>()},
+            flat<1>(),
+            flat<2>(),
+            flat_dot,
+            expand,
+            zeros,
             standardise<float>,
             standardise<double>,
             exp_n,
