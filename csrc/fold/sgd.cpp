@@ -35,7 +35,7 @@ Sgd::Sgd(std::string name, LaneTable t, bool fit_intercept, bool classes, bool s
     bias.assign(n, 0.0);
     bias_h.assign(n, 0.0);
     y_centre.assign(n, 0.0);
-    y_scale.assign(n, 1.0);
+    y_scale.assign(n, unscaled);
     loss_sum.assign(n, 0.0);
 }
 
@@ -76,7 +76,7 @@ void Sgd::widen(Index n) {
         h.grow(static_cast<std::size_t>(flat()));
         for (Index i = old; i < flat(); i++) h.data()[i] = first_accumulator;
         centre.resize(static_cast<std::size_t>(n), 0.0);
-        scale.resize(static_cast<std::size_t>(n), 1.0);
+        scale.resize(static_cast<std::size_t>(n), 0.0);  // no scale yet
         x_moments.widen(n);
         refresh_penalty_weights();
     }
@@ -107,7 +107,7 @@ void Sgd::refresh_penalty_weights() {
 // f(x) = sum_j w_j (x_j - c_j) s_j + b stays the same function under new c and s.
 void Sgd::rescale_features(const std::vector<double>& new_centre, const std::vector<double>& new_scale) {
     for (std::size_t j = 0; j < centre.size(); j++) {
-        const double ratio = scale[j] / new_scale[j];
+        const double ratio = scale[j] > 0 && new_scale[j] > 0 ? scale[j] / new_scale[j] : 1.0;
         const double moved = (new_centre[j] - centre[j]) * scale[j];
         for (int k = 0; k < lanes(); k++) {
             float& weight = weight_at(static_cast<Index>(j), k);
@@ -129,7 +129,8 @@ void Sgd::rescale_targets(const std::vector<double>& new_centre, const std::vect
     for (int k = 0; k < lanes(); k++) {
         const auto q = static_cast<std::size_t>(k);
         const double ratio = y_scale[q] / new_scale[q];
-        bias[q] = (bias[q] * y_scale[q] + y_centre[q] - new_centre[q]) / new_scale[q];
+        if (bias_h[q] > 0)  // before its first step a lane predicts the centre, wherever that is
+            bias[q] = (bias[q] * y_scale[q] + y_centre[q] - new_centre[q]) / new_scale[q];
         bias_h[q] *= ratio * ratio;
         if (ratio != 1.0)
             for (Index j = 0; j < cols; j++) {

@@ -37,10 +37,10 @@ bool refresh_due(const Sgd& s) noexcept {
     return s.steps <= settled_rows && std::has_single_bit(static_cast<std::uint64_t>(s.steps));
 }
 
-// 1 / spread where the column spreads beyond its rounding errors, 1 where it is constant.
+// The standard deviation where the column varies beyond its rounding errors, 0 where it has been constant.
 double spread(double m2, double weight, double mean) {
     const double variance = m2 / weight;
-    return variance > 1e-14 * mean * mean && variance > 0 ? std::sqrt(variance) : 1.0;
+    return variance > 1e-14 * mean * mean ? std::sqrt(variance) : 0.0;
 }
 
 template <class T>
@@ -51,15 +51,15 @@ void see_features(Sgd& s, const T* x, double weight) {
     m.rows++;
     kernels().rows<T>().moments(m.mean.data(), m.m2.data(), x, weight / m.weight, weight, s.cols);
     if (!refresh_due(s)) return;
-    std::vector<double> centre(m.mean.size(), 0.0), scale(m.mean.size(), 1.0);
+    std::vector<double> centre(m.mean.size(), 0.0), scale(m.mean.size(), 0.0);
     for (std::size_t j = 0; j < centre.size(); j++) {
-        if (s.fit_intercept) {
-            centre[j] = m.mean[j];
-            scale[j] = 1.0 / spread(m.m2[j], m.weight, m.mean[j]);
-        } else {
-            const double square = m.m2[j] / m.weight + m.mean[j] * m.mean[j];
-            scale[j] = square > 0 ? 1.0 / std::sqrt(square) : 1.0;
-        }
+        const double mean = m.mean[j];
+        const double sd = s.fit_intercept ? spread(m.m2[j], m.weight, mean)
+                                          : spread(m.m2[j] + m.weight * mean * mean, m.weight, 0.0);
+        if (s.fit_intercept) centre[j] = mean;
+        // A column that has been constant waits at 0 for a scale; at the last refresh it is taken as it
+        // comes.
+        scale[j] = sd > 0 ? 1.0 / sd : s.steps >= settled_rows ? 1.0 : s.scale[j];
     }
     s.rescale_features(centre, scale);
 }
@@ -71,15 +71,20 @@ void see_targets(Sgd& s, const double* y, Index targets, double weight) {
     m.weight += weight;
     m.rows++;
     kernels().rows<double>().moments(m.mean.data(), m.m2.data(), y, weight / m.weight, weight, targets);
-    if (!refresh_due(s)) return;
-    std::vector<double> centre(s.y_centre.size()), scale(s.y_scale.size());
+    std::vector<double> centre(s.y_centre), scale(s.y_scale);
+    bool changed = false;
     for (std::size_t k = 0; k < centre.size(); k++) {
         const auto t = static_cast<std::size_t>(s.table.target[k]);
         const double mean = m.mean[t];
-        centre[k] = s.fit_intercept ? mean : 0.0;
-        scale[k] = s.fit_intercept ? spread(m.m2[t], m.weight, mean)
-                                   : spread(m.m2[t] + m.weight * mean * mean, m.weight, 0.0);
+        const double sd = s.fit_intercept ? spread(m.m2[t], m.weight, mean)
+                                          : spread(m.m2[t] + m.weight * mean * mean, m.weight, 0.0);
+        // A target that has been constant gets its scale with the first row that differs.
+        if (!refresh_due(s) && !(s.y_scale[k] == unscaled && sd > 0)) continue;
+        changed = true;
+        if (s.fit_intercept) centre[k] = mean;
+        if (sd > 0) scale[k] = sd;
     }
+    if (!changed) return;
     s.rescale_targets(centre, scale);
 }
 
@@ -310,11 +315,12 @@ void learn_row(Sgd& s, Row& r, Rows& rows, const Block& block, Index i, double w
     s.meter_weight += weight;
     s.weight_sum += weight;
     s.nonzero_sum += weight * static_cast<double>(count);
-    if (still) return;
+    const Shrink shrink = s.shrink();
+    if (still && shrink == Shrink::none)
+        return;  // a penalty acts on every visit, whatever the other lanes do
 
     const double share = 1.0 / std::sqrt(std::max(1.0, s.mean_nonzeros()));
     const double root = std::sqrt(weight);
-    const Shrink shrink = s.shrink();
     for (int k = 0; k < n; k++) {
         const double rate = s.table.rate[k] * share;
         r.g[k] = static_cast<float>(root * r.slope[k]);

@@ -63,11 +63,13 @@ void wide_walk(float* __restrict table, std::uint32_t* __restrict last, const fl
                     h[k] = grown(h[k], q * q, s.often);
                 }
                 const float root = __builtin_sqrtf(h[k]);
-                float top = w[k] * root - eg[k] * v;
-                float bottom = root;
-                if constexpr (S == Shrink::elastic) top = truncated(top, el1[k] * a1);
-                if constexpr (S != Shrink::none) bottom += el2[k] * a2;
-                w[k] = top / bottom;
+                if constexpr (S == Shrink::none) {
+                    w[k] -= eg[k] * v / root;
+                } else {
+                    float top = w[k] * root - eg[k] * v;
+                    if constexpr (S == Shrink::elastic) top = truncated(top, el1[k] * a1);
+                    w[k] = top / (root + el2[k] * a2);
+                }
             }
         }
     }
@@ -153,11 +155,13 @@ void flat_walk(float* __restrict w, float* __restrict h, const float* __restrict
                     h[i + k] = grown(h[i + k], q * q, often);
                 }
                 const float root = __builtin_sqrtf(h[i + k]);
-                float top = w[i + k] * root - eg[k] * v;
-                float bottom = root;
-                if constexpr (S == Shrink::elastic) top = truncated(top, el1[k] * p1[i + k]);
-                if constexpr (S != Shrink::none) bottom += el2[k] * p2[i + k];
-                w[i + k] = top / bottom;
+                if constexpr (S == Shrink::none) {
+                    w[i + k] -= eg[k] * v / root;
+                } else {
+                    float top = w[i + k] * root - eg[k] * v;
+                    if constexpr (S == Shrink::elastic) top = truncated(top, el1[k] * p1[i + k]);
+                    w[i + k] = top / (root + el2[k] * p2[i + k]);
+                }
             }
         }
     }

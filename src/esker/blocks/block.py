@@ -84,7 +84,7 @@ class Block:
         if self.y is None:
             return None
         y = np.ascontiguousarray(self.y, dtype=np.float64)
-        return y.reshape(len(self), -1) if y.ndim == 1 else y
+        return y[:, np.newaxis] if y.ndim == 1 else y
 
     def raw_keys(self) -> int | NDArray[np.int64]:
         """The first key, or all of them."""
