@@ -1,9 +1,30 @@
 // What src/esker/blocks asks of the kernels: order, and checks of what comes from outside.
 #include "base/permutation.hpp"
+#include "base/transpose.hpp"
 #include "bind/array.hpp"
 #include "io/check.hpp"
 
 namespace esker::bind {
+
+namespace {
+
+// The rows of a matrix whose columns are contiguous: columns is (d, n), out is (n, d).
+template <class T>
+void rows_of(py::array_t<T>& out, const py::array_t<T>& columns) {
+    require(out.ndim() == 2 && columns.ndim() == 2 && out.shape(0) == columns.shape(1) &&
+                out.shape(1) == columns.shape(0),
+            "out must have the shape of columns.T");
+    const auto size = static_cast<py::ssize_t>(sizeof(T));
+    require(out.flags() & py::array::c_style, "out must be C-contiguous");
+    require(columns.shape(1) <= 1 || columns.strides(1) == size, "every column must be contiguous");
+    T* to = out.mutable_data();
+    const T* from = columns.data();
+    const Index rows = out.shape(0), cols = out.shape(1), stride = columns.strides(0) / size;
+    const py::gil_scoped_release release;
+    transpose(to, from, rows, cols, stride);
+}
+
+}  // namespace
 
 void bind_blocks(py::module_& m) {
     m.def(
@@ -18,6 +39,19 @@ void bind_blocks(py::module_& m) {
         },
         py::arg("seed"), py::arg("key"), py::arg("stream"), py::arg("n"),
         "A permutation of 0..n-1, a pure function of (seed, key, stream).");
+    m.def(
+        "shuffle",
+        [](Array<std::int64_t>& items, std::uint64_t seed, std::int64_t key, std::uint32_t stream) {
+            std::int64_t* data = items.mutable_data();
+            const Index n = items.size();
+            const py::gil_scoped_release release;
+            shuffle(data, seed, key, static_cast<Stream>(stream), n);
+        },
+        py::arg("items").noconvert(), py::arg("seed"), py::arg("key"), py::arg("stream"),
+        "Put items in the order of permutation(seed, key, stream, n), in place.");
+    m.def("transpose", &rows_of<float>, py::arg("out").noconvert(), py::arg("columns").noconvert(),
+          "out[i, j] = columns[j, i], a tile at a time; both float32 or both float64, columns contiguous.");
+    m.def("transpose", &rows_of<double>, py::arg("out").noconvert(), py::arg("columns").noconvert());
     m.attr("STREAMS") = py::dict(py::arg("unit_order") = static_cast<int>(Stream::unit_order),
                                  py::arg("row_order") = static_cast<int>(Stream::row_order));
     m.def(

@@ -267,3 +267,16 @@ def test_blocks_that_leave_rows_out_are_visited_alike_for_any_cut(monkeypatch):
         assert all(np.array_equal(a, b) for a, b in zip(one, two))
         assert sorted(np.concatenate(one)) == [k for k in range(20_000) if k % 3]
         assert np.array_equal(np.concatenate(keys(10_000, sequential, 4)), np.concatenate(one[4:]))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (63, 17), (64, 16), (65, 33), (1000, 7)])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_rows_of_columns(shape, dtype):
+    from esker.blocks.memory import rows_of
+
+    whole = RNG.normal(size=(shape[0], shape[1] + 3)).astype(dtype)
+    for columns in (whole, whole[:, 2:], whole[::-1], np.asfortranarray(whole)):
+        got = rows_of(columns, dtype)
+        np.testing.assert_array_equal(got, columns.T)
+        assert got.flags.c_contiguous
+    np.testing.assert_array_equal(rows_of(whole, "f4"), whole.T.astype("f4"))

@@ -12,7 +12,7 @@ from esker._native import core
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block
 from esker.blocks.buffer import csr, slice_rows
-from esker.blocks.memory import Budget, block_rows, empty
+from esker.blocks.memory import Budget, block_rows, rows_of
 
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
@@ -166,9 +166,7 @@ class ArrayBlocks(Blocks):
     def _rows(self, begin: int, end: int) -> Block:
         x = slice_rows(self.X, begin, end)
         if not self._in_layout:
-            own = empty(x.shape, self.dtype)
-            own[...] = x
-            x = own
+            x = rows_of(x.T, self.dtype)
         y = None if self.y is None else self.y[begin:end]
         weight = None if self.sample_weight is None else self.sample_weight[begin:end]
         return Block(x, y, weight, first_key=begin)

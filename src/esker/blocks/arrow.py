@@ -16,7 +16,7 @@ from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block, key
 from esker.blocks.buffer import recut
 from esker.blocks.columns import Roles
-from esker.blocks.memory import block_rows, empty
+from esker.blocks.memory import block_rows, empty, rows_of
 
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
@@ -162,8 +162,7 @@ class TableBlocks(Blocks):
             y = targets[0] if self._roles.flat else np.column_stack(targets)
         if self._roles.weight is not None:
             weight = self._values(part, batch, self._roles.weight, row, numbers=True)
-        x = empty((batch.num_rows, self.n_columns or 0), self.dtype)
-        x[...] = by_columns.T
+        x = rows_of(by_columns, self.dtype)
         return Block(
             x,
             y,

@@ -29,7 +29,8 @@ class Mapped(Blocks):
             setattr(self, name, known.get(name, getattr(inner, name)))
         self.dtype = np.dtype(self.dtype)
         self.random_access, self.sequential_first = inner.random_access, inner.sequential_first
-        self.rereadable, self.threaded, self.checked = inner.rereadable, inner.threaded, inner.checked
+        self.rereadable, self.threaded = inner.rereadable, inner.threaded
+        self.checked = False  # what comes in has been; estimators look again at what they fit
         self.reserved = inner.reserved
         self.inner, self.f = inner, f
 

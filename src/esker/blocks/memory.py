@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Budget", "block_rows", "empty", "parse_size", "show_size"]
+from esker._native import core
+
+__all__ = ["Budget", "block_rows", "empty", "parse_size", "rows_of", "show_size"]
 
 _UNITS = {
     "": 1,
@@ -129,3 +131,14 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         with suppress(OSError):  # a kernel without huge pages
             memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, dtype, prod(shape)).reshape(shape)
+
+
+def rows_of(columns: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """``columns.T`` by rows, as `dtype`: shape (d, n) becomes (n, d)."""
+    rows = empty((columns.shape[1], columns.shape[0]), dtype)
+    ours = columns.dtype == rows.dtype and rows.dtype in (np.float32, np.float64) and rows.dtype.isnative
+    if ours and (columns.strides[1] == columns.itemsize or columns.shape[1] == 1):
+        core.transpose(rows, columns)
+    else:
+        rows[...] = columns.T
+    return rows

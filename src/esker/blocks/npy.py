@@ -15,7 +15,7 @@ from esker._errors import FormatError
 from esker.blocks.arrays import column_number, float_dtype, target_of, weight_of
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block, key
-from esker.blocks.memory import block_rows, empty
+from esker.blocks.memory import block_rows, empty, rows_of
 
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
@@ -76,8 +76,7 @@ class NpyFile:
             by_columns = empty((columns, n), self.dtype)
             for j, column in enumerate(by_columns):
                 self._fill(file, column, self.offset + (j * self.shape[0] + begin) * size)
-            rows = empty((n, columns), self.dtype)
-            rows[...] = by_columns.T
+            rows = rows_of(by_columns, self.dtype)
         return rows if len(self.shape) == 2 else rows[:, 0]
 
     def _fill(self, file: int, out: NDArray[Any], position: int) -> None:

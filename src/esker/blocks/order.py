@@ -181,8 +181,8 @@ def _in_place(
         if not shuffle:
             return cut(whole, ranges[0][0], ranges[-1][1])
         rows = np.concatenate([np.arange(begin, end, dtype=np.int64) for begin, end in ranges])
-        order = rows[_mixed(seed, epoch, number, len(rows))]
-        return Block(x, whole.y, whole.sample_weight, whole.first_key, order, whole.row_keys)
+        core.shuffle(rows, seed, epoch << 40 | number, _STREAM["row_order"])
+        return Block(x, whole.y, whole.sample_weight, whole.first_key, rows, whole.row_keys)
 
     number = 0
     for unit in walk:
