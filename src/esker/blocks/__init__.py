@@ -3,6 +3,7 @@
 from esker.blocks.arrays import ArrayBlocks, open_arrays
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import ROW_BITS, UNIT, Block, key
+from esker.blocks.block_file import BlockFile, write_block_file
 from esker.blocks.memory import parse_size
 from esker.blocks.sources import open_blocks
 
@@ -11,10 +12,12 @@ __all__ = [
     "UNIT",
     "ArrayBlocks",
     "Block",
+    "BlockFile",
     "Blocks",
     "Part",
     "key",
     "open_arrays",
     "open_blocks",
     "parse_size",
+    "write_block_file",
 ]

@@ -140,14 +140,10 @@ class SvmlightBlocks(Blocks):
             max_memory=max_memory,
             block_size=block_size,
         )
+        self.files = tuple(self.paths)
         self.zero_based, self.n_features = zero_based, n_features
         self.n_columns = n_features
         self._seen = [_Seen(_stat(p), is_gzip(p)) for p in self.paths]
-
-    @property
-    def files(self) -> list[Path]:
-        """What a cache's fingerprint is taken of."""
-        return self.paths
 
     @property
     def parse_options(self) -> dict[str, Any]:
