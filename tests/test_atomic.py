@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -20,6 +21,11 @@ def test_replaces_only_when_whole(tmp_path):
         assert path.read_bytes() == b"old"
     assert path.read_bytes() == b"new"
     assert os.listdir(tmp_path) == ["a"]
+
+
+def _fail(file, error):
+    file.write(b"new")
+    raise error
 
 
 @pytest.mark.parametrize(
@@ -123,15 +129,12 @@ except PermissionError as error:
 """
 
 
-def test_no_permission(tmp_path):
-    tmp_path.parent.chmod(0o755)
-    tmp_path.chmod(0o755)
-    folder = tmp_path / "closed"
-    folder.mkdir()
-    folder.chmod(0o555)
-    said = run(NO_PERMISSION, folder / "a")
-    assert f"[Errno {errno.EACCES}] cannot write the file: no permission" in said
-    assert os.listdir(folder) == []
+def test_no_permission():
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to other users
+        os.chmod(folder, 0o555)
+        said = run(NO_PERMISSION, f"{folder}/a")
+        assert f"[Errno {errno.EACCES}] cannot write the file: no permission" in said
+        assert os.listdir(folder) == []
 
 
 def test_stale_files_of_the_dead_go_and_those_of_the_living_stay(tmp_path):

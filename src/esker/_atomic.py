@@ -32,8 +32,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         written; nothing is left behind then.
     """
     target = Path(os.path.realpath(path))  # the file that a link means, not the link
-    if target.exists() and not target.is_file():
-        kind = "folder" if target.is_dir() else "device or pipe"
+    if os.path.exists(target) and not os.path.isfile(target):
+        kind = "folder" if os.path.isdir(target) else "device or pipe"
         raise OSError(errno.EEXIST, f"expected the name of a file to write, got a {kind}", str(path))
     temporary, lock = Path(), -1
     try:
@@ -47,7 +47,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         if lock >= 0:
             with suppress(OSError):
                 temporary.unlink()
-        if isinstance(error, OSError) and _about(error, temporary, target):
+        if isinstance(error, OSError) and _about(error, target):
             raise _explained(error, target) from error
         raise
     finally:
@@ -102,10 +102,12 @@ def _remove_stale(target: Path) -> None:
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def _about(error: OSError, temporary: Path, target: Path) -> bool:
+def _about(error: OSError, target: Path) -> bool:
     """Whether an error is of our file: it names it or its folder, or, as write() does, names none."""
-    ours = (str(temporary), temporary, str(target.parent), target.parent)
-    return error.filename in ours or (error.filename is None and error.errno in _FULL)
+    if error.filename is None:
+        return error.errno in _FULL
+    named = Path(os.fsdecode(error.filename))
+    return named == target.parent or (named.parent == target.parent and named.name.endswith(SUFFIX))
 
 
 def _explained(error: OSError, target: Path) -> OSError:

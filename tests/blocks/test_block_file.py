@@ -121,7 +121,7 @@ def test_dtype_narrows_or_refuses(tmp_path):
     with pytest.raises(ValueError, match="float32 or float64"):
         write_block_file(open_blocks(np.ones((1, 1))), path, dtype="int8")
     assert os.listdir(tmp_path) == ["a.esk"]
-    assert list(open_blocks(path))[0].X[0, 1] == 2  # the earlier file is still there
+    assert next(iter(open_blocks(path))).X[0, 1] == 2  # the earlier file is still there
 
 
 def test_facts_moments_and_fingerprint(tmp_path):
