@@ -127,4 +127,4 @@ def _demo(args: argparse.Namespace) -> int:
     from esker import demo
 
     sys.stdout.flush()
-    return int(demo.run(args.out) or 0)
+    return int(demo.run(args.out, only=args.only, delete_data=args.delete_data))

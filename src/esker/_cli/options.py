@@ -56,7 +56,9 @@ def parser() -> argparse.ArgumentParser:
     )
 
     demo = _command(commands, "demo", "learn out of core from real data, and draw test error against time")
-    demo.add_argument("-o", "--out", metavar="FOLDER", help="where the files and the picture go")
+    demo.add_argument("-o", "--out", metavar="FOLDER", help="where the picture and its figures go")
+    demo.add_argument("--only", choices=("words", "flights"), help="one data set instead of both")
+    demo.add_argument("--delete-data", action="store_true", help="remove the cached data files and end")
     _command(commands, "config", "version, compiler, instruction set, threads and BLAS of this installation")
     return top
 
