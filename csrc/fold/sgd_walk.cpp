@@ -94,17 +94,16 @@ float how_often(Index step) noexcept {
     return (mixed >> 58) == 0 ? 64.0f : 0.0f;
 }
 
-// Lanes' numbers repeated to a flat pattern's length; and a pattern's sums added up for each lane, in order.
+// Lanes' numbers repeated to a flat pattern's length; and a pattern's sums added up for each lane, in halves.
 void repeat(std::vector<float>& v, int width, int pattern) {
     for (int p = width; p < pattern; p++)
         v[static_cast<std::size_t>(p)] = v[static_cast<std::size_t>(p - width)];
 }
-void fold_pattern(std::vector<float>& out, const std::vector<float>& sums, int width, int pattern) {
-    for (int k = 0; k < width; k++) {
-        float sum = 0;
-        for (int p = k; p < pattern; p += width) sum += sums[static_cast<std::size_t>(p)];
-        out[static_cast<std::size_t>(k)] = sum;
-    }
+void fold_pattern(std::vector<float>& out, std::vector<float>& sums, int width, int pattern) {
+    for (int half = pattern / 2; half >= width; half /= 2)
+        for (int p = 0; p < half; p++)
+            sums[static_cast<std::size_t>(p)] += sums[static_cast<std::size_t>(p + half)];
+    for (int k = 0; k < width; k++) out[static_cast<std::size_t>(k)] = sums[static_cast<std::size_t>(k)];
 }
 
 // What each layout offers a row: a dot, a step, and the halves of a step.

@@ -1,4 +1,5 @@
-// Gram kernels: GCC's vector types, as wide as the file's instruction set; a tile lives in registers over a whole panel.
+// Gram kernels: GCC's vector types, as wide as the file's instruction set; a tile lives in registers over a
+// whole panel.
 #if defined(__AVX512F__)
 inline constexpr std::int64_t vector_bytes = 64, tile_rows = 8, tile_vectors = 2;  // 16 sums of 32 registers
 #elif defined(__AVX__)
@@ -19,8 +20,8 @@ struct Vector {
 };
 
 template <class T>
-void strip_mean(T* __restrict mean, const T* __restrict x, std::int64_t stride, const double* w, std::int64_t rows,
-                std::int64_t cols) {
+void strip_mean(T* __restrict mean, const T* __restrict x, std::int64_t stride, const double* w,
+                std::int64_t rows, std::int64_t cols) {
     // Relative to the first row that counts, so that a constant column's mean is that constant to the bit.
     constexpr std::int64_t n = strip_cols<T>;
     std::int64_t k0 = 0;
@@ -35,7 +36,8 @@ void strip_mean(T* __restrict mean, const T* __restrict x, std::int64_t stride, 
             for (std::int64_t j = 0; j < cols; j++)
                 sum[j] += w[k] * (static_cast<double>(x[k * stride + j]) - static_cast<double>(first[j]));
         }
-        for (std::int64_t j = 0; j < cols; j++) mean[j] = static_cast<T>(static_cast<double>(first[j]) + sum[j] / total);
+        for (std::int64_t j = 0; j < cols; j++)
+            mean[j] = static_cast<T>(static_cast<double>(first[j]) + sum[j] / total);
         return;
     }
     // A shift need only be near the mean: what it misses is summed in float64 by `cross` and corrected.
@@ -74,8 +76,8 @@ void strip_pack(T* __restrict strip, const T* __restrict x, std::int64_t stride,
 
 // A few targets at a time, so that a strip's number is converted to float64 once for all of them.
 template <class T, int targets>
-void strip_cross_of(double* __restrict out, const T* __restrict strip, const double* __restrict z, std::int64_t rows,
-                    std::int64_t z_stride) {
+void strip_cross_of(double* __restrict out, const T* __restrict strip, const double* __restrict z,
+                    std::int64_t rows, std::int64_t z_stride) {
     constexpr std::int64_t n = strip_cols<T>, lanes64 = lanes<double>, width = n / lanes64;
     using V64 = typename Vector<double>::type;
     typedef T Narrow __attribute__((vector_size(vector_bytes * sizeof(T) / 8), may_alias));
@@ -83,7 +85,8 @@ void strip_cross_of(double* __restrict out, const T* __restrict strip, const dou
     for (std::int64_t k = 0; k < rows; k++) {
 #pragma GCC unroll 8
         for (std::int64_t v = 0; v < width; v++) {
-            const auto p = __builtin_convertvector(*reinterpret_cast<const Narrow*>(strip + k * n + v * lanes64), V64);
+            const auto p =
+                __builtin_convertvector(*reinterpret_cast<const Narrow*>(strip + k * n + v * lanes64), V64);
 #pragma GCC unroll 4
             for (int t = 0; t < targets; t++) sum[t][v] += z[k * z_stride + t] * p;
         }
@@ -94,10 +97,11 @@ void strip_cross_of(double* __restrict out, const T* __restrict strip, const dou
 }
 
 template <class T>
-void strip_cross(double* __restrict out, const T* __restrict strip, const double* __restrict z, std::int64_t rows,
-                 std::int64_t targets) {
+void strip_cross(double* __restrict out, const T* __restrict strip, const double* __restrict z,
+                 std::int64_t rows, std::int64_t targets) {
     std::int64_t t = 0;
-    for (; t + 2 <= targets; t += 2) strip_cross_of<T, 2>(out + t * strip_cols<T>, strip, z + t, rows, targets);
+    for (; t + 2 <= targets; t += 2)
+        strip_cross_of<T, 2>(out + t * strip_cols<T>, strip, z + t, rows, targets);
     if (t < targets) strip_cross_of<T, 1>(out + t * strip_cols<T>, strip, z + t, rows, targets);
 }
 
@@ -119,13 +123,13 @@ void tile_product(T* __restrict sums, const T* __restrict a, const T* __restrict
 #pragma GCC unroll 8
     for (int i = 0; i < tile_rows; i++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++)
-            *reinterpret_cast<V*>(sums + i * n + v * lanes<T>) = c[i][v];
+        for (int v = 0; v < vectors; v++) *reinterpret_cast<V*>(sums + i * n + v * lanes<T>) = c[i][v];
 }
 
 template <class T>
-void tile_column(double* __restrict c, std::int64_t ldc, const T* __restrict packed, const double* __restrict plus,
-                 const double* __restrict minus, std::int64_t rows, std::int64_t d, std::int64_t s) {
+void tile_column(double* __restrict c, std::int64_t ldc, const T* __restrict packed,
+                 const double* __restrict plus, const double* __restrict minus, std::int64_t rows,
+                 std::int64_t d, std::int64_t s) {
     constexpr std::int64_t n = strip_cols<T>, depth = panel_rows * n;
     alignas(64) T sums[tile_rows * n];
     const std::int64_t j0 = s * n, j1 = j0 + n < d ? j0 + n : d;
@@ -137,10 +141,18 @@ void tile_column(double* __restrict c, std::int64_t ldc, const T* __restrict pac
         const T* b = packed + s * depth + from * lanes<T>;
         T* out = sums + from * lanes<T>;
         switch (last - from) {
-            case 1: tile_product<T, 1>(out, a, b, rows); break;
-            case 2: tile_product<T, 2>(out, a, b, rows); break;
-            case 3: if constexpr (tile_vectors >= 3) tile_product<T, 3>(out, a, b, rows); break;
-            default: if constexpr (tile_vectors >= 4) tile_product<T, 4>(out, a, b, rows); break;
+            case 1:
+                tile_product<T, 1>(out, a, b, rows);
+                break;
+            case 2:
+                tile_product<T, 2>(out, a, b, rows);
+                break;
+            case 3:
+                if constexpr (tile_vectors >= 3) tile_product<T, 3>(out, a, b, rows);
+                break;
+            default:
+                if constexpr (tile_vectors >= 4) tile_product<T, 4>(out, a, b, rows);
+                break;
         }
         const std::int64_t i1 = i0 + tile_rows < j1 ? i0 + tile_rows : j1;
         for (std::int64_t i = i0; i < i1; i++) {
@@ -156,7 +168,8 @@ void tile_column(double* __restrict c, std::int64_t ldc, const T* __restrict pac
 }
 
 template <class T>
-double shifted_dot(const T* __restrict x, const double* __restrict shift, const double* __restrict w, std::int64_t d) {
+double shifted_dot(const T* __restrict x, const double* __restrict shift, const double* __restrict w,
+                   std::int64_t d) {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (std::int64_t j = 0; j < d; j++) sum += (static_cast<double>(x[j]) - shift[j]) * w[j];
@@ -175,4 +188,6 @@ constexpr GramKernels<T> gram_kernels() {
     return {strip_cols<T>, strip_mean<T>, strip_pack<T>, strip_cross<T>, tile_column<T>};
 }
 template <class T>
-constexpr ResidualKernels<T> residual_kernels() { return {shifted_dot<T>, shifted_axpy<T>}; }
+constexpr ResidualKernels<T> residual_kernels() {
+    return {shifted_dot<T>, shifted_axpy<T>};
+}

@@ -1,5 +1,6 @@
-// Every kernel, once more for the instruction set that ESKER_ISA_NAME names. Included by three-line files only.
-// No standard containers or algorithms here: a weak std:: symbol compiled for AVX-512 could be the one that is linked.
+// Every kernel, once more for the instruction set that ESKER_ISA_NAME names. Included by three-line files
+// only. No standard containers or algorithms here: a weak std:: symbol compiled for AVX-512 could be the one
+// that is linked.
 #include <cmath>
 #include <cstdint>
 
@@ -18,9 +19,14 @@ namespace {
 #define ESKER_TEXT_(x) #x
 #define ESKER_TEXT(x) ESKER_TEXT_(x)
 const Isa& table() noexcept {
-    static constexpr Isa table{ESKER_TEXT(ESKER_ISA_NAME), row_kernels<float>(), row_kernels<double>(), gather32,
+    static constexpr Isa table{ESKER_TEXT(ESKER_ISA_NAME),
+                               row_kernels<float>(),
+                               row_kernels<double>(),
+                               gather32,
                                lane_kernels(),
-                               gram_kernels<float>(), gram_kernels<double>(), residual_kernels<float>(),
+                               gram_kernels<float>(),
+                               gram_kernels<double>(),
+                               residual_kernels<float>(),
                                residual_kernels<double>()};
     return table;
 }
