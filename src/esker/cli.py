@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from esker._cli.options import parser
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -44,6 +46,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser().parse_args(argv)
     except SystemExit as end:  # argparse has printed help, version or the usage error
         return int(end.code or 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.showwarning = _warn
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    """One command; its errors become a line and an exit code."""
     try:
         return int(import_module(f"esker._cli.{args.module}").run(args) or 0)
     except KeyboardInterrupt as error:
@@ -58,6 +68,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"esker: error: {_line(error)}", file=sys.stderr)
         return BAD_INPUT if _is_bad_input(error) else FAILED
+
+
+def _warn(message: Warning | str, *_: object) -> None:
+    words = " ".join(str(message).split())
+    if "was interrupted" not in words:  # which the command says itself
+        print(f"esker: warning: {words}", file=sys.stderr)
 
 
 def _is_bad_input(error: Exception) -> bool:

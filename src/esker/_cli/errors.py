@@ -74,7 +74,11 @@ def answers(model: Any, block: Block) -> tuple[NDArray[Any], NDArray[Any] | None
     """Predictions of checked rows, and the probabilities of the classes where the model has them."""
     scores = model._scores(block.X)
     said = model._answer(scores, block.X.dtype)
-    return said, model._chances(scores) if has_chances(model) else None
+    if not has_chances(model):
+        return said, None
+    from esker.linear_model.sgd import _probabilities
+
+    return said, _probabilities(scores, block.X.dtype)
 
 
 def has_chances(model: Any) -> bool:

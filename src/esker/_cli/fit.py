@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from esker._cli.data import open_data
-from esker._cli.options import fraction, seconds
+from esker._cli.options import fraction
 
 if TYPE_CHECKING:
     import argparse
@@ -30,11 +30,12 @@ MANY_CLASSES = 20
 def run(args: argparse.Namespace) -> int:
     from esker import save
     from esker._cli.progress import Line, interruptible
+    from esker._parameters import parse_duration
     from esker._progress import watching
 
     _refuse_idle_options(args)
     _check_folder(args.out)
-    max_time = None if args.max_time is None else seconds(args.max_time)
+    max_time = parse_duration(args.max_time)
     share = None if args.holdout is None else fraction(args.holdout)
     blocks = open_data(args)
     test = None if args.test is None else _open_test(args, blocks)  # a missing file is better known now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-__all__ = ["fraction", "parser", "seconds"]
+__all__ = ["fraction", "parser"]
 
 EXAMPLES = """examples:
   esker info train.svm
@@ -131,24 +131,6 @@ class _Version(argparse.Action):
 
         print(f"esker {version('esker')}")
         parser.exit()
-
-
-def seconds(text: str) -> float:
-    """A length of time.
-
-    >>> seconds("30s"), seconds("1.5min"), seconds("2h"), seconds("45")
-    (30.0, 90.0, 7200.0, 45.0)
-    """
-    for unit, size in (("min", 60.0), ("ms", 0.001), ("s", 1.0), ("h", 3600.0), ("", 1.0)):
-        if text.endswith(unit):
-            try:
-                value = float(text.removesuffix(unit) if unit else text) * size
-            except ValueError:
-                break
-            if 0 < value < float("inf"):
-                return value
-            break
-    raise ValueError(f"expected a time above zero such as 30s, 5min or 1h, got {text!r}")
 
 
 def fraction(text: str) -> float:
