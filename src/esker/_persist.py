@@ -8,6 +8,7 @@ cannot hold.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -119,7 +120,9 @@ def load(path: str | os.PathLike[str]) -> Any:
         return _build(meta, arrays)
     except _plain.Malformed as error:
         raise FormatError(f"{error}; expected a model that esker.save wrote", file) from None
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a nonsensical place in the file
+            raise
         raise FormatError(
             f"not a whole esker model ({error}); expected a file that esker.save wrote: "
             "copy it again or fit again",
@@ -176,10 +179,10 @@ def _build(meta: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Any:
         if taken or not re.fullmatch(r"_?[A-Za-z][A-Za-z0-9_]*", key):
             raise _plain.Malformed(f"{key!r} is no attribute that a {name} keeps")
         setattr(model, key, unpacker.unpack(node, key))
+    _check_shapes(model)
     left = sorted(set(arrays) - unpacker.used)
     if left:
         raise _plain.Malformed(f"array {left[0]!r} belongs to nothing")
-    _check_shapes(model)
     return model
 
 
