@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -64,9 +64,6 @@ class Packer:
         if type(value).__module__.startswith("esker.folds") and type(value).__name__ in STATES:
             arrays = {key: self._keep(a, f"{where}.{key}") for key, a in value.to_arrays().items()}
             return {"state": type(value).__name__, "arrays": arrays}
-        if type(value).__module__ == "esker.learning_stream" and type(value).__name__ == "Stream":
-            arrays = {key: self._keep(a, f"{where}.{key}") for key, a in value.to_arrays().items()}
-            return {"stream": self.pack(value.facts(), f"{where}.facts"), "arrays": arrays}
         raise ValueError(
             f"{where}={type(value).__name__} cannot be saved in {self.owner}: expected numbers, strings, "
             "None, lists, dicts or arrays of them; set it to one of these (an int for a random state)"
@@ -103,7 +100,7 @@ class Unpacker:
         if isinstance(node, list):
             return [self.unpack(item, where) for item in node]
         kind = next(iter(node), "nothing")
-        if kind in ("dict", "tuple", "array", "scalar", "strings", "float", "state", "stream"):
+        if kind in ("dict", "tuple", "array", "scalar", "strings", "float", "state"):
             return getattr(self, f"_{kind}")(node, where)
         raise Malformed(f"{where} is of the unknown kind {kind!r}")
 
@@ -144,29 +141,17 @@ class Unpacker:
         name = node["state"]
         if not isinstance(name, str) or name not in STATES:
             raise Malformed(f"{where} is a state of the unknown kind {name!r}")
-        kind = getattr(import_module(STATES[name]), name)
-        return self._restored(name, kind.from_arrays, node, where)
-
-    def _stream(self, node: dict[str, Any], where: str) -> Any:
-        from esker.folds import Sgd
-        from esker.learning_stream import Stream
-
-        facts = self.unpack(node["stream"], where)
-        return self._restored("Stream", lambda arrays: Stream.restored(Sgd, facts, arrays), node, where)
-
-    def _restored(self, name: str, make: Callable[[Any], Any], node: dict[str, Any], where: str) -> Any:
         parts = node.get("arrays")
         if not isinstance(parts, dict):
             raise Malformed(f"{where} has no arrays")
         arrays = {key: self._get(part, where) for key, part in parts.items()}
         try:
-            made = make(arrays)
-            for state in (made, getattr(made, "state", None), getattr(made, "backup", None)):
-                if not 0 <= getattr(state, "cols", 0) < 1 << 40:
-                    raise ValueError("no number of columns")
-            return made
+            state = getattr(import_module(STATES[name]), name).from_arrays(arrays)
         except (ValueError, KeyError, TypeError, IndexError, OverflowError, MemoryError) as error:
             raise Malformed(f"{where}: the arrays of a {name} do not fit together ({error})") from error
+        if not 0 <= getattr(state, "cols", 0) < 1 << 40:
+            raise Malformed(f"{where}: a {name} of {state.cols} columns")
+        return state
 
     def _get(self, name: Any, where: str) -> NDArray[Any]:
         if not isinstance(name, str) or name not in self._arrays:
