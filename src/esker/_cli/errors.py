@@ -88,7 +88,7 @@ def has_chances(model: Any) -> bool:
 
 def measure(model: Any, blocks: Blocks, keep: Any = None) -> tuple[int, dict[str, float]]:
     """Rows tested and the errors; `keep(block)` gives the rows of a block to test, all by default."""
-    from esker.linear_model import as_blocks
+    from esker.linear_model._base import as_blocks
 
     classifier = hasattr(model, "classes_")
     errors = Errors()
