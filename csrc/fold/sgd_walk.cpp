@@ -1,25 +1,12 @@
 // Sgd's walk: a row is read once for all lanes; loss and storage are chosen once a block.
-#include <bit>
 #include <cmath>
 
-#include "fold/sgd.hpp"
+#include "fold/sgd_rows.hpp"
 
 namespace esker {
 namespace {
 
-// The numbers of one row, one entry a lane (padded), kept between rows to avoid allocation.
-struct Row {
-    std::vector<float> dot, g, eg, el2, el1, reach;
-    std::vector<double> prediction, label, slope, value;
-    std::vector<float> values, expanded;  // a row as float32; a standardised row, once for each lane
-
-    explicit Row(const Sgd& s) {
-        const auto p = static_cast<std::size_t>(std::max(s.pattern(), s.width()));
-        for (auto* v : {&dot, &g, &eg, &el2, &el1, &reach}) v->assign(p, 0.0f);
-        const auto n = static_cast<std::size_t>(s.lanes());
-        for (auto* v : {&prediction, &label, &slope, &value}) v->assign(n, 0.0);
-    }
-};
+using namespace rows;
 
 // The label that each lane learns from; of classes, +1 for its own and -1 for the rest.
 void labels(double* out, const Sgd& s, const Block& block, Index i) {
@@ -31,37 +18,6 @@ void labels(double* out, const Sgd& s, const Block& block, Index i) {
         else
             out[k] = (y[s.table.target[q]] - s.y_centre[q]) / s.y_scale[q];
     }
-}
-
-bool refresh_due(const Sgd& s) noexcept {
-    return s.steps <= settled_rows && std::has_single_bit(static_cast<std::uint64_t>(s.steps));
-}
-
-// The standard deviation where the column varies beyond its rounding errors, 0 where it has been constant.
-double spread(double m2, double weight, double mean) {
-    const double variance = m2 / weight;
-    return variance > 1e-14 * mean * mean ? std::sqrt(variance) : 0.0;
-}
-
-template <class T>
-void see_features(Sgd& s, const T* x, double weight) {
-    if (s.steps > settled_rows) return;
-    Moments& m = s.x_moments;
-    m.weight += weight;
-    m.rows++;
-    kernels().rows<T>().moments(m.mean.data(), m.m2.data(), x, weight / m.weight, weight, s.cols);
-    if (!refresh_due(s)) return;
-    std::vector<double> centre(m.mean.size(), 0.0), scale(m.mean.size(), 0.0);
-    for (std::size_t j = 0; j < centre.size(); j++) {
-        const double mean = m.mean[j];
-        const double sd = s.fit_intercept ? spread(m.m2[j], m.weight, mean)
-                                          : spread(m.m2[j] + m.weight * mean * mean, m.weight, 0.0);
-        if (s.fit_intercept) centre[j] = mean;
-        // A column that has been constant waits at 0 for a scale; at the last refresh it is taken as it
-        // comes.
-        scale[j] = sd > 0 ? 1.0 / sd : s.steps >= settled_rows ? 1.0 : s.scale[j];
-    }
-    s.rescale_features(centre, scale);
 }
 
 void see_targets(Sgd& s, const double* y, Index targets, double weight) {
@@ -93,206 +49,6 @@ float how_often(Index step) noexcept {
     const auto mixed = static_cast<std::uint64_t>(step) * 0x9E3779B97F4A7C15u;
     return (mixed >> 58) == 0 ? 64.0f : 0.0f;
 }
-
-// Lanes' numbers repeated to a flat pattern's length; and a pattern's sums added up for each lane, in halves.
-void repeat(std::vector<float>& v, int width, int pattern) {
-    for (int p = width; p < pattern; p++)
-        v[static_cast<std::size_t>(p)] = v[static_cast<std::size_t>(p - width)];
-}
-void fold_pattern(std::vector<float>& out, std::vector<float>& sums, int width, int pattern) {
-    for (int half = pattern / 2; half >= width; half /= 2)
-        for (int p = 0; p < half; p++)
-            sums[static_cast<std::size_t>(p)] += sums[static_cast<std::size_t>(p + half)];
-    for (int k = 0; k < width; k++) out[static_cast<std::size_t>(k)] = sums[static_cast<std::size_t>(k)];
-}
-
-// What each layout offers a row: a dot, a step, and the halves of a step.
-
-template <class T, class I>
-const float* as_floats(std::vector<float>& kept, const SparseRow<T, I>& row) {
-    if constexpr (std::is_same_v<T, float>) {
-        return row.values;
-    } else {
-        kept.resize(static_cast<std::size_t>(row.size));
-        for (Index j = 0; j < row.size; j++)
-            kept[static_cast<std::size_t>(j)] = static_cast<float>(row.values[j]);
-        return kept.data();
-    }
-}
-
-// The records that a later row will touch, where the table is larger than the cache next to the core; and
-// that row itself.
-template <class T, class I>
-void prefetch_records(const Sgd& s, const CsrView<T, I>& x, Index i) {
-    const auto ahead = x.row(i);
-    const Index stride = 2 * s.width();
-    for (Index j = 0; j < ahead.size; j++) __builtin_prefetch(s.w.data() + ahead.columns[j] * stride, 1);
-}
-template <class T, class I>
-void prefetch_sparse_row(const CsrView<T, I>& x, Index i) {
-    const auto ahead = x.row(i);
-    for (Index j = 0; j < ahead.size; j += 64 / static_cast<Index>(sizeof(I)))
-        __builtin_prefetch(ahead.columns + j);
-    for (Index j = 0; j < ahead.size; j += 64 / static_cast<Index>(sizeof(T)))
-        __builtin_prefetch(ahead.values + j);
-}
-
-// CSR rows, records of 8 lanes or more.
-template <class T, class I>
-struct WideRows {
-    static constexpr bool flat = false;
-    const CsrView<T, I>& x;
-    const WideKernels<I>& kernel;
-    const float* values = nullptr;
-    SparseRow<T, I> row{};
-
-    WideRows(const CsrView<T, I>& x, const Sgd& s) : x(x), kernel(table()[s.width() == 8 ? 0 : 1]) {}
-    static const WideKernels<I>* table() {
-        if constexpr (std::is_same_v<I, std::int32_t>)
-            return kernels().lanes.wide_i32;
-        else
-            return kernels().lanes.wide_i64;
-    }
-    void open(const Sgd&, Row& r, Index i) { row = x.row(i), values = as_floats(r.values, row); }
-    void see(Sgd&, double) {}
-    Index dot(const Sgd& s, Row& r) {
-        return kernel.dot(r.dot.data(), s.w.data(), values, row.columns, row.size, s.width());
-    }
-    void step(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
-        kernel.step[static_cast<int>(shrink)](s.w.data(), s.last.data(), values, row.columns, row.size,
-                                              s.width(), step, static_cast<std::uint32_t>(s.steps),
-                                              s.scaled_penalty);
-    }
-    void accumulate(Sgd& s, Row& r, const LaneStep& step) {
-        kernel.accumulate(r.reach.data(), s.w.data(), values, row.columns, row.size, s.width(), step);
-    }
-    void apply(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
-        kernel.apply[static_cast<int>(shrink)](s.w.data(), s.last.data(), values, row.columns, row.size,
-                                               s.width(), step, static_cast<std::uint32_t>(s.steps),
-                                               s.scaled_penalty);
-    }
-    void prefetch(const Sgd& s, Index i) const { prefetch_records(s, x, i); }
-    void prefetch_row(Index i) const { prefetch_sparse_row(x, i); }
-    void prefetch_bounds(Index i) const { __builtin_prefetch(x.indptr + i); }
-};
-
-// CSR rows, records of 1 or 4 lanes.
-template <class T, class I>
-struct NarrowRows {
-    static constexpr bool flat = true;
-    const CsrView<T, I>& x;
-    const NarrowKernels<I>& kernel;
-    const LaneKernels& lanes = kernels().lanes;
-    std::vector<float> w, h, v, p2, p1;  // the row's records, flat
-    std::vector<float> kept_values;      // a row's nonzeros, where it stores zeros too
-    std::vector<I> kept_columns;
-    const I* columns = nullptr;
-    Index count = 0;
-
-    NarrowRows(const CsrView<T, I>& x, const Sgd& s) : x(x), kernel(table()[s.width() == 1 ? 0 : 1]) {}
-    static const NarrowKernels<I>* table() {
-        if constexpr (std::is_same_v<I, std::int32_t>)
-            return kernels().lanes.narrow_i32;
-        else
-            return kernels().lanes.narrow_i64;
-    }
-    Index length(const Sgd& s) const { return (count * s.width() + 15) / 16 * 16; }
-    void open(const Sgd& s, Row& r, Index i) {
-        const auto row = x.row(i);
-        const auto room = static_cast<std::size_t>(row.size * s.width() + 16);
-        if (w.size() < room)
-            for (auto* f : {&w, &h, &v, &p2, &p1}) f->resize(room + room / 2);
-        const float* values = as_floats(r.values, row);
-        columns = row.columns;
-        count = row.size;
-        if (lanes.zeros(values, row.size) != 0) values = without_zeros(values, row);
-        kernel.gather(w.data(), h.data(), s.w.data(), columns, count);
-        kernel.spread(v.data(), values, count);
-    }
-    const float* without_zeros(const float* values, const SparseRow<T, I>& row) {
-        kept_values.clear();
-        kept_columns.clear();
-        for (Index j = 0; j < row.size; j++)
-            if (values[j] != 0.0f) kept_values.push_back(values[j]), kept_columns.push_back(row.columns[j]);
-        columns = kept_columns.data();
-        count = static_cast<Index>(kept_values.size());
-        return kept_values.data();
-    }
-    void see(Sgd&, double) {}
-    Index dot(const Sgd& s, Row& r) {
-        lanes.flat_dot(r.reach.data(), w.data(), v.data(), length(s), 16);
-        fold_pattern(r.dot, r.reach, s.width(), 16);
-        return count;
-    }
-    void age(Sgd& s, Shrink shrink) {
-        if (shrink != Shrink::none)
-            kernel.age(p2.data(), p1.data(), s.last.data(), v.data(), columns, count,
-                       static_cast<std::uint32_t>(s.steps), s.scaled_penalty);
-    }
-    void step(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
-        age(s, shrink);
-        lanes.flat_scaled.step[static_cast<int>(shrink)](w.data(), h.data(), v.data(), p2.data(), p1.data(),
-                                                         length(s), 16, step);
-        kernel.scatter(s.w.data(), w.data(), h.data(), columns, count);
-    }
-    void accumulate(Sgd& s, Row& r, const LaneStep& step) {
-        lanes.flat_scaled.accumulate(r.dot.data(), h.data(), v.data(), length(s), 16,
-                                     step);  // the dot has been read
-        fold_pattern(r.reach, r.dot, s.width(), 16);
-    }
-    void apply(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
-        age(s, shrink);
-        lanes.flat_scaled.apply[static_cast<int>(shrink)](w.data(), h.data(), v.data(), p2.data(), p1.data(),
-                                                          length(s), 16, step);
-        kernel.scatter(s.w.data(), w.data(), h.data(), columns, count);
-    }
-    void prefetch(const Sgd& s, Index i) const { prefetch_records(s, x, i); }
-    void prefetch_row(Index i) const { prefetch_sparse_row(x, i); }
-    void prefetch_bounds(Index i) const { __builtin_prefetch(x.indptr + i); }
-};
-
-// Dense rows, standardised.
-template <class T>
-struct DenseRows {
-    static constexpr bool flat = true;
-    const DenseView<T>& x;
-    const LaneKernels& lanes = kernels().lanes;
-    const T* row = nullptr;
-
-    DenseRows(const DenseView<T>& x, const Sgd&) : x(x) {}
-    void open(const Sgd&, Row&, Index i) { row = x.row(i); }
-    void see(Sgd& s, double weight) { see_features(s, row, weight); }
-    Index dot(const Sgd& s, Row& r) {
-        r.values.resize(static_cast<std::size_t>(s.cols));
-        r.expanded.resize(static_cast<std::size_t>(s.flat()));  // the tail beyond cols stays zero
-        if constexpr (std::is_same_v<T, float>)
-            lanes.standardise_f32(r.values.data(), row, s.centre.data(), s.scale.data(), s.cols);
-        else
-            lanes.standardise_f64(r.values.data(), row, s.centre.data(), s.scale.data(), s.cols);
-        lanes.expand(r.expanded.data(), r.values.data(), s.cols, s.width());
-        lanes.flat_dot(r.reach.data(), s.w.data(), r.expanded.data(), s.flat(), s.pattern());
-        fold_pattern(r.dot, r.reach, s.width(), s.pattern());
-        return s.cols;
-    }
-    void step(Sgd& s, Row& r, const LaneStep& step, Shrink shrink) {
-        lanes.flat.step[static_cast<int>(shrink)](s.w.data(), s.h.data(), r.expanded.data(), s.p2.data(),
-                                                  s.p1.data(), s.flat(), s.pattern(), step);
-    }
-    void accumulate(Sgd& s, Row& r, const LaneStep& step) {
-        lanes.flat.accumulate(r.dot.data(), s.h.data(), r.expanded.data(), s.flat(), s.pattern(), step);
-        fold_pattern(r.reach, r.dot, s.width(), s.pattern());
-    }
-    void apply(Sgd& s, Row& r, const LaneStep& step, Shrink shrink) {
-        lanes.flat.apply[static_cast<int>(shrink)](s.w.data(), s.h.data(), r.expanded.data(), s.p2.data(),
-                                                   s.p1.data(), s.flat(), s.pattern(), step);
-    }
-    void prefetch(const Sgd&, Index) const {}
-    void prefetch_row(Index i) const {
-        for (Index j = 0; j < x.cols; j += 64 / static_cast<Index>(sizeof(T)))
-            __builtin_prefetch(x.row(i) + j);
-    }
-    void prefetch_bounds(Index) const {}
-};
 
 template <class L, class Rows>
 void learn_row(Sgd& s, Row& r, Rows& rows, const Block& block, Index i, double weight) {
@@ -440,19 +196,6 @@ void in_layout(S& s, const Block& block, Index begin, Index end, F&& f) {
             }
         },
         block.x);
-}
-
-// Calls f with the rows of x as this state's layout reads them.
-template <class T, class F>
-void with_rows(const DenseView<T>& x, const Sgd& s, F&& f) {
-    f(DenseRows<T>(x, s));
-}
-template <class T, class I, class F>
-void with_rows(const CsrView<T, I>& x, const Sgd& s, F&& f) {
-    if (s.width() < 8)
-        f(NarrowRows<T, I>(x, s));
-    else
-        f(WideRows<T, I>(x, s));
 }
 
 }  // namespace
