@@ -1,0 +1,6 @@
+"""scipy's own BLAS and LAPACK as capsules."""
+
+from typing import Any
+
+def integer_bits(capsule: Any) -> int: ...
+def capsules(names: list[str]) -> tuple[list[Any], int]: ...
