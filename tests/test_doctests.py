@@ -10,7 +10,11 @@ import pytest
 
 import esker
 
-MODULES = [m.name for m in pkgutil.walk_packages(esker.__path__, "esker.") if not m.name.endswith(("__main__", "._core", "._blas"))]
+MODULES = [
+    m.name
+    for m in pkgutil.walk_packages(esker.__path__, "esker.")
+    if not m.name.endswith(("__main__", "._core", "._blas"))
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

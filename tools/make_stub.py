@@ -29,7 +29,9 @@ def generate() -> str:
 def normalise(text: str) -> str:
     text = re.sub(r'\A"""(.*?)"""\n', "", text, count=1, flags=re.DOTALL)  # the module's docstring
     text = re.sub(r"\bdict\b(?!\[)", "dict[str, typing.Any]", text)
-    text = re.sub(r"\b(list|tuple)\b(?!\[)(?=[,)\]:|\n ])", r"\1[typing.Any, ...]", text).replace("list[typing.Any, ...]", "list[typing.Any]")
+    text = re.sub(r"\b(list|tuple)\b(?!\[)(?=[,)\]:|\n ])", r"\1[typing.Any, ...]", text).replace(
+        "list[typing.Any, ...]", "list[typing.Any]"
+    )
     return "\n".join(line.rstrip() for line in text.splitlines()).strip() + "\n"
 
 
@@ -43,7 +45,11 @@ def main() -> int:
     if have == fresh:
         return 0
     print("src/esker/_core.pyi is stale; run: python tools/make_stub.py")
-    print("".join(difflib.unified_diff(have.splitlines(True), fresh.splitlines(True), "committed", "generated", n=1)))
+    print(
+        "".join(
+            difflib.unified_diff(have.splitlines(True), fresh.splitlines(True), "committed", "generated", n=1)
+        )
+    )
     return 1
 
 

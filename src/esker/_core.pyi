@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Gram', 'Moments', 'RowSketch', 'STREAMS', 'Sgd', 'config', 'crc32c', 'crc32c_by_tables', 'csr_repeats', 'first_nonfinite', 'holdout_mask', 'install_blas', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_svmlight_rows']
+__all__: list[str] = ['Gram', 'Moments', 'RowSketch', 'STREAMS', 'Sgd', 'config', 'crc32c', 'crc32c_by_tables', 'csr_repeats', 'first_nonfinite', 'holdout_mask', 'install_blas', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'shuffle', 'skip_svmlight_rows', 'transpose']
 class Moments:
     """
     Mean and centred second moment of each column.
@@ -224,8 +224,20 @@ def set_thread_limit(n: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     Threads for kernels called from this Python thread (0: what OpenMP says); returns the earlier limit.
     """
+def shuffle(items: numpy.typing.NDArray[numpy.int64], seed: typing.SupportsInt | typing.SupportsIndex, key: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Put items in the order of permutation(seed, key, stream, n), in place.
+    """
 def skip_svmlight_rows(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, rows: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int]:
     """
     Pass over the first rows of text[begin:end], whole lines: (rows, bytes, lines) passed.
     """
+@typing.overload
+def transpose(out: numpy.typing.NDArray[numpy.float32], columns: numpy.typing.NDArray[numpy.float32]) -> None:
+    """
+    out[i, j] = columns[j, i], a tile at a time; both float32 or both float64, columns contiguous.
+    """
+@typing.overload
+def transpose(out: numpy.typing.NDArray[numpy.float64], columns: numpy.typing.NDArray[numpy.float64]) -> None:
+    ...
 STREAMS: dict[str, typing.Any] = {'unit_order': 3, 'row_order': 4}
