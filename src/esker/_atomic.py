@@ -88,7 +88,10 @@ def _create(target: Path) -> tuple[Path, int]:
 def _remove_stale(target: Path) -> None:
     """Remove what dead writers of `target` left behind; what a living one writes is locked, and stays."""
     prefix = f".{target.name}."
-    for entry in os.listdir(target.parent):
+    entries: list[str] = []
+    with suppress(OSError):  # a folder that may be written but not listed; one that is not there fails soon
+        entries = os.listdir(target.parent)
+    for entry in entries:
         if entry.startswith(prefix) and entry.endswith(SUFFIX):
             with suppress(OSError):
                 descriptor = os.open(target.parent / entry, os.O_RDONLY | os.O_CLOEXEC)
