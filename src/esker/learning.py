@@ -368,7 +368,7 @@ class _Walk:
         for name in ("max_time", "started", "stop_rows", "stop_reason"):
             del s[name]
         b = self.blocks
-        with closing(b.read(b.parts[0])) as some:  # type: ignore[type-var]
+        with closing(b.read(b.parts[0])) as some:
             first = next(some, None) if b.rereadable else None
         data = {"rows": b.n_rows, "columns": b.n_columns, "dtype": str(b.dtype), "parts": len(b.parts)}
         data["first rows"] = None if first is None else checkpoints.fingerprint(first)

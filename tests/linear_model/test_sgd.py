@@ -190,7 +190,7 @@ def test_every_parameter_of_scikit_learn_is_accepted_or_refused_by_name(ours, ca
     assert theirs == set(ours().get_params()) & (REFUSED.keys() | ACCEPTED.keys())
     X, y = table(300)
     for name in theirs & REFUSED.keys():
-        with pytest.raises(ValueError, match=f"^{name}="):
+        with pytest.raises(ValueError, match=rf"^{name}="):
             ours(**{name: REFUSED[name]}).fit(X, y)
     for name in theirs & ACCEPTED.keys():
         model = ours(**{"max_iter": 2, "tol": None, name: ACCEPTED[name]})
@@ -373,7 +373,7 @@ def test_partial_fit_goes_on_from_fit_and_warm_start_from_a_model():
 
 def test_a_walk_that_ends_too_soon_says_so():
     X, y = table(3000)
-    with pytest.warns(ConvergenceWarning, match=r"Consider increasing max_iter"):
+    with pytest.warns(ConvergenceWarning, match="Consider increasing max_iter"):
         SGDClassifier(max_iter=2).fit(X, y)
 
 
@@ -409,5 +409,5 @@ def test_a_checkpoint_of_an_earlier_fit_with_other_parameters_is_refused(tmp_pat
     X, y = table(2000)
     path = tmp_path / "c"
     SGDClassifier(random_state=0, max_iter=2, tol=None, checkpoint=path).fit(X, y)
-    with pytest.raises(ValueError, match="alpha was 0.0001 and is 0.1"):
+    with pytest.raises(ValueError, match=r"alpha was 0\.0001 and is 0\.1"):
         SGDClassifier(random_state=0, max_iter=2, tol=None, alpha=0.1, checkpoint=path).fit(X, y)

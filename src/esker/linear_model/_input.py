@@ -140,7 +140,7 @@ def _check_blocks(
             block = replace(block, y=np.ascontiguousarray(block.y, dtype=np.float64))
         return block if width is None else check_rows(estimator, block, blocks)
 
-    return blocks.map(check)
+    return blocks.map(check) if width is None else blocks.map(check, n_columns=width)
 
 
 def _forget_width(estimator: Any) -> None:
@@ -185,7 +185,7 @@ def _check_names(estimator: Any, blocks: Blocks) -> None:
 def fitted_blocks(estimator: Any, blocks: Blocks) -> Blocks:
     """Blocks to predict: as wide as the model, sparse rows being widened with zeros."""
     _check_names(estimator, blocks)
-    return blocks.map(lambda block: check_rows(estimator, block, blocks))
+    return blocks.map(lambda block: check_rows(estimator, block, blocks), n_columns=int(estimator.n_features_in_))
 
 
 def check_rows(estimator: Any, block: Block, blocks: Blocks) -> Block:
