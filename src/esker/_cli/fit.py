@@ -189,8 +189,10 @@ def _open_test(args: argparse.Namespace, blocks: Blocks, model: Any = None) -> B
 
 def _source(args: argparse.Namespace, blocks: Blocks) -> dict[str, Any]:
     """How the data was read: what `esker predict` needs to read another file in the same way."""
+    from esker._cli.predict import numbering
+
     return {
-        "zero_based": getattr(blocks, "zero_based", None),
+        "zero_based": numbering(blocks),
         "target": args.target,
         "weight": args.weight,
         "n_targets": blocks.n_targets,

@@ -62,6 +62,12 @@ def known_columns(model: Any, file: str, format: str | None = None) -> dict[str,
     return {"n_features": int(model.n_features_in_)} | numbering
 
 
+def numbering(blocks: Blocks) -> bool | None:
+    """False where one was subtracted from svmlight's column numbers, True where they are as written, else None."""
+    options = getattr(blocks, "parse_options", {})
+    return options["zero_based"] is not False if "zero_based" in options else None
+
+
 def kind_of(file: str, format: str | None) -> str:
     """The name of the file's format."""
     from pathlib import Path
@@ -84,6 +90,13 @@ def _open(args: argparse.Namespace, model: Any) -> Blocks:
     }
     blocks = open_blocks(args.file, **options)
     source = getattr(model, "source_", {})
+    known = source.get("zero_based"), numbering(blocks)
+    if None not in known and known[0] != known[1]:
+        said = ["with one subtracted", "as they are written"]
+        raise ValueError(
+            f"expected columns numbered {said[known[0]]}, as the model was fitted, got {args.file}, converted with "
+            f"columns numbered {said[known[1]]}; convert it again with --zero-based {'yes' if known[0] else 'no'}"
+        )
     targets = [number_or_name(name, args.file) for name in source.get("target") or ()]
     weight = source.get("weight")
     extra = len(targets) + (weight is not None)
