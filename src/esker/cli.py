@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(end.code or 0)
     with warnings.catch_warnings():
         warnings.simplefilter("default")
-        warnings.showwarning = _warn
+        warnings.showwarning = _warn  # type: ignore[assignment]
         return _run(args)
 
 
@@ -70,7 +70,7 @@ def _run(args: argparse.Namespace) -> int:
         return BAD_INPUT if _is_bad_input(error) else FAILED
 
 
-def _warn(message: Warning | str, *_: object) -> None:
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
     words = " ".join(str(message).split())
     if "was interrupted" not in words:  # which the command says itself
         print(f"esker: warning: {words}", file=sys.stderr)

@@ -90,12 +90,12 @@ def _open(args: argparse.Namespace, model: Any) -> Blocks:
     }
     blocks = open_blocks(args.file, **options)
     source = getattr(model, "source_", {})
-    known = source.get("zero_based"), numbering(blocks)
-    if None not in known and known[0] != known[1]:
+    at_fit, here = source.get("zero_based"), numbering(blocks)
+    if at_fit is not None and here is not None and at_fit != here:
         said = ["with one subtracted", "as they are written"]
         raise ValueError(
-            f"expected columns numbered {said[known[0]]}, as the model was fitted, got {args.file}, converted with "
-            f"columns numbered {said[known[1]]}; convert it again with --zero-based {'yes' if known[0] else 'no'}"
+            f"expected columns numbered {said[at_fit]}, as the model was fitted, got {args.file}, converted with "
+            f"columns numbered {said[here]}; convert it again with --zero-based {'yes' if at_fit else 'no'}"
         )
     targets = [number_or_name(name, args.file) for name in source.get("target") or ()]
     weight = source.get("weight")
