@@ -1,3 +1,5 @@
+// Each line is scanned once, 8 bytes at a time where digits are; whatever is rare (errors, unsorted rows,
+// long numbers) is kept out of that loop.
 #include "io/svmlight.hpp"
 
 #include <algorithm>
