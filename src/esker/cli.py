@@ -71,7 +71,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    words = " ".join(str(message).split())
+    words = " ".join(str(message).split()).replace("max_iter", "--epochs")
     if "was interrupted" not in words:  # which the command says itself
         print(f"esker: warning: {words}", file=sys.stderr)
 
@@ -92,7 +92,9 @@ def _line(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"not enough memory ({error}); grant less with --max-memory or free some"
     words = " ".join(str(error).split())
-    words = re.sub(rf"\b({OPTIONS})= ?", lambda found: f"--{found[1].replace('_', '-')} ", words)
+    words = re.sub(rf"\b({OPTIONS})=(?=\\S)(?![,.;)])", r"--\1 ", words)
+    words = re.sub(rf"\b({OPTIONS})=", r"--\1", words)
+    words = re.sub(r"--[a-z0-9]+_[a-z]+", lambda found: found[0].replace("_", "-"), words)
     known = isinstance(error, ValueError | ImportError | ArithmeticError | OSError)
     return words if known and words else f"{type(error).__name__}: {words}"
 

@@ -25,6 +25,8 @@ __all__ = ["run"]
 SGD_ONLY = ("task", "loss", "penalty", "l1_ratio", "epochs", "max_time")
 #: With ``--task auto`` at most so many different whole numbers among the first labels are classes.
 MANY_CLASSES = 20
+#: Why learners that step ended, as people say it.
+STOPS = {"converged": "convergence", "max_iter": "the last epoch allowed", "time": "--max-time", "interrupted": "Ctrl-C"}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
               file=sys.stderr)  # fmt: skip
         return 130
     if share is not None:
-        _print_errors(model, blocks, f"{share:.3g} of the rows, held out", args, share)
+        _print_errors(model, blocks, f"{args.holdout} held out", args, share)
     elif test is not None:
         _print_errors(model, _open_test(args, blocks, model), args.test, args, None)
     return 0
@@ -205,9 +207,10 @@ def _source(args: argparse.Namespace, blocks: Blocks) -> dict[str, Any]:
 def _report(args: argparse.Namespace, model: Any, rows: int, took: float) -> None:
     classes = getattr(model, "classes_", None)
     kind = type(model).__name__ + ("" if classes is None else f", {len(classes):,} classes")
-    stop = getattr(model, "stop_reason_", None)
+    stop, epochs = getattr(model, "stop_reason_", None), getattr(model, "n_iter_", None)
+    walks = f", {epochs:,} epochs" if stop and epochs != 1 else ""
     print(f"model: {kind}, {model.n_features_in_:,} columns")
-    print(f"learned: {rows:,} rows in {took:.1f} s" + (f", stopped by {stop}" if stop else ""))
+    print(f"learned: {rows:,} rows{walks} in {took:.1f} s" + (f", ended by {STOPS[stop]}" if stop else ""))
     print(f"saved: {args.out}")
 
 
