@@ -63,16 +63,22 @@ void bind_blocks(py::module_& m) {
         },
         py::arg("x"), "(row, column) of the first NaN or infinity, or None.");
     m.def(
-        "csr_repeats",
+        "csr_bounds",
         [](const py::object& x) {
             const Matrix view = matrix_of(x);
             const auto size = static_cast<Index>(py::len(py::cast<py::tuple>(x)[0]));
             const py::gil_scoped_release release;
-            return csr_repeats(view, size);
+            csr_bounds(view, size);
         },
-        py::arg("x"),
-        "Whether a row of a CSR matrix names a column twice; ValueError where its indices or indptr are out "
-        "of range.");
+        py::arg("x"), "ValueError where a CSR matrix's indices or indptr are out of range.");
+    m.def(
+        "csr_repeats",
+        [](const py::object& x) {
+            const Matrix view = matrix_of(x);
+            const py::gil_scoped_release release;
+            return csr_repeats(view);
+        },
+        py::arg("x"), "Whether a row of a CSR matrix within bounds names a column twice.");
 }
 
 }  // namespace esker::bind

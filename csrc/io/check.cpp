@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/error.hpp"
@@ -47,37 +48,44 @@ std::optional<std::pair<Index, Index>> find(const CsrView<T, I>& x) {
     return std::pair{static_cast<Index>(row - x.indptr), static_cast<Index>(x.indices[begin + i])};
 }
 
+// Negative numbers are large ones without a sign, so one maximum tells whether all are in range.
 template <class T, class I>
-bool repeats(const CsrView<T, I>& x, Index size) {
-    std::vector<Index> seen;  // the last row that named a column, from 1; made when a row is out of order
-    bool twice = false;
+void bounds(const CsrView<T, I>& x, Index size) {
+    using U = std::make_unsigned_t<I>;
+    Index bad = x.indptr[0] < 0 || x.indptr[x.rows] > size;
+    for (Index r = 0; r < x.rows; r++) bad += x.indptr[r] > x.indptr[r + 1];
+    require(bad == 0, "indptr must ascend from 0 and stay within the data");
+    U most = 0;
+    const Index end = x.indptr[x.rows];
+#pragma omp simd reduction(max : most)
+    for (Index k = x.indptr[0]; k < end; k++) most = std::max(most, static_cast<U>(x.indices[k]));
+    if (end == x.indptr[0] || static_cast<std::uint64_t>(most) < static_cast<std::uint64_t>(x.cols)) return;
+    for (Index r = 0; r < x.rows; r++)
+        for (Index k = x.indptr[r]; k < x.indptr[r + 1]; k++)
+            require(x.indices[k] >= 0 && x.indices[k] < x.cols,
+                    "column numbers must be 0 to " + std::to_string(x.cols - 1) + ", got " +
+                        std::to_string(x.indices[k]) + " in row " + std::to_string(r));
+}
+
+template <class T, class I>
+bool repeats(const CsrView<T, I>& x) {
+    std::vector<I> sorted;
     for (Index r = 0; r < x.rows; r++) {
-        // The messages are made only where they are needed: building them for every number took most of a
-        // fit.
-        if (x.indptr[r] < 0 || x.indptr[r] > x.indptr[r + 1] || x.indptr[r + 1] > size)
-            require(false,
-                    "indptr must ascend and stay within the data: it does not at row " + std::to_string(r));
         const auto row = x.row(r);
         bool ascending = true;
-        for (Index k = 0; k < row.size; k++) {
-            if (row.columns[k] < 0 || row.columns[k] >= x.cols)
-                require(false, "column numbers must be 0 to " + std::to_string(x.cols - 1) + ", got " +
-                                   std::to_string(row.columns[k]) + " in row " + std::to_string(r));
-            if (k > 0 && row.columns[k] <= row.columns[k - 1]) ascending = false;
-        }
-        if (ascending || twice) continue;
-        seen.resize(static_cast<std::size_t>(x.cols), 0);
-        for (Index k = 0; k < row.size; k++) {
-            Index& last = seen[static_cast<std::size_t>(row.columns[k])];
-            if (last == r + 1) twice = true;
-            last = r + 1;
-        }
+        for (Index k = 1; k < row.size; k++) ascending = ascending && row.columns[k] > row.columns[k - 1];
+        if (ascending) continue;
+        sorted.assign(row.columns, row.columns + row.size);
+        std::sort(sorted.begin(), sorted.end());
+        if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) return true;
     }
-    return twice;
+    return false;
 }
 
 template <class T>
-bool repeats(const DenseView<T>&, Index) {
+void bounds(const DenseView<T>&, Index) {}
+template <class T>
+bool repeats(const DenseView<T>&) {
     return false;
 }
 
@@ -87,8 +95,12 @@ std::optional<std::pair<Index, Index>> first_nonfinite(const Matrix& x) {
     return std::visit([](const auto& m) { return find(m); }, x);
 }
 
-bool csr_repeats(const Matrix& x, Index size) {
-    return std::visit([&](const auto& m) { return repeats(m, size); }, x);
+void csr_bounds(const Matrix& x, Index size) {
+    std::visit([&](const auto& m) { bounds(m, size); }, x);
+}
+
+bool csr_repeats(const Matrix& x) {
+    return std::visit([](const auto& m) { return repeats(m); }, x);
 }
 
 }  // namespace esker

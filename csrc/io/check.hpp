@@ -11,8 +11,11 @@ namespace esker {
 // (row, column) of the first NaN or infinity.
 std::optional<std::pair<Index, Index>> first_nonfinite(const Matrix& x);
 
-// A CSR matrix's indices lie in 0..cols-1 and its indptr ascends, or std::invalid_argument names the row;
-// size is the length of data. Returns whether some row names a column twice.
-bool csr_repeats(const Matrix& x, Index size);
+// A CSR matrix's indices lie in 0..cols-1, and its indptr ascends within 0..size, the length of data; else
+// std::invalid_argument says where not.
+void csr_bounds(const Matrix& x, Index size);
+
+// Whether some row of a CSR matrix within bounds names a column twice.
+bool csr_repeats(const Matrix& x);
 
 }  // namespace esker

@@ -163,6 +163,9 @@ def test_bad_frames():
         (np.ones((3, 0)), {}, "at least one row and one column"),
         (sp.csr_array((0, 3)), {}, "at least one row and one column"),
         (np.ones(3), {}, "1 dimension"),
+        (np.ma.masked_array(np.ones((2, 2)), mask=[[0, 1], [0, 0]]), {}, "masked arrays are not read"),
+        (np.ones((2, 2)), {"target": np.array(["a", None], object)}, "target misses a value in row 1"),
+        (np.ones((2, 2)), {"target": np.array([np.nan, 1], object)}, "target misses a value in row 0"),
         (np.ones((2, 2), complex), {}, "must hold real numbers .*complex128"),
         (np.ones((2, 2), object), {}, "must hold real numbers .*object"),
         (np.array([["a"]]), {}, "must hold real numbers"),
@@ -280,3 +283,19 @@ def test_rows_of_columns(shape, dtype):
         np.testing.assert_array_equal(got, columns.T)
         assert got.flags.c_contiguous
     np.testing.assert_array_equal(rows_of(whole, "f4"), whole.T.astype("f4"))
+
+
+def test_more_columns_than_32_bits_count():
+    S = sp.csr_array((np.ones(3), (np.array([0, 0, 1]), np.array([2**40, 5, 2**33]))), shape=(2, 2**40 + 1))
+    block = next(iter(open_blocks(S)))
+    assert block.X.indices.dtype == np.int64
+    assert sorted(block.X.indices.tolist()) == [5, 2**33, 2**40]
+    visited = next(open_blocks(S).map(lambda b: b).visits(0, seed=0))
+    assert sorted(visited.X.indices.tolist()) == [5, 2**33, 2**40]
+    unsorted = sp.csr_array((2, 2**40))
+    unsorted.data, unsorted.indices, unsorted.indptr = (
+        np.ones(3),
+        np.array([2**39, 1, 2**39]),
+        np.array([0, 3, 3]),
+    )
+    np.testing.assert_array_equal(next(iter(open_blocks(unsorted))).X.data, [1, 2])

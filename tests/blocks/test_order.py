@@ -126,6 +126,8 @@ def test_a_buffer_above_the_memory_granted_is_refused():
     assert len(next(Hidden(X, max_memory="2MB").visits(0, seed=0, shuffle_rows=2000))) == 2000
     S = matrix(50_000, 20, True)
     with pytest.raises(ValueError, match=r"MB.*smaller shuffle_rows="):
+        next(Hidden(S, max_memory="2MB").map(lambda b: b, nnz=None).visits(0, seed=0, shuffle_rows=50_000))
+    with pytest.raises(ValueError, match=r"MB.*smaller shuffle_rows="):
         next(Hidden(S, max_memory="2MB").visits(0, seed=0))
 
 

@@ -61,6 +61,10 @@ def target_of(y: Any, n: int, name: str = "target") -> NDArray[Any] | None:
         raise ValueError(f"{name} has no columns")
     if y.dtype.kind == "c":
         raise ValueError(f"{name} must hold real numbers or labels, got dtype {y.dtype}")
+    if y.dtype.kind == "O":
+        missing = np.equal(y, None) | (y != y)
+        if missing.any():
+            raise ValueError(f"{name} misses a value in row {int(np.argwhere(missing)[0, 0])} (from 0)")
     return np.asarray(y)
 
 
@@ -72,6 +76,14 @@ def weight_of(weight: Any, n: int) -> NDArray[np.float64] | None:
     if w.shape != (n,):
         raise ValueError(f"weight must have one number for each of the {n} rows of X, got shape {w.shape}")
     return w
+
+
+def refuse_masked(*arrays: Any) -> None:
+    """A mask would be dropped in silence."""
+    if any(isinstance(a, np.ma.MaskedArray) for a in arrays):
+        raise ValueError(
+            "masked arrays are not read: fill the masked values in, .filled(value), or drop their rows"
+        )
 
 
 def checked_csr(x: Any, dtype: np.dtype[Any]) -> Any:
@@ -90,8 +102,10 @@ def checked_csr(x: Any, dtype: np.dtype[Any]) -> Any:
         )
     else:
         own = csr_array(x, dtype=dtype)
-    # SciPy's own check is quick; rows that are not sorted are looked at closely.
-    if not x.has_canonical_format and core.csr_repeats((own.data, own.indices, own.indptr, own.shape[1])):
+    raw = own.data, own.indices, own.indptr, own.shape[1]
+    core.csr_bounds(raw)
+    # SciPy remembers that its rows are in order; those that are not are looked at closely.
+    if not x.has_canonical_format and core.csr_repeats(raw):
         own = own.copy()
         own.sum_duplicates()
     return own
@@ -127,6 +141,7 @@ class ArrayBlocks(Blocks):
         source: str | None = None,
     ) -> None:
         sparse = hasattr(X, "tocsr")
+        refuse_masked(X, y, sample_weight)
         if not sparse and not isinstance(X, np.ndarray):
             X = np.asarray(X)
         if X.ndim != 2:
@@ -215,6 +230,7 @@ def open_array(X: Any, options: Options) -> Blocks:
     options.refuse(kind, zero_based="its columns have numbers", n_features="it has its width")
     if X.ndim != 2:
         raise ValueError(f"X must be a matrix of rows and columns, got {X.ndim} dimension(s)")
+    refuse_masked(X)
     d = X.shape[1]
     taken: list[int] = []
     found: list[Any] = []

@@ -104,12 +104,12 @@ class RowBuffer:
     def _add_sparse(self, x: Any) -> None:
         new = stored(x)
         need = self.numbers + new
+        self._refuse_above(need * (x.data.itemsize + x.indices.itemsize))
         if x.indices.dtype.itemsize > self.indices.dtype.itemsize:
             self.indices = self.indices.astype(x.indices.dtype)
         if need > self.data.size or self.data.dtype != x.data.dtype:
             expected = min(int(1.05 * need / (self.rows + x.shape[0]) * self.room) + 1024, 1 << 27)
             size = max(need, expected if not self.keys else self.data.size * 5 // 4)
-            self._refuse_above(need * (x.data.itemsize + self.indices.itemsize))
             self.data = _grown(
                 self.data, size, np.result_type(x.data, self.data) if self.keys else x.data.dtype
             )
