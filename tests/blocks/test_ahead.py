@@ -114,10 +114,11 @@ def slow():
         yield 0
 walk = ahead(slow, 2)
 next(walk)
-print("ready", flush=True)
 if sys.argv[1] == "exit":
+    print("ready", flush=True)
     sys.exit(0)  # the generator is never closed
 try:
+    print("ready", flush=True)
     for _ in walk: pass
 except KeyboardInterrupt:
     import threading

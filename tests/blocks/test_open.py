@@ -9,6 +9,7 @@ import pytest
 import esker
 from esker._errors import FormatError
 from esker.blocks import open_blocks
+from esker.blocks.sources import KINDS
 
 
 @pytest.fixture
@@ -59,6 +60,14 @@ def test_no_permission(npy):
             open_blocks(npy)
     finally:
         os.seteuid(me)
+
+
+def test_every_kind_has_its_opener():
+    import importlib
+
+    for kind in KINDS:
+        module, name = kind.opener.split(":")
+        assert callable(getattr(importlib.import_module(module), name)), kind
 
 
 def test_repr_says_what_is_known(npy):
