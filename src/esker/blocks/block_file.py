@@ -169,7 +169,7 @@ class _Stored:
             filled += got
         for page in range(first, last):
             expected = int(self.file._layout.page_crc[self.first_page + page])
-            found = core.crc32c(raw[page * PAGE - at : (page + 1) * PAGE - at])
+            found = core.crc32c(raw[page * PAGE - at : (page + 1) * PAGE - at].data)
             if found != expected:
                 raise self.fail(
                     f"page {page} is damaged: expected checksum {expected:#010x}, got {found:#010x}"
