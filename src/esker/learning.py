@@ -203,6 +203,7 @@ class _Walk:
         try:
             while (block := self._next(visits)) is not None:
                 self._learn_block(block)
+                del block  # its memory is free before the next one is filled
                 self.chunk, self.offset = self.chunk + 1, 0
         finally:
             close = getattr(visits, "close", None)

@@ -21,7 +21,7 @@ __all__ = ["HeldOut", "hold_out"]
 
 #: At most so many held-out rows, and so many of their numbers, are kept to be scored.
 ROWS = 1 << 15
-NUMBERS = 1 << 23
+NUMBERS, SPARSE_NUMBERS = 1 << 21, 1 << 20
 #: Fewer scored rows than this decide nothing.
 ENOUGH = 50
 
@@ -46,7 +46,8 @@ class HeldOut:
     def add(self, block: Block, rows: NDArray[np.int64]) -> None:
         """Copy these rows of a block, as long as there is room."""
         room = min(rows.size, ROWS - self.rows)
-        if room <= 0 or self.numbers >= NUMBERS:
+        most = SPARSE_NUMBERS if sparse.issparse(block.X) else NUMBERS
+        if room <= 0 or self.numbers >= most:
             return
         rows = rows[:room]
         numbers = (
@@ -54,9 +55,9 @@ class HeldOut:
             if sparse.issparse(block.X)
             else np.full(rows.size, block.X.shape[1])
         )
-        rows = rows[: int(np.searchsorted(self.numbers + np.cumsum(numbers), NUMBERS))]
+        rows = rows[: int(np.searchsorted(self.numbers + np.cumsum(numbers), most))]
         if rows.size == 0:
-            self.numbers = NUMBERS
+            self.numbers = most
             return
         self.rows += rows.size
         self.numbers += int(numbers[: rows.size].sum())

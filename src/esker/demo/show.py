@@ -27,7 +27,7 @@ Plan = dict[str, dict[str, tuple[str, str, list[Any]]]]
 PLAN: Plan = {
     "words": {
         "ridge": ("ridge", "R", [256, 512, 1024, 2048]),
-        "sgd": ("SGD, log loss", "S", [0.5, 1, 2, 4, 8]),
+        "sgd": ("SGD, log loss", "S", [1, 2, 4, 8]),
         "sketch": ("sketch, then ridge", "K", [(512, 256), (1024, 512), (2560, 512)]),
     },
     "flights": {

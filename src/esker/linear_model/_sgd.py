@@ -12,20 +12,31 @@ from sklearn.utils import check_random_state
 from esker._native import threads
 from esker.folds import Sgd
 from esker.learning import Schedule, learn
-from esker.learning_holdout import NUMBERS, ROWS
+from esker.learning_holdout import NUMBERS, ROWS, SPARSE_NUMBERS
 from esker.learning_stream import Stream
 from esker.linear_model._base import LinearModel, learn_width
 from esker.linear_model._sgd_parameters import Checked, raced_rates
 
 if TYPE_CHECKING:
-
-
     from esker.blocks import Blocks
 
 __all__ = ["SGD"]
 
 #: Data sets with fewer rows hold nothing out.
 HOLD_OUT_FROM = 1000
+
+
+def _held_bytes(blocks: Blocks, n_rows: int | None, share: float) -> int:
+    """Bytes of the held-out rows that are kept, at most."""
+    rows = ROWS if n_rows is None else min(ROWS, int(share * n_rows))
+    if share == 0 or blocks.is_sparse is None:
+        return 0
+    if not blocks.is_sparse:
+        return min(rows * (blocks.n_columns or 0), NUMBERS) * int(blocks.dtype.itemsize) + 16 * rows
+    numbers = SPARSE_NUMBERS
+    if blocks.nnz is not None and n_rows:
+        numbers = min(numbers, int(rows * blocks.nnz / n_rows))
+    return numbers * (int(blocks.dtype.itemsize) + 4) + 24 * rows
 
 
 class SGD(LinearModel):
@@ -46,6 +57,8 @@ class SGD(LinearModel):
     ) -> Any:
         """Walk; set what a walk tells."""
         seed, stop = self._seed(schedule)
+        share = self._share_held_out(blocks, n_rows)
+        blocks.reserve(_held_bytes(blocks, n_rows, share), "a held-out set to decide by")
         kept = getattr(self, "_kept", None) if self.warm_start else None
         if kept is not None:
             earlier = Stream.of(kept)
@@ -59,7 +72,7 @@ class SGD(LinearModel):
             n_iter_no_change=self.n_iter_no_change,
             shuffle=bool(self.shuffle),
             shuffle_rows=self.shuffle_rows,
-            holdout=self._share_held_out(blocks, n_rows),
+            holdout=share,
             max_time=checked.max_time if schedule is None else None,
             started=started,
             stop_rows=stop.get("rows"),

@@ -150,7 +150,7 @@ PARAMETERS = """
     early_stopping : bool
         Hold out rows to choose the rate, the best epoch and the end by. Fewer than 1,000 rows hold nothing out.
     validation_fraction : float
-        The share of rows held out, at most about 32,768 rows (and 8 million numbers).
+        The share of rows held out, at most about 32,768 rows (and 2 million numbers).
     n_iter_no_change : int
         Epochs without gain, in a row, before the walk has converged.
     warm_start : bool
