@@ -40,6 +40,12 @@ void bind_gram(py::module_& m) {
         .def_property_readonly("mean_y", [](const Gram& s) { return copy(s.mean_y); })
         .def_property_readonly(
             "xy", [](const Gram& s) { return own(std::vector<double>(s.xy), {s.targets(), s.cols()}); })
+        .def_property_readonly("diagonal",
+                               [](const Gram& s) {
+                                   std::vector<double> d;
+                                   for (Index j = 0; j < s.cols(); j++) d.push_back(s.row(j)[j]);
+                                   return own(std::move(d));
+                               })
         .def_property_readonly("yy", [](const Gram& s) { return copy(s.yy); })
         .def("to_arrays",
              [upper](const Gram& s) {

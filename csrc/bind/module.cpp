@@ -15,6 +15,7 @@ void bind_sketch(py::module_& m);
 void bind_sgd(py::module_& m);
 void bind_holdout(py::module_& m);
 void bind_gram(py::module_& m);
+void bind_solve(py::module_& m);
 
 namespace {
 
@@ -85,4 +86,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_sgd(m);
     bind::bind_holdout(m);
     bind::bind_gram(m);
+    bind::bind_solve(m);
 }
