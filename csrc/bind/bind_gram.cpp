@@ -34,6 +34,7 @@ void bind_gram(py::module_& m) {
         .def_readonly("weight", &Gram::weight)
         .def_readonly("rows", &Gram::rows)
         .def_readonly("noise", &Gram::noise)
+        .def("loss", &Gram::loss, py::arg("centred"), "Relative rounding error of the sums of products.")
         .def_property_readonly("cols", &Gram::cols)
         .def_property_readonly("targets", &Gram::targets)
         .def_property_readonly("mean_x", [](const Gram& s) { return copy(s.mean_x); })
@@ -57,6 +58,7 @@ void bind_gram(py::module_& m) {
                  d["xx"] = upper(s);
                  d["xy"] = own(std::vector<double>(s.xy), {s.targets(), s.cols()});
                  d["yy"] = copy(s.yy);
+                 d["coarse"] = copy(s.coarse);
                  return d;
              })
         .def_static(
@@ -72,10 +74,11 @@ void bind_gram(py::module_& m) {
                 s.mean_y = vector_of(py::cast<Array<double>>(d["mean_y"]));
                 s.xy = vector_of(py::cast<Array<double>>(d["xy"]));
                 s.yy = vector_of(py::cast<Array<double>>(d["yy"]));
+                s.coarse = vector_of(py::cast<Array<double>>(d["coarse"]));
                 const auto xx = py::cast<Array<double>>(d["xx"]);
                 const auto cols = static_cast<std::size_t>(s.cols()), targets = s.mean_y.size();
                 require(static_cast<std::size_t>(xx.size()) == cols * cols && s.xy.size() == cols * targets &&
-                            s.yy.size() == targets,
+                            s.yy.size() == targets && s.coarse.size() == cols,
                         "the arrays of a Gram must be xx (d, d), xy (targets, d) and yy (targets,) for "
                         "mean_x (d,) and mean_y (targets,)");
                 for (Index i = 0; i < s.cols(); i++)

@@ -22,12 +22,14 @@ Scaling factorise_gram(Gram& s, double alpha, bool centred) {
         for (const double m : s.mean_x) mean.push_back(std::sqrt(s.weight) * m);
     else
         for (std::size_t j = 0; j < d; j++) floor[j] = s.noise * s.weight * s.mean_x[j] * s.mean_x[j];
-    return factorise(s.xx.data(), s.cols(), alpha, centred ? nullptr : mean.data(), floor.data(), interrupted);
+    return factorise(s.xx.data(), s.cols(), alpha, centred ? nullptr : mean.data(), floor.data(),
+                     interrupted);
 }
 
 void check_sides(const std::vector<double>& scale, const Array<double>& b, Index n) {
     require(static_cast<Index>(scale.size()) == n && b.ndim() == 2 && b.shape(1) == n,
-            "the right-hand sides must be rows of " + std::to_string(n) + " numbers, and the factor of that order");
+            "the right-hand sides must be rows of " + std::to_string(n) +
+                " numbers, and the factor of that order");
 }
 
 // A symmetric matrix with room for its factor.
@@ -44,66 +46,98 @@ void bind_solve(py::module_& m) {
         .def_readonly("rcond", &Scaling::rcond)
         .def_property_readonly("scale", [](const Scaling& f) { return copy(f.scale); });
     m.def("factorise", &factorise_gram, py::arg("gram"), py::arg("alpha"), py::arg("centred"),
-          py::call_guard<py::gil_scoped_release>(), "Cholesky of a Gram's X'X + alpha I, in the room that the Gram keeps for it.");
-    m.def("solve", [](const Gram& s, const Scaling& f, Array<double> b) {
-              check_sides(f.scale, b, s.cols());
-              double* to = b.mutable_data();
-              const Index rows = b.shape(0);
-              const py::gil_scoped_release release;
-              solve(s.xx.data(), s.cols(), f.scale, to, rows);
-          }, py::arg("gram"), py::arg("scaling"), py::arg("b").noconvert(), "b becomes the solutions, a row each.");
+          py::call_guard<py::gil_scoped_release>(),
+          "Cholesky of a Gram's X'X + alpha I, in the room that the Gram keeps for it.");
+    m.def(
+        "solve",
+        [](const Gram& s, const Scaling& f, Array<double> b) {
+            check_sides(f.scale, b, s.cols());
+            double* to = b.mutable_data();
+            const Index rows = b.shape(0);
+            const py::gil_scoped_release release;
+            solve(s.xx.data(), s.cols(), f.scale, to, rows);
+        },
+        py::arg("gram"), py::arg("scaling"), py::arg("b").noconvert(),
+        "b becomes the solutions, a row each.");
 
     py::class_<Symmetric>(m, "Symmetric", "A symmetric matrix of order n, with room for its factor.")
         .def(py::init<Index>(), py::arg("n"))
-        .def("add_panel", [](Symmetric& s, const Array<double>& p) {
-                 require(p.ndim() == 2 && p.shape(0) == s.n, "a panel has a row for each row of the matrix");
-                 const py::gil_scoped_release release;
-                 blas::syrk('L', 'T', s.n, p.shape(1), 1.0, p.data(), std::max<Index>(1, p.shape(1)), 1.0, s.values.data() + 1, s.n + 1);
-             }, py::arg("panel").noconvert(), "Add P P'.")
-        .def("add", [](Symmetric& s, const Array<double>& a) {
-                 require(a.ndim() == 2 && a.shape(0) == s.n && a.shape(1) == s.n, "expected a matrix of the same order");
-                 for (Index i = 0; i < s.n; i++)
-                     for (Index j = i; j < s.n; j++) s.values[static_cast<std::size_t>(i * (s.n + 1) + j + 1)] += a.data()[i * s.n + j];
-             }, py::arg("matrix").noconvert(), "Add the upper triangle of a matrix.")
-        .def("full", [](const Symmetric& s) {
-                 std::vector<double> out(static_cast<std::size_t>(s.n * s.n));
-                 for (Index i = 0; i < s.n; i++)
-                     for (Index j = i; j < s.n; j++)
-                         out[static_cast<std::size_t>(i * s.n + j)] = out[static_cast<std::size_t>(j * s.n + i)] =
-                             s.values[static_cast<std::size_t>(i * (s.n + 1) + j + 1)];
-                 return own(std::move(out), {s.n, s.n});
-             }, "Both triangles, n x n.")
-        .def("factorise", [](Symmetric& s, double alpha, const Array<double>& rank_one) {
-                 require(rank_one.size() == s.n, "the rank-one vector must have the matrix's order");
-                 const std::vector<double> floor(static_cast<std::size_t>(s.n), 0.0);
-                 const py::gil_scoped_release release;
-                 return factorise(s.values.data(), s.n, alpha, rank_one.data(), floor.data(), interrupted);
-             }, py::arg("alpha"), py::arg("rank_one").noconvert())
-        .def("solve", [](const Symmetric& s, const Scaling& f, Array<double> b) {
-                 check_sides(f.scale, b, s.n);
-                 double* to = b.mutable_data();
-                 const Index rows = b.shape(0);
-                 const py::gil_scoped_release release;
-                 solve(s.values.data(), s.n, f.scale, to, rows);
-             }, py::arg("scaling"), py::arg("b").noconvert());
+        .def(
+            "add_panel",
+            [](Symmetric& s, const Array<double>& p) {
+                require(p.ndim() == 2 && p.shape(0) == s.n, "a panel has a row for each row of the matrix");
+                const py::gil_scoped_release release;
+                blas::syrk('L', 'T', s.n, p.shape(1), 1.0, p.data(), std::max<Index>(1, p.shape(1)), 1.0,
+                           s.values.data() + 1, s.n + 1);
+            },
+            py::arg("panel").noconvert(), "Add P P'.")
+        .def(
+            "add",
+            [](Symmetric& s, const Array<double>& a) {
+                require(a.ndim() == 2 && a.shape(0) == s.n && a.shape(1) == s.n,
+                        "expected a matrix of the same order");
+                for (Index i = 0; i < s.n; i++)
+                    for (Index j = i; j < s.n; j++)
+                        s.values[static_cast<std::size_t>(i * (s.n + 1) + j + 1)] += a.data()[i * s.n + j];
+            },
+            py::arg("matrix").noconvert(), "Add the upper triangle of a matrix.")
+        .def(
+            "full",
+            [](const Symmetric& s) {
+                std::vector<double> out(static_cast<std::size_t>(s.n * s.n));
+                for (Index i = 0; i < s.n; i++)
+                    for (Index j = i; j < s.n; j++)
+                        out[static_cast<std::size_t>(i * s.n + j)] =
+                            out[static_cast<std::size_t>(j * s.n + i)] =
+                                s.values[static_cast<std::size_t>(i * (s.n + 1) + j + 1)];
+                return own(std::move(out), {s.n, s.n});
+            },
+            "Both triangles, n x n.")
+        .def(
+            "factorise",
+            [](Symmetric& s, double alpha, const Array<double>& rank_one) {
+                require(rank_one.size() == s.n, "the rank-one vector must have the matrix's order");
+                const std::vector<double> floor(static_cast<std::size_t>(s.n), 0.0);
+                const py::gil_scoped_release release;
+                return factorise(s.values.data(), s.n, alpha, rank_one.data(), floor.data(), interrupted);
+            },
+            py::arg("alpha"), py::arg("rank_one").noconvert())
+        .def(
+            "solve",
+            [](const Symmetric& s, const Scaling& f, Array<double> b) {
+                check_sides(f.scale, b, s.n);
+                double* to = b.mutable_data();
+                const Index rows = b.shape(0);
+                const py::gil_scoped_release release;
+                solve(s.values.data(), s.n, f.scale, to, rows);
+            },
+            py::arg("scaling"), py::arg("b").noconvert());
 
-    py::class_<Residual>(m, "Residual", "Sums of true residuals: gradient (targets, d), sum, squares (targets), left (d).")
+    py::class_<Residual>(m, "Residual",
+                         "Sums of true residuals: gradient (targets, d), sum, squares (targets), left (d).")
         .def(py::init<Index, Index>(), py::arg("cols"), py::arg("targets"))
-        .def("update", [](Residual& s, const py::object& x, const std::optional<Array<double>>& y,
-                          const std::optional<Array<double>>& weight, const Array<double>& mean, const Array<double>& coef,
-                          const Array<double>& intercept) {
-                 const Block b = block_of(x, y, weight, std::int64_t{0});
-                 require(mean.size() == static_cast<py::ssize_t>(s.left.size()) && coef.size() == static_cast<py::ssize_t>(s.gradient.size()) &&
-                             intercept.size() == static_cast<py::ssize_t>(s.sum.size()),
-                         "mean must be (d,), coef (targets, d) and intercept (targets,)");
-                 const py::gil_scoped_release release;
-                 s.update(b, mean.data(), coef.data(), intercept.data());
-             }, py::arg("x"), py::arg("y").noconvert(), py::arg("weight").noconvert(), py::arg("mean").noconvert(),
-             py::arg("coef").noconvert(), py::arg("intercept").noconvert())
+        .def(
+            "update",
+            [](Residual& s, const py::object& x, const std::optional<Array<double>>& y,
+               const std::optional<Array<double>>& weight, const Array<double>& mean,
+               const Array<double>& coef, const Array<double>& intercept) {
+                const Block b = block_of(x, y, weight, std::int64_t{0});
+                require(mean.size() == static_cast<py::ssize_t>(s.left.size()) &&
+                            coef.size() == static_cast<py::ssize_t>(s.gradient.size()) &&
+                            intercept.size() == static_cast<py::ssize_t>(s.sum.size()),
+                        "mean must be (d,), coef (targets, d) and intercept (targets,)");
+                const py::gil_scoped_release release;
+                s.update(b, mean.data(), coef.data(), intercept.data());
+            },
+            py::arg("x"), py::arg("y").noconvert(), py::arg("weight").noconvert(),
+            py::arg("mean").noconvert(), py::arg("coef").noconvert(), py::arg("intercept").noconvert())
         .def_readonly("weight", &Residual::weight)
-        .def_property_readonly("gradient", [](const Residual& s) {
-                 return own(std::vector<double>(s.gradient), {static_cast<py::ssize_t>(s.sum.size()), static_cast<py::ssize_t>(s.left.size())});
-             })
+        .def_property_readonly(
+            "gradient",
+            [](const Residual& s) {
+                return own(std::vector<double>(s.gradient),
+                           {static_cast<py::ssize_t>(s.sum.size()), static_cast<py::ssize_t>(s.left.size())});
+            })
         .def_property_readonly("sum", [](const Residual& s) { return copy(s.sum); })
         .def_property_readonly("left", [](const Residual& s) { return copy(s.left); })
         .def_property_readonly("squares", [](const Residual& s) { return copy(s.squares); });

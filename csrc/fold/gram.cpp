@@ -2,6 +2,7 @@
 #include "fold/gram.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <type_traits>
 
@@ -33,7 +34,7 @@ Gram empty_like(const Gram& s) {
 }
 
 template <class T>
-void absorb(Gram& s, const DenseView<T>& x, const Block& block) {
+void absorb_panels(Gram& s, const DenseView<T>& x, const Block& block) {
     const Index shards = shards_of(x.rows, x.cols);
     if (shards == 1) return absorb_dense(s, x, block, 0, x.rows, x.cols > private_cols);
     const Index panels = (x.rows + panel_rows - 1) / panel_rows;
@@ -45,6 +46,65 @@ void absorb(Gram& s, const DenseView<T>& x, const Block& block) {
                      std::min(x.rows, panels * (i + 1) / shards * panel_rows), false);
     });
     for (const Gram& part : parts) s.merge(part);
+}
+
+// Rows that fill(to, row) writes out densely as T, a few panels at a time.
+template <class T, class Fill>
+void absorb_written(Gram& s, Index rows, Index cols, const Block& block, Fill&& fill) {
+    const Index budget = Index{8} << 20, row_bytes = std::max<Index>(1, cols * static_cast<Index>(sizeof(T)));
+    const Index chunk = std::max<Index>(1, budget / row_bytes / panel_rows) * panel_rows;
+    std::vector<T> written;
+    for (Index begin = 0; begin < rows; begin += chunk) {
+        const Index n = std::min(chunk, rows - begin);
+        written.assign(static_cast<std::size_t>(n * cols), T(0));
+        parallel_for((n + panel_rows - 1) / panel_rows, [&](Index panel) {
+            for (Index i = panel * panel_rows; i < std::min(n, (panel + 1) * panel_rows); i++)
+                fill(written.data() + i * cols, begin + i);
+        });
+        Block part = block;
+        if (part.y) part.y += begin * part.targets;
+        if (part.weight) part.weight += begin;
+        absorb_panels(s, DenseView<T>{written.data(), n, cols, cols}, part);
+    }
+}
+
+// Do columns drift together inside a panel? Then its float32 products hold mostly the drift, and few digits
+// of the rest. A column drifts where its variance in a panel is far above that of neighbouring rows (von
+// Neumann, 1941).
+template <class T>
+bool drifts(const DenseView<T>& x) {
+    const Index rows = std::min(panel_rows, x.rows), panels = rows ? x.rows / rows : 0;
+    const Index every = std::max<Index>(1, panels / 8);
+    std::vector<double> sum(static_cast<std::size_t>(x.cols)), square(sum), step(sum);
+    for (Index p = 0; p < panels; p += every) {
+        std::fill(sum.begin(), sum.end(), 0.0), std::fill(square.begin(), square.end(), 0.0);
+        std::fill(step.begin(), step.end(), 0.0);
+        const T* first = x.row(p * panel_rows);
+        for (Index k = 1; k < rows; k++) {
+            const T *row = first + k * x.stride, *above = row - x.stride;
+            for (Index j = 0; j < x.cols; j++) {
+                const auto at = static_cast<std::size_t>(j);
+                const double v = static_cast<double>(row[j]) - static_cast<double>(first[j]);
+                const double up = static_cast<double>(row[j]) - static_cast<double>(above[j]);
+                sum[at] += v, square[at] += v * v, step[at] += up * up;
+            }
+        }
+        Index drifting = 0;
+        for (std::size_t j = 0; j < sum.size(); j++)
+            drifting += square[j] - sum[j] * sum[j] / static_cast<double>(rows) > 16 * step[j] / 2;
+        if (drifting > 1) return true;
+    }
+    return false;
+}
+
+template <class T>
+void absorb(Gram& s, const DenseView<T>& x, const Block& block) {
+    if constexpr (std::is_same_v<T, float>)
+        if (drifts(x))
+            return absorb_written<double>(s, x.rows, x.cols, block, [&](double* to, Index i) {
+                std::copy(x.row(i), x.row(i) + x.cols, to);
+            });
+    absorb_panels(s, x, block);
 }
 
 // Products of nonzeros cost about eight times a dense float32 product each: beyond that density rows are
@@ -62,27 +122,10 @@ bool worth_filling(const CsrView<T, I>& x) {
 template <class T, class I>
 void absorb(Gram& s, const CsrView<T, I>& x, const Block& block) {
     if (!worth_filling(x)) return absorb_sparse(s, x, block);
-    // A few panels at a time: at least one for each shard that a dense block of this width would have.
-    const Index budget = Index{8} << 20,
-                row_bytes = std::max<Index>(1, x.cols * static_cast<Index>(sizeof(T)));
-    const Index chunk = std::max<Index>(1, budget / row_bytes / panel_rows) * panel_rows;
-    std::vector<T> filled;
-    for (Index begin = 0; begin < x.rows; begin += chunk) {
-        const Index n = std::min(chunk, x.rows - begin);
-        filled.assign(static_cast<std::size_t>(n * x.cols), T(0));
-        parallel_for((n + panel_rows - 1) / panel_rows, [&](Index panel) {
-            for (Index i = panel * panel_rows; i < std::min(n, (panel + 1) * panel_rows); i++) {
-                const auto row = x.row(begin + i);
-                for (Index k = 0; k < row.size; k++)
-                    filled[static_cast<std::size_t>(i * x.cols + static_cast<Index>(row.columns[k]))] =
-                        row.values[k];
-            }
-        });
-        Block part = block;
-        if (part.y) part.y += begin * part.targets;
-        if (part.weight) part.weight += begin;
-        absorb(s, DenseView<T>{filled.data(), n, x.cols, x.cols}, part);
-    }
+    absorb_written<T>(s, x.rows, x.cols, block, [&](T* to, Index i) {
+        const auto row = x.row(i);
+        for (Index k = 0; k < row.size; k++) to[static_cast<Index>(row.columns[k])] = row.values[k];
+    });
 }
 
 }  // namespace
@@ -98,6 +141,7 @@ void Gram::widen(Index wanted) {
         std::copy(xy.data() + t * d, xy.data() + (t + 1) * d, wide_y.data() + t * wanted);
     xy = std::move(wide_y);
     mean_x.resize(static_cast<std::size_t>(wanted), 0.0);
+    coarse.resize(static_cast<std::size_t>(wanted), 0.0);
 }
 
 void Gram::update(const Block& block) {
@@ -138,6 +182,7 @@ void Gram::merge(const Gram& other) {
                                                                  " targets cannot be merged");
     rows += other.rows;
     noise = std::max(noise, other.noise);
+    for (std::size_t j = 0; j < other.coarse.size(); j++) coarse[j] += other.coarse[j];
     if (other.weight == 0) return;
     const Index d = cols(), theirs = other.cols();
     const Step step = step_to(*this, other.weight, other.mean_y.data());
@@ -185,6 +230,18 @@ Step step_to(Gram& s, double w, const double* mean_y) {
     }
     s.weight = total;
     return step;
+}
+
+double Gram::loss(bool centred) const {
+    double worst = 0;
+    for (Index j = 0; j < cols(); j++) {
+        const auto at = static_cast<std::size_t>(j);
+        const double own = row(j)[j] + (centred ? 0.0 : weight * mean_x[at] * mean_x[at]);
+        if (own > 0) worst = std::max(worst, coarse[at] / own);
+    }
+    // Panels round independently of each other, so that their errors grow as a square root.
+    const double panels = std::max(1.0, static_cast<double>(rows) / static_cast<double>(panel_rows));
+    return 0x1p-52 + 0x1p-22 * worst / std::sqrt(panels);
 }
 
 Gram::Summary Gram::finish() const {

@@ -18,8 +18,9 @@ struct Gram {
     // Sums of w (x - mean)(x - mean)': entry (i, j), i <= j, lies at i (d + 1) + j + 1. What is left, i (d +
     // 1) + j for j <= i, is room for a factor, so that a solve needs no second matrix (solve/cholesky.hpp).
     std::vector<double> xx;
-    std::vector<double> xy;  // targets x d
-    std::vector<double> yy;  // targets
+    std::vector<double> xy;      // targets x d
+    std::vector<double> yy;      // targets
+    std::vector<double> coarse;  // d: the part of xx's diagonal that was multiplied in float32
 
     Index cols() const noexcept { return static_cast<Index>(mean_x.size()); }
     Index targets() const noexcept { return static_cast<Index>(mean_y.size()); }
@@ -32,6 +33,8 @@ struct Gram {
     struct Summary {
         std::vector<double> xx;
     };  // d x d, both triangles
+    // Rounding of the sums of products, relative to the diagonal (about the origin where not centred).
+    double loss(bool centred) const;
     Summary finish() const;
 };
 static_assert(Fold<Gram>);

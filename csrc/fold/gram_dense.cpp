@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <type_traits>
 
 #include "base/parallel.hpp"
 #include "fold/gram_panels.hpp"
@@ -135,6 +136,17 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
                 }
             }
         });
+        // How much of the diagonal is float32 products: what the tiles add beyond the means' part.
+        const bool coarse = std::is_same_v<T, float>;
+        if (coarse)
+            for (Index j = 0; j < d; j++) {
+                double before = s.row(j)[j];
+                for (std::size_t g = 0; g < panels.size(); g++) {
+                    const double plus = ranks[2 * static_cast<Index>(g) * d + j];
+                    before += plus * plus;
+                }
+                s.coarse[static_cast<std::size_t>(j)] -= before;
+            }
         deal(strips, [&](Index task) {
             const Index strip = strips - 1 - task;  // the tallest columns of tiles first
             for (std::size_t g = 0; g < panels.size(); g++) {
@@ -143,6 +155,8 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
                              plus + d, panels[g].rows, d, strip);
             }
         });
+        if (coarse)
+            for (Index j = 0; j < d; j++) s.coarse[static_cast<std::size_t>(j)] += s.row(j)[j];
     }
 }
 

@@ -1,6 +1,7 @@
-// Cholesky for ridge: scaled to unit diagonal (van der Sluis 1969), factored beside the matrix in the same array.
-// base has n (n + 1) numbers: the symmetric matrix's entry (i, j), i <= j, at i (n + 1) + j + 1, as a Gram keeps it;
-// the factor's entry (i, j), j <= i, at i (n + 1) + j. A factorisation leaves the matrix as it was.
+// Cholesky for ridge: scaled to unit diagonal (van der Sluis 1969), factored beside the matrix in the same
+// array. base has n (n + 1) numbers: the symmetric matrix's entry (i, j), i <= j, at i (n + 1) + j + 1, as a
+// Gram keeps it; the factor's entry (i, j), j <= i, at i (n + 1) + j. A factorisation leaves the matrix as it
+// was.
 #pragma once
 
 #include <vector>
@@ -15,9 +16,11 @@ struct Scaling {
     double rcond = 0;           // its reciprocal condition number in the 1-norm, estimated
 };
 
-// Factors A + rank_one rank_one' + alpha I; rank_one may be null. A diagonal entry of at most floor[i] is taken for a
-// zero row and column, whose solution is 0. Throws NotPositiveDefinite, or Interrupted when poll says so.
-Scaling factorise(double* base, Index n, double alpha, const double* rank_one, const double* floor, Poll poll);
+// Factors A + rank_one rank_one' + alpha I; rank_one may be null. A diagonal entry of at most floor[i] is
+// taken for a zero row and column, whose solution is 0. Throws NotPositiveDefinite, or Interrupted when poll
+// says so.
+Scaling factorise(double* base, Index n, double alpha, const double* rank_one, const double* floor,
+                  Poll poll);
 
 // b (rows of n numbers each, one a right-hand side) becomes the solution.
 void solve(const double* base, Index n, const std::vector<double>& scale, double* b, Index rows);

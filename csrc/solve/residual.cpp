@@ -12,8 +12,8 @@ namespace esker {
 namespace {
 
 template <class T>
-void row_of(Residual& s, const DenseView<T>& x, Index i, const Block& block, const double* mean, const double* coef,
-            const double* intercept) {
+void row_of(Residual& s, const DenseView<T>& x, Index i, const Block& block, const double* mean,
+            const double* coef, const double* intercept) {
     const auto& k = kernels().residual<T>();
     const Index d = x.cols, targets = block.targets;
     const double w = block.w(i);
@@ -28,8 +28,8 @@ void row_of(Residual& s, const DenseView<T>& x, Index i, const Block& block, con
 
 // Sparse rows are summed as they are; the means are taken off once for the shard.
 template <class T, class I>
-void row_of(Residual& s, const CsrView<T, I>& x, Index i, const Block& block, const double*, const double* coef,
-            const double* at_zero) {
+void row_of(Residual& s, const CsrView<T, I>& x, Index i, const Block& block, const double*,
+            const double* coef, const double* at_zero) {
     const Index d = x.cols, targets = block.targets;
     const double w = block.w(i);
     const auto row = x.row(i);
@@ -42,27 +42,33 @@ void row_of(Residual& s, const CsrView<T, I>& x, Index i, const Block& block, co
         double* g = s.gradient.data() + t * d;
         for (Index k = 0; k < row.size; k++) g[row.columns[k]] += w * r * static_cast<double>(row.values[k]);
     }
-    for (Index k = 0; k < row.size; k++) s.left[static_cast<std::size_t>(row.columns[k])] += w * static_cast<double>(row.values[k]);
+    for (Index k = 0; k < row.size; k++)
+        s.left[static_cast<std::size_t>(row.columns[k])] += w * static_cast<double>(row.values[k]);
 }
 
 template <class T>
-constexpr bool sparse(const DenseView<T>&) { return false; }
+constexpr bool sparse(const DenseView<T>&) {
+    return false;
+}
 template <class T, class I>
-constexpr bool sparse(const CsrView<T, I>&) { return true; }
+constexpr bool sparse(const CsrView<T, I>&) {
+    return true;
+}
 
 }  // namespace
 
 void Residual::update(const Block& block, const double* mean, const double* coef, const double* intercept) {
     const auto d = static_cast<Index>(left.size()), targets = static_cast<Index>(sum.size());
     require(cols(block.x) == d && block.targets == targets,
-            "the rows must have " + std::to_string(d) + " columns and " + std::to_string(targets) + " targets, got " +
-                std::to_string(cols(block.x)) + " and " + std::to_string(block.targets));
+            "the rows must have " + std::to_string(d) + " columns and " + std::to_string(targets) +
+                " targets, got " + std::to_string(cols(block.x)) + " and " + std::to_string(block.targets));
     std::visit(
         [&](const auto& x) {
             std::vector<double> start(intercept, intercept + targets);
             if (sparse(x))
                 for (Index t = 0; t < targets; t++)
-                    for (Index j = 0; j < d; j++) start[static_cast<std::size_t>(t)] -= mean[j] * coef[t * d + j];
+                    for (Index j = 0; j < d; j++)
+                        start[static_cast<std::size_t>(t)] -= mean[j] * coef[t * d + j];
             // Private sums for each shard, unless they would outweigh the rows.
             Index shards = std::clamp<Index>(x.rows / 512, 1, 16);
             if (d * targets > (Index{1} << 20)) shards = std::min<Index>(shards, 2);
@@ -77,14 +83,16 @@ void Residual::update(const Block& block, const double* mean, const double* coef
                 if (!sparse(x)) return;
                 for (Index t = 0; t < targets; t++)
                     for (Index j = 0; j < d; j++)
-                        part.gradient[static_cast<std::size_t>(t * d + j)] -= mean[j] * part.sum[static_cast<std::size_t>(t)];
+                        part.gradient[static_cast<std::size_t>(t * d + j)] -=
+                            mean[j] * part.sum[static_cast<std::size_t>(t)];
                 for (Index j = 0; j < d; j++) part.left[static_cast<std::size_t>(j)] -= part.weight * mean[j];
             });
             auto add = [](std::vector<double>& to, const std::vector<double>& from) {
                 for (std::size_t j = 0; j < to.size(); j++) to[j] += from[j];
             };
             for (const Residual& part : parts) {
-                add(gradient, part.gradient), add(sum, part.sum), add(left, part.left), add(squares, part.squares);
+                add(gradient, part.gradient), add(sum, part.sum), add(left, part.left),
+                    add(squares, part.squares);
                 weight += part.weight;
             }
         },

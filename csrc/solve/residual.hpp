@@ -1,4 +1,5 @@
-// The true gradient of least squares, in one visit to each row: r = y - (x - mean) w - b, and the sums of r (x - mean).
+// The true gradient of least squares, in one visit to each row: r = y - (x - mean) w - b, and the sums of r
+// (x - mean).
 #pragma once
 
 #include <vector>
@@ -15,8 +16,10 @@ struct Residual {
     double weight = 0;
 
     Residual(Index d, Index targets)
-        : gradient(static_cast<std::size_t>(d * targets)), sum(static_cast<std::size_t>(targets)),
-          left(static_cast<std::size_t>(d)), squares(static_cast<std::size_t>(targets)) {}
+        : gradient(static_cast<std::size_t>(d * targets)),
+          sum(static_cast<std::size_t>(targets)),
+          left(static_cast<std::size_t>(d)),
+          squares(static_cast<std::size_t>(targets)) {}
     // mean: d; coef: targets x d; intercept: targets, the prediction at x = mean.
     void update(const Block& block, const double* mean, const double* coef, const double* intercept);
 };

@@ -105,6 +105,9 @@ class Gram:
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         return self._state.to_arrays()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_arrays, (self.to_arrays(),)
+
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], /) -> Self:
         self = cls()

@@ -13,7 +13,7 @@ from scipy import linalg, sparse
 
 from esker._errors import NotPositiveDefinite
 from esker._native import core
-from esker.linear_model._solve import CONTRACTION, ENOUGH, PRODUCT, Solution, refine, spectral, warn_singular
+from esker.linear_model._solve import CONTRACTION, ENOUGH, STOP, Solution, refine, spectral, warn_singular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +33,10 @@ def dual_bytes(n: int) -> int:
     return 8 * n * (n + 1) + 16 * _PANEL
 
 
-def solve_dual(block: Block, alpha: float | NDArray[np.float64], *, fit_intercept: bool = True) -> Solution:
-    """Minimise ``||y - X w - b||^2 + alpha ||w||^2`` for rows in memory; see `esker.linear_model._solve.solve_ridge`."""
+def solve_dual(
+    block: Block, alpha: float | NDArray[np.float64], *, fit_intercept: bool = True
+) -> tuple[Solution, NDArray[np.float64]]:
+    """Minimise ``||y - X w - b||^2 + alpha ||w||^2`` for rows in memory: the solution, and the mean it is centred at."""
     problem = _Dual(block, fit_intercept)
     alphas = np.broadcast_to(np.asarray(alpha, dtype=np.float64), (problem.y.shape[1],))
     coef = np.empty((len(alphas), problem.d))
@@ -46,7 +48,7 @@ def solve_dual(block: Block, alpha: float | NDArray[np.float64], *, fit_intercep
         if part.rcond < rcond:
             solver, rcond = part.solver, part.rcond
         passes = max(passes, part.passes)
-    return Solution(coef, problem.mean_y, solver, float(rcond), passes)
+    return Solution(coef, problem.mean_y, solver, float(rcond), passes), problem.mean
 
 
 class _Dual:
@@ -122,7 +124,7 @@ class _Dual:
 
     def solve(self, alpha: float, at: NDArray[np.intp]) -> Solution:
         y, mean_y = self.y[:, at], self.mean_y[at]
-        loss = PRODUCT["float64"]
+        loss = 2.0**-52
         try:
             scaling = self.K.factorise(alpha, self.along)
         except NotPositiveDefinite:
@@ -142,7 +144,7 @@ class _Dual:
                 w = self._back(self.root[:, None] * a.T, self.mean)
                 return (y - self.root[:, None] * self._forth(w)).T - alpha * a, mean_y
 
-            a, _, passes = refine(a, residual, apply, np.ones(self.n), ENOUGH[self.precision] * 1e-3)
+            a, _, passes, _left = refine(a, residual, apply, np.ones(self.n), STOP[self.precision])
         w = self._back(self.root[:, None] * a.T, self.mean)
         return Solution(w, mean_y, "dual", scaling.rcond, passes)
 
@@ -150,7 +152,9 @@ class _Dual:
         """Singular values of the rows themselves while they are few; else eigenvalues of K."""
         if self.n * self.d <= 1 << 26:
             X = self.X.toarray() if sparse.issparse(self.X) else self.X
-            U, s, Vt = linalg.svd((X.astype(np.float64) - self.mean) * self.root[:, None], full_matrices=False)
+            U, s, Vt = linalg.svd(
+                (X.astype(np.float64) - self.mean) * self.root[:, None], full_matrices=False
+            )
             kept = s > np.finfo(np.float64).eps * max(self.n, self.d) * s.max(initial=0.0)
             factor = np.where(kept, s / np.where(kept, s**2 + alpha, 1), 0.0)
             w, solver = ((y.T @ U) * factor) @ Vt, "svd"
@@ -165,4 +169,6 @@ class _Dual:
         low = float(np.sort(squares)[::-1][full - 1]) if full > 0 else 0.0
         if rank < full and alpha <= 1e-14 * self.n * top:
             warn_singular(rank, full)
-        return Solution(w, mean_y, solver, (max(low, 0.0) + alpha) / (top + alpha) if top + alpha > 0 else 0.0)
+        return Solution(
+            w, mean_y, solver, (max(low, 0.0) + alpha) / (top + alpha) if top + alpha > 0 else 0.0
+        )

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     Apply = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
-__all__ = ["PRODUCT", "Solution", "refine", "solve_ridge", "spectral", "warn_singular"]
+__all__ = ["Solution", "refine", "solve_ridge", "spectral", "warn_singular"]
 
-#: Relative error of a sum of products, by the dtype of dense rows: what a Gram's entries are good to.
-PRODUCT = {"float32": 6e-8, "float64": 2e-16}
-#: Coefficients better than this are left alone: float32 ones are rounded to 6e-8, float64 ones should reach 1e-11.
-ENOUGH = {"float32": 1e-7, "float64": 2e-12}
+#: Coefficients better than this are left alone, whatever could be gained.
+ENOUGH = {"float32": 1e-6, "float64": 8e-12}
+#: Refinement ends when what is left is below this.
+STOP = {"float32": 1e-8, "float64": 2e-15}
 #: A correction that leaves more than this share of the error behind is no way to refine.
 CONTRACTION = 0.02
 #: No more passes over the data than this.
@@ -71,7 +71,7 @@ def solve_ridge(
     blocks : Blocks, optional
         The rows, where they may be read again for refinement.
     precision : {"float32", "float64"}
-        Of the products in `gram`.
+        Of the coefficients that are wanted.
 
     Returns
     -------
@@ -112,7 +112,7 @@ class _Problem:
         self.rank = gram.cols
 
     def solve(self) -> Solution:
-        loss, rcond = PRODUCT[self.precision], 0.0
+        loss, rcond = self.gram._state.loss(self.centred), 0.0
         try:
             scaling = core.factorise(self.gram._state, self.alpha, self.centred)
             rcond = scaling.rcond
@@ -129,10 +129,25 @@ class _Problem:
             return Solution(plain(self.right), self.mean_y, "cholesky", rcond)
         if self.blocks is None:
             return self._truncated(loss)
-        if sound and loss <= CONTRACTION * rcond:
-            return self._refined(plain, "cholesky", rcond, 0)
+        passes = 0
+        if sound and (loss <= CONTRACTION * rcond or not self._room()):
+            found, settled = self._refined(plain, "cholesky", rcond, 0)
+            if settled or not self._room():
+                return found
+            passes = found.passes
+        if not self._room():
+            return self._truncated(loss)
         apply, solver, rcond = self._twice(loss)
-        return self._refined(apply, solver, rcond, 1)
+        return self._refined(apply, solver, rcond, 1 + passes)[0]
+
+    def _room(self) -> bool:
+        """Whether a few more matrices of X'X's size may be in memory."""
+        assert self.blocks is not None
+        limit = self.blocks.max_memory
+        return (
+            limit is None
+            or self.blocks.reserved + 7 * 8 * self.gram.cols**2 + 2 * self.blocks.block_bytes < limit
+        )
 
     # --- the rows once more ---
 
@@ -144,21 +159,25 @@ class _Problem:
             y = block.raw_y()
             assert y is not None
             x = _widened(block, self.gram.cols).raw_x()
-            sums.update(x, np.ascontiguousarray(y[:, self.at]), block.sample_weight, self.mean, w, self.mean_y)
+            sums.update(
+                x, np.ascontiguousarray(y[:, self.at]), block.sample_weight, self.mean, w, self.mean_y
+            )
         if not self.centred:
             return sums.gradient - self.alpha * w, self.mean_y
         level = sums.sum / sums.weight
         return sums.gradient - np.outer(level, sums.left) - self.alpha * w, self.mean_y + level
 
-    def _refined(self, apply: Apply, solver: str, rcond: float, before: int) -> Solution:
+    def _refined(self, apply: Apply, solver: str, rcond: float, before: int) -> tuple[Solution, bool]:
         scale = np.sqrt(self._diagonal())
-        w, at_mean, passes = refine(
-            apply(self.right), self.gradient, apply, scale, ENOUGH[self.precision] * 1e-3
+        w, at_mean, passes, left = refine(
+            apply(self.right), self.gradient, apply, scale, STOP[self.precision]
         )
-        return Solution(w, at_mean, solver, rcond, passes + before)
+        return Solution(w, at_mean, solver, rcond, passes + before), left < ENOUGH[self.precision]
 
     def _diagonal(self) -> NDArray[np.float64]:
-        return np.asarray(self.gram._state.diagonal) + (0 if self.centred else self.gram.weight * self.gram.mean_x**2)
+        return np.asarray(self.gram._state.diagonal) + (
+            0 if self.centred else self.gram.weight * self.gram.mean_x**2
+        )
 
     def _twice(self, loss: float) -> tuple[Apply, str, float]:
         """A factor as good as a QR's: the Gram of the rows times the inverse of a shifted first factor."""
@@ -174,12 +193,15 @@ class _Problem:
         T = s[:, None] * linalg.solve_triangular(first, np.eye(d), lower=False)
         second = Gram()
         at_zero = self.mean @ T
+        step = max(1, (1 << 19) // d // 256) * 256
         for block in self.blocks:
-            for i in range(0, len(block), 4096):
-                X = _widened(block, self.gram.cols).X[i : i + 4096].astype(np.float64)
+            for i in range(0, len(block), step):
+                X = _widened(block, self.gram.cols).X[i : i + step].astype(np.float64)
                 Z = X @ T - at_zero if sparse.issparse(X) else (X - self.mean) @ T
-                weight = None if block.sample_weight is None else block.sample_weight[i : i + 4096]
-                second.update(replace(block, X=np.ascontiguousarray(Z), y=None, sample_weight=weight, row_keys=None))
+                weight = None if block.sample_weight is None else block.sample_weight[i : i + step]
+                second.update(
+                    replace(block, X=np.ascontiguousarray(Z), y=None, sample_weight=weight, row_keys=None)
+                )
         B = second.finish() + self.alpha * (T.T @ T)
         if not self.centred:
             B += second.weight * np.outer(second.mean_x, second.mean_x)
@@ -204,7 +226,11 @@ class _Problem:
         return A, s
 
     def _projected(
-        self, root: NDArray[np.float64], null: NDArray[np.float64], A: NDArray[np.float64], s: NDArray[np.float64]
+        self,
+        root: NDArray[np.float64],
+        null: NDArray[np.float64],
+        A: NDArray[np.float64],
+        s: NDArray[np.float64],
     ) -> tuple[Apply, str, float]:
         """Solve with the inverse ``root root'``, then take off what lies in the null space: the minimum norm."""
         self.rank = root.shape[1]
@@ -241,12 +267,14 @@ def refine(
     apply: Apply,
     scale: NDArray[np.float64],
     enough: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-    """Correct w by ``apply(gradient(w))`` until that stalls; returns w, the prediction at the mean, and the passes.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int, float]:
+    """Correct w by ``apply(gradient(w))`` until that stalls.
+
+    Returns w, the prediction at the mean, the passes, and the relative size of what the last of them corrected.
 
     Sizes are in the units of predictions: a coefficient times its column's spread.
     """
-    before, passes = np.inf, 0
+    before, passes, size = np.inf, 0, np.inf
     at_mean = np.zeros(len(w))
     while passes < PASSES:
         g, at_mean = gradient(w)
@@ -261,7 +289,7 @@ def refine(
         if size * ratio < enough or ratio > 0.3:
             break
         before = size
-    return w, at_mean, passes
+    return w, at_mean, passes, size
 
 
 def spectral(A: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

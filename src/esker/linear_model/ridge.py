@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Ridge"]
 
+#: A fit keeps sums of so many bytes for partial_fit without being asked to.
+SMALL = 10**6
+
 
 class Ridge(LinearRegressor):
     """Linear least squares with an L2 penalty: minimises ``||y - X w - b||^2 + alpha ||w||^2``.
@@ -60,7 +63,8 @@ class Ridge(LinearRegressor):
     verbose : int
         1 prints rows a second while rows are summed.
     keep_state : bool
-        Keep the sums as ``state_``, so that `partial_fit` can go on; 8 d (d + 1) bytes.
+        Keep the sums as ``state_``, so that `partial_fit` can go on; 8 d (d + 1) bytes. Sums of at most 1 MB are kept
+        in any case, unless the dual problem was solved.
 
     Attributes
     ----------
@@ -71,14 +75,14 @@ class Ridge(LinearRegressor):
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (d,)
         Where X had names.
-    n_iter_ : int or None
-        Passes of refinement over the rows; None where none was needed.
+    n_iter_ : int
+        Passes over the rows: one for the sums, then those of refinement.
     solver_ : str
         What was done: "cholesky"; "dual" (Cholesky of X X'); "eigen" or "svd", which cut off what is singular.
     rcond_ : float
         Reciprocal condition number of the matrix solved with, estimated; about the square of X's.
     state_ : Gram
-        With ``keep_state`` or `partial_fit`.
+        With ``keep_state``, after `partial_fit`, and where it is small.
 
     Notes
     -----
@@ -157,7 +161,13 @@ class Ridge(LinearRegressor):
         self.__dict__.pop("state_", None)
         with threads(self.n_threads):
             n, d = blocks.n_rows, blocks.n_columns
-            if n is not None and d is not None and n < d and not self.keep_state and self._dual_fits(blocks, n, d):
+            if (
+                n is not None
+                and d is not None
+                and n < d
+                and not self.keep_state
+                and self._dual_fits(blocks, n, d)
+            ):
                 self._fit_dual(blocks)
             else:
                 self._fit_primal(blocks)
@@ -181,24 +191,27 @@ class Ridge(LinearRegressor):
         """
         self._check()
         if self.checkpoint is not None:
-            raise ValueError("checkpoint is for fit; between calls of partial_fit, esker.save(model, path) keeps all")
+            raise ValueError(
+                "checkpoint is for fit; between calls of partial_fit, esker.save(model, path) keeps all"
+            )
         state = getattr(self, "state_", None)
         if state is None and hasattr(self, "coef_"):
-            raise ValueError("the fit before this kept no sums to add to; use Ridge(keep_state=True), or a fresh Ridge")
+            raise ValueError(
+                "the fit before this kept no sums to add to; use Ridge(keep_state=True), or a fresh Ridge"
+            )
         blocks = as_blocks(self, X, y, sample_weight, multi_output=True, reset=state is None)
         if state is None:
             self._refuse_wide(blocks)
             state = Gram()
-            state.single = False
         with threads(self.n_threads):
             flat = self._sum(blocks, state)
             if state.weight == 0:
-                raise ValueError("sample_weight is zero in every row; at least one row needs a positive weight")
+                raise ValueError(
+                    "sample_weight is zero in every row; at least one row needs a positive weight"
+                )
             self._flat = flat
-            state.single = state.single or blocks.dtype == np.float32
-            precision = "float32" if state.single else "float64"
             alpha = self._alphas(state.targets)
-            found = solve_ridge(state, alpha, fit_intercept=self.fit_intercept, precision=precision)
+            found = solve_ridge(state, alpha, fit_intercept=self.fit_intercept, precision=blocks.dtype.name)
         self.state_ = state
         self._take(found, state.mean_x, blocks.dtype, flat)
         return self
@@ -208,9 +221,13 @@ class Ridge(LinearRegressor):
         state = Gram()
         flat = self._sum(blocks, state)
         if state.rows == 0:
-            raise ValueError(f"Found array with 0 sample(s) in {blocks.source} while a minimum of 1 is required by Ridge.")
+            raise ValueError(
+                f"Found array with 0 sample(s) in {blocks.source} while a minimum of 1 is required by Ridge."
+            )
         if state.weight == 0:
-            raise ValueError(f"sample_weight is zero in every row of {blocks.source}; at least one row needs a positive weight")
+            raise ValueError(
+                f"sample_weight is zero in every row of {blocks.source}; at least one row needs a positive weight"
+            )
         learn_width(self, state.cols, None)
         found = solve_ridge(
             state,
@@ -221,8 +238,7 @@ class Ridge(LinearRegressor):
         )
         if self.checkpoint is not None:
             checkpoints.remove(self.checkpoint)
-        if self.keep_state:
-            state.single = blocks.dtype == np.float32
+        if self.keep_state or 8 * state.cols * (state.cols + 1) <= SMALL:
             self.state_ = state
         self._take(found, state.mean_x, blocks.dtype, flat)
 
@@ -232,16 +248,21 @@ class Ridge(LinearRegressor):
         assert y is not None
         assert block.y is not None
         if block.sample_weight is not None and not block.sample_weight.any():
-            raise ValueError(f"sample_weight is zero in every row of {blocks.source}; at least one row needs a positive weight")
-        found = solve_dual(block, self._alphas(y.shape[1]), fit_intercept=self.fit_intercept)
-        mean = _mean_of(block) if self.fit_intercept else np.zeros(block.X.shape[1])
+            raise ValueError(
+                f"sample_weight is zero in every row of {blocks.source}; at least one row needs a positive weight"
+            )
+        found, mean = solve_dual(block, self._alphas(y.shape[1]), fit_intercept=self.fit_intercept)
         self._take(found, mean, blocks.dtype, block.y.ndim == 1)
 
     def _dual_fits(self, blocks: Blocks, n: int, d: int) -> bool:
         """Whether rows and kernel matrix may be in memory; taken where that is less than X'X."""
         if self.checkpoint is not None:
             return False
-        rows = 0 if blocks.whole() is not None else n * d * blocks.dtype.itemsize * (1 if not blocks.is_sparse else 2)
+        rows = (
+            0
+            if blocks.whole() is not None
+            else n * d * blocks.dtype.itemsize * (1 if not blocks.is_sparse else 2)
+        )
         need = dual_bytes(n) + rows
         if blocks.max_memory is None:
             return need < 0.8 * _physical()
@@ -293,7 +314,7 @@ class Ridge(LinearRegressor):
                 break
             if self.checkpoint is None or perf_counter() - saved < self._checkpoint_every or not len(block):
                 continue
-            key = (block.first_key + len(block) if block.row_keys is None else int(block.row_keys[-1]) + 1)
+            key = block.first_key + len(block) if block.row_keys is None else int(block.row_keys[-1]) + 1
             part, row = self._next(blocks, key)
             if row % UNIT == 0:
                 facts = {"identity": identity, "part": part, "row": row, "flat": flat}
@@ -337,9 +358,11 @@ class Ridge(LinearRegressor):
         # The intercept of the rounded coefficients: where means are large, that of the exact ones would be far off.
         at = found.at_mean - coef.astype(np.float64) @ mean if self.fit_intercept else np.zeros(len(coef))
         self.coef_ = coef[0] if flat and len(coef) == 1 else coef
-        self.intercept_ = (np.float64(at[0]) if flat and len(coef) == 1 else at) if self.fit_intercept else 0.0
+        self.intercept_ = (
+            (np.float64(at[0]) if flat and len(coef) == 1 else at) if self.fit_intercept else 0.0
+        )
         self.solver_, self.rcond_ = found.solver, float(found.rcond)
-        self.n_iter_ = found.passes or None
+        self.n_iter_ = 1 + found.passes
 
     # --- parameters ---
 
@@ -356,8 +379,15 @@ class Ridge(LinearRegressor):
             alpha = np.asarray(self.alpha, dtype=np.float64)
         except (TypeError, ValueError):
             alpha = np.asarray(np.nan)
-        if alpha.ndim > 1 or not np.isfinite(alpha).all() or (alpha < 0).any() or isinstance(self.alpha, (bool, str)):
-            raise ValueError(f"alpha must be a number of at least 0, or one such a target, got {self.alpha!r}")
+        if (
+            alpha.ndim > 1
+            or not np.isfinite(alpha).all()
+            or (alpha < 0).any()
+            or isinstance(self.alpha, (bool, str))
+        ):
+            raise ValueError(
+                f"alpha must be a number of at least 0, or one such a target, got {self.alpha!r}"
+            )
         for name in ("fit_intercept", "copy_X", "positive", "keep_state"):
             check_flag(name, getattr(self, name))
         if self.solver not in ("auto", "cholesky"):
@@ -368,9 +398,13 @@ class Ridge(LinearRegressor):
         if self.positive:
             raise ValueError("positive=True is not offered; use scikit-learn's Ridge(positive=True)")
         if self.max_iter is not None:
-            raise ValueError(f"max_iter is of iterative solvers, which Ridge does not use: leave it None, got {self.max_iter!r}")
+            raise ValueError(
+                f"max_iter is of iterative solvers, which Ridge does not use: leave it None, got {self.max_iter!r}"
+            )
         if self.tol != 1e-4:
-            raise ValueError(f"tol is of iterative solvers, which Ridge does not use: leave it at 1e-4, got {self.tol!r}")
+            raise ValueError(
+                f"tol is of iterative solvers, which Ridge does not use: leave it at 1e-4, got {self.tol!r}"
+            )
         if isinstance(self.verbose, str) or int(self.verbose) < 0:
             raise ValueError(f"verbose must be an integer of at least 0, got {self.verbose!r}")
 
@@ -386,15 +420,9 @@ class _Lines(Watch):
         now = perf_counter()
         if now - self.told >= 2:
             self.told = now
-            print(f"Ridge: {self.rows:,} rows summed, {self.rows / (now - self.began):,.0f} rows/s", flush=True)
-
-
-def _mean_of(block: Any) -> NDArray[np.float64]:
-    from esker.folds import Moments
-
-    state = Moments()
-    state.update(block)
-    return state.finish()[0]
+            print(
+                f"Ridge: {self.rows:,} rows summed, {self.rows / (now - self.began):,.0f} rows/s", flush=True
+            )
 
 
 def _physical() -> int:
