@@ -62,9 +62,10 @@ void bounds(const CsrView<T, I>& x, Index size) {
     if (end == x.indptr[0] || static_cast<std::uint64_t>(most) < static_cast<std::uint64_t>(x.cols)) return;
     for (Index r = 0; r < x.rows; r++)
         for (Index k = x.indptr[r]; k < x.indptr[r + 1]; k++)
-            require(x.indices[k] >= 0 && x.indices[k] < x.cols,
-                    "column numbers must be 0 to " + std::to_string(x.cols - 1) + ", got " +
-                        std::to_string(x.indices[k]) + " in row " + std::to_string(r));
+            if (x.indices[k] < 0 || x.indices[k] >= x.cols)
+                throw std::invalid_argument("column numbers must be 0 to " + std::to_string(x.cols - 1) +
+                                            ", got " + std::to_string(x.indices[k]) + " in row " +
+                                            std::to_string(r));
 }
 
 template <class T, class I>

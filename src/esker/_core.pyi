@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Gram', 'Moments', 'RowSketch', 'STREAMS', 'Sgd', 'config', 'crc32c', 'crc32c_by_tables', 'csr_repeats', 'first_nonfinite', 'holdout_mask', 'install_blas', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'shuffle', 'skip_svmlight_rows', 'transpose']
+__all__: list[str] = ['Gram', 'Moments', 'RowSketch', 'STREAMS', 'Sgd', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'first_nonfinite', 'holdout_mask', 'install_blas', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'shuffle', 'skip_svmlight_rows', 'transpose']
 class Moments:
     """
     Mean and centred second moment of each column.
@@ -188,9 +188,13 @@ def crc32c_by_tables(data: typing_extensions.Buffer, crc: typing.SupportsInt | t
     """
     crc32c without the CPU's instruction, for tests.
     """
+def csr_bounds(x: typing.Any) -> None:
+    """
+    ValueError where a CSR matrix's indices or indptr are out of range.
+    """
 def csr_repeats(x: typing.Any) -> bool:
     """
-    Whether a row of a CSR matrix names a column twice; ValueError where its indices or indptr are out of range.
+    Whether a row of a CSR matrix within bounds names a column twice.
     """
 def first_nonfinite(x: typing.Any) -> tuple[int, int] | None:
     """

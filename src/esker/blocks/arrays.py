@@ -62,7 +62,7 @@ def target_of(y: Any, n: int, name: str = "target") -> NDArray[Any] | None:
     if y.dtype.kind == "c":
         raise ValueError(f"{name} must hold real numbers or labels, got dtype {y.dtype}")
     if y.dtype.kind == "O":
-        missing = np.equal(y, None) | (y != y)
+        missing = (y == None) | (y != y)  # noqa: E711 - element by element
         if missing.any():
             raise ValueError(f"{name} misses a value in row {int(np.argwhere(missing)[0, 0])} (from 0)")
     return np.asarray(y)
