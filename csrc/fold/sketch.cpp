@@ -143,8 +143,7 @@ void absorb(RowSketch& s, const CsrView<T, I>& x, const Map& m) {
         entries[static_cast<std::size_t>(place++)] = {static_cast<std::int32_t>(i),
                                                       static_cast<std::int32_t>(column % tile), value};
     });
-    const Index parts = tiles < 16 ? s.nonzeros : 1,
-                share = s.nonzeros / parts;  // few tiles: share out segments too
+    const Index parts = shares(static_cast<Index>(tiles), s.nonzeros);
     parallel_for(static_cast<Index>(tiles) * parts, [&](Index task) {
         const auto t = static_cast<std::size_t>(task / parts);
         const Index g = task % parts * s.nonzeros / parts,
