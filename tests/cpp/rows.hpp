@@ -18,7 +18,7 @@ struct Rows {
             for (esker::Index j = 0; j < d; j++) {
                 const auto w = esker::philox({static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(j), 0, 0}, {7, 7});
                 const bool zero = w[0] % 3 == 0;
-                x.push_back(zero ? 0.0f : static_cast<float>(esker::uniform(w[1]) * 4 - 2));
+                x.push_back(zero ? 0.0f : static_cast<float>((w[2] & 1 ? -1 : 1) * (0.5 + 1.5 * esker::uniform(w[1]))));
                 if (!zero) data.push_back(x.back()), indices.push_back(static_cast<std::int32_t>(j));
             }
             indptr.push_back(static_cast<std::int32_t>(data.size()));
