@@ -26,7 +26,12 @@ SGD_ONLY = ("task", "loss", "penalty", "l1_ratio", "epochs", "max_time")
 #: With ``--task auto`` at most so many different whole numbers among the first labels are classes.
 MANY_CLASSES = 20
 #: Why learners that step ended, as people say it.
-STOPS = {"converged": "convergence", "max_iter": "the last epoch allowed", "time": "--max-time", "interrupted": "Ctrl-C"}
+STOPS = {
+    "converged": "convergence",
+    "max_iter": "the last epoch allowed",
+    "time": "--max-time",
+    "interrupted": "Ctrl-C",
+}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     model = _model(args, blocks, max_time)
 
     began = time.monotonic()
-    line = Line(blocks.n_rows, getattr(model, "max_iter", 1), max_time)
+    line = Line(blocks.n_rows, model.max_iter if args.model == "sgd" else 1, max_time)
     # The loop of learners that step hears Ctrl-C itself; a single walk is told.
     with (interruptible if args.model == "ridge" else watching)(line):
         try:

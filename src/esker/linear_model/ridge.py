@@ -11,7 +11,7 @@ import numpy as np
 from esker import learning_checkpoint as checkpoints
 from esker._native import core, threads
 from esker._parameters import check_flag
-from esker._progress import Watch, advance, watching
+from esker._progress import Watch, advance, stopped, watching
 from esker.blocks import ROW_BITS, UNIT
 from esker.blocks.memory import show_size
 from esker.folds import Gram
@@ -233,10 +233,10 @@ class Ridge(LinearRegressor):
             state,
             self._alphas(state.targets),
             fit_intercept=self.fit_intercept,
-            blocks=blocks if blocks.rereadable else None,
+            blocks=blocks if blocks.rereadable and not stopped() else None,
             precision=blocks.dtype.name,
         )
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and not stopped():
             checkpoints.remove(self.checkpoint)
         if self.keep_state or 8 * state.cols * (state.cols + 1) <= SMALL:
             self.state_ = state
