@@ -98,11 +98,11 @@ Sgd from_arrays(const py::dict& d) {
     const bool dense = s.layout == Layout::dense, sparse = s.layout == Layout::sparse;
     require(s.cols >= 0 && s.bias.size() == lanes && s.bias_h.size() == lanes && s.loss_sum.size() == lanes &&
                 s.y_centre.size() == lanes && s.y_scale.size() == lanes &&
-                s.w.size() >= (sparse  ? cols * 2 * static_cast<std::size_t>(s.width())
+                s.w.size() >= (sparse  ? cols * static_cast<std::size_t>(s.stride())
                                : dense ? static_cast<std::size_t>(s.flat())
                                        : 0) &&
                 s.h.size() >= (dense ? static_cast<std::size_t>(s.flat()) : 0) &&
-                (!sparse || s.shrink() == Shrink::none || s.last.size() == cols) &&
+                (!s.timed() || s.width() == 1 || s.last.size() == cols) &&
                 (!dense ||
                  (s.centre.size() == cols && s.scale.size() == cols && s.x_moments.mean.size() == cols)),
             "the arrays of an Sgd state disagree about its columns or lanes");

@@ -1,6 +1,7 @@
 // Sgd's tables: lanes, layouts, widening, merging, answers. The walk over rows is in sgd_walk.cpp.
 #include "fold/sgd.hpp"
 
+#include <bit>
 #include <cmath>
 
 namespace esker {
@@ -54,10 +55,21 @@ Index Sgd::flat() const noexcept {
 }
 
 float& Sgd::weight_at(Index j, int k) {
-    return layout == Layout::dense ? w.data()[j * width_ + k] : w.data()[j * 2 * width_ + k];
+    return layout == Layout::dense ? w.data()[j * width_ + k] : w.data()[j * stride() + k];
 }
 float& Sgd::accumulator_at(Index j, int k) {
-    return layout == Layout::dense ? h.data()[j * width_ + k] : w.data()[j * 2 * width_ + width_ + k];
+    return layout == Layout::dense ? h.data()[j * width_ + k] : w.data()[j * stride() + width_ + k];
+}
+
+std::uint32_t Sgd::last_visit(Index j) const {
+    if (width_ > 1) return last[static_cast<std::size_t>(j)];
+    return std::bit_cast<std::uint32_t>(w.data()[j * stride() + 2]);
+}
+void Sgd::set_last_visit(Index j, std::uint32_t step) {
+    if (width_ > 1)
+        last[static_cast<std::size_t>(j)] = step;
+    else
+        w.data()[j * stride() + 2] = std::bit_cast<float>(step);
 }
 
 void Sgd::widen(Index n) {
@@ -65,11 +77,12 @@ void Sgd::widen(Index n) {
     const Index before = cols;
     cols = n;
     if (layout == Layout::sparse) {
-        w.grow(static_cast<std::size_t>(n * 2 * width_));
+        w.grow(static_cast<std::size_t>(n * stride()));
         for (Index j = before; j < n; j++)
             for (int k = 0; k < width_; k++) accumulator_at(j, k) = first_accumulator;
-        if (shrink() != Shrink::none)
-            last.resize(static_cast<std::size_t>(n), static_cast<std::uint32_t>(steps));
+        if (timed() && width_ > 1) last.resize(static_cast<std::size_t>(n));
+        if (timed())
+            for (Index j = before; j < n; j++) set_last_visit(j, static_cast<std::uint32_t>(steps));
     } else if (layout == Layout::dense) {
         const auto old = static_cast<Index>(h.size());
         w.grow(static_cast<std::size_t>(flat()));
@@ -148,12 +161,11 @@ void Sgd::rescale_targets(const std::vector<double>& new_centre, const std::vect
 float Sgd::settled(Index j, int k) const {
     const float weight = weight_at(j, k);
     const auto q = static_cast<std::size_t>(k);
-    if (layout != Layout::sparse || last.empty() || weight == 0.0f) return weight;
+    if (!timed() || weight == 0.0f) return weight;
     // As the visit at the next row would: with the penalty's steps since the last one, the feature's scale
     // taken as the accumulators' own where the penalty is in its units (a visit would know the value).
     const double root = std::sqrt(static_cast<double>(accumulator_at(j, k)));
-    const double gap =
-        static_cast<std::uint32_t>(static_cast<std::uint32_t>(steps) - last[static_cast<std::size_t>(j)]);
+    const double gap = static_cast<std::uint32_t>(static_cast<std::uint32_t>(steps) - last_visit(j));
     if (scaled_penalty || root == 0) return weight;  // acts when the feature is seen
     const double e = table.rate[q] / std::sqrt(mean_nonzeros());
     const double top = std::abs(static_cast<double>(weight)) * root - e * table.l1[q] * gap;
@@ -202,7 +214,8 @@ Sgd Sgd::select(const std::vector<int>& chosen) const {
     s.choose_layout(layout);
     s.centre = centre;
     s.scale = scale;
-    if (!last.empty() && s.shrink() != Shrink::none) s.last = last;
+    if (timed() && s.timed())
+        for (Index j = 0; j < cols; j++) s.set_last_visit(j, last_visit(j));
     s.refresh_penalty_weights();
     for (std::size_t i = 0; i < chosen.size(); i++) {
         const auto q = static_cast<std::size_t>(chosen[i]);
@@ -267,7 +280,8 @@ void Sgd::merge(const Sgd& other) {
     nonzero_sum += theirs.nonzero_sum;
     x_moments.merge(theirs.x_moments);
     y_moments.merge(theirs.y_moments);
-    for (auto& l : last) l = static_cast<std::uint32_t>(steps);
+    if (timed())
+        for (Index j = 0; j < cols; j++) set_last_visit(j, static_cast<std::uint32_t>(steps));
 }
 
 std::vector<bool> Sgd::finite() const {

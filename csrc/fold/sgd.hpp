@@ -86,6 +86,10 @@ struct Sgd {
     int pattern() const noexcept { return width_ < 16 ? 16 : width_; }
     Index flat() const noexcept;  // floats of a dense table
     Shrink shrink() const noexcept;
+    bool timed() const noexcept { return layout == Layout::sparse && shrink() != Shrink::none; }
+    Index stride() const noexcept { return record_floats(width_, timed()); }  // of the sparse table
+    std::uint32_t last_visit(Index feature) const;
+    void set_last_visit(Index feature, std::uint32_t step);
     // The weight and accumulator of one lane of one feature, wherever the layout keeps them.
     float& weight_at(Index feature, int lane);
     float& accumulator_at(Index feature, int lane);

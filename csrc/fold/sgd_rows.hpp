@@ -84,7 +84,7 @@ const float* as_floats(std::vector<float>& kept, const SparseRow<T, I>& row) {
 template <class T, class I>
 void prefetch_records(const Sgd& s, const CsrView<T, I>& x, Index i) {
     const auto ahead = x.row(i);
-    const Index stride = 2 * s.width();
+    const Index stride = s.stride();
     for (Index j = 0; j < ahead.size; j++) __builtin_prefetch(s.w.data() + ahead.columns[j] * stride, 1);
 }
 template <class T, class I>
@@ -135,7 +135,78 @@ struct WideRows {
     void prefetch_bounds(Index i) const { __builtin_prefetch(x.indptr + i); }
 };
 
-// CSR rows, records of 1 or 4 lanes.
+// A row's entries; those that store a zero are left out, because they change nothing.
+template <class I>
+struct NonZeros {
+    const I* columns = nullptr;
+    Index count = 0;
+    std::vector<float> kept;
+    std::vector<I> kept_columns;
+
+    const float* of(const float* values, const I* all, Index n) {
+        columns = all;
+        count = n;
+        if (kernels().lanes.zeros(values, n) == 0) return values;
+        kept.clear();
+        kept_columns.clear();
+        for (Index j = 0; j < n; j++)
+            if (values[j] != 0.0f) kept.push_back(values[j]), kept_columns.push_back(all[j]);
+        columns = kept_columns.data();
+        count = static_cast<Index>(kept.size());
+        return kept.data();
+    }
+};
+
+// CSR rows, records of a single lane.
+template <class T, class I>
+struct SingleRows {
+    static constexpr bool flat = false;
+    const CsrView<T, I>& x;
+    const SingleKernels<I>& kernel;
+    NonZeros<I> row;
+    std::vector<float> values, records;
+    bool timed;
+
+    SingleRows(const CsrView<T, I>& x, const Sgd& s) : x(x), kernel(table()), timed(s.timed()) {}
+    static const SingleKernels<I>& table() {
+        if constexpr (std::is_same_v<I, std::int32_t>)
+            return kernels().lanes.single_i32;
+        else
+            return kernels().lanes.single_i64;
+    }
+    void open(const Sgd&, Row& r, Index i) {
+        const auto all = x.row(i);
+        const float* v = row.of(as_floats(r.values, all), all.columns, all.size);
+        const auto room = static_cast<std::size_t>(row.count + 16);
+        if (values.size() < room) values.resize(2 * room), records.resize(8 * room);
+        std::copy(v, v + row.count, values.data());
+        std::fill_n(values.data() + row.count, 16, 0.0f);
+    }
+    void see(Sgd&, double) {}
+    Index dot(const Sgd& s, Row& r) {
+        r.dot[0] = kernel.dot[timed](records.data(), s.w.data(), row.columns, values.data(), row.count,
+                                     static_cast<std::uint32_t>(s.steps));
+        return row.count;
+    }
+    void step(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
+        kernel.step[static_cast<int>(shrink)](records.data(), s.w.data(), row.columns, values.data(),
+                                              row.count, step, static_cast<std::uint32_t>(s.steps),
+                                              s.scaled_penalty);
+    }
+    void accumulate(Sgd&, Row& r, const LaneStep& step) {
+        r.reach[0] = kernel.accumulate[timed](records.data(), values.data(), row.count, step);
+    }
+    void apply(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
+        kernel.apply[static_cast<int>(shrink)](records.data(), s.w.data(), row.columns, values.data(),
+                                               row.count, step, static_cast<std::uint32_t>(s.steps),
+                                               s.scaled_penalty);
+    }
+    void prefetch(const Sgd& s, Index i) const { prefetch_records(s, x, i); }
+    void prefetch_row(Index i) const { prefetch_sparse_row(x, i); }
+    void prefetch_bounds(Index i) const { __builtin_prefetch(x.indptr + i); }
+};
+
+// CSR rows, records of 4 lanes.
 template <class T, class I>
 struct NarrowRows {
     static constexpr bool flat = true;
@@ -143,13 +214,12 @@ struct NarrowRows {
     const NarrowKernels<I>& kernel;
     const LaneKernels& lanes = kernels().lanes;
     std::vector<float> w, h, v, p2, p1;  // the row's records, flat
-    std::vector<float> kept_values;      // a row's nonzeros, where it stores zeros too
-    std::vector<I> kept_columns;
+    NonZeros<I> kept;
     const I* columns = nullptr;
     Index count = 0;
 
-    NarrowRows(const CsrView<T, I>& x, const Sgd& s) : x(x), kernel(table()[s.width() == 1 ? 0 : 1]) {}
-    static const NarrowKernels<I>* table() {
+    NarrowRows(const CsrView<T, I>& x, const Sgd&) : x(x), kernel(table()) {}
+    static const NarrowKernels<I>& table() {
         if constexpr (std::is_same_v<I, std::int32_t>)
             return kernels().lanes.narrow_i32;
         else
@@ -161,21 +231,11 @@ struct NarrowRows {
         const auto room = static_cast<std::size_t>(row.size * s.width() + 16);
         if (w.size() < room)
             for (auto* f : {&w, &h, &v, &p2, &p1}) f->resize(room + room / 2);
-        const float* values = as_floats(r.values, row);
-        columns = row.columns;
-        count = row.size;
-        if (lanes.zeros(values, row.size) != 0) values = without_zeros(values, row);
+        const float* values = kept.of(as_floats(r.values, row), row.columns, row.size);
+        columns = kept.columns;
+        count = kept.count;
         kernel.gather(w.data(), h.data(), s.w.data(), columns, count);
         kernel.spread(v.data(), values, count);
-    }
-    const float* without_zeros(const float* values, const SparseRow<T, I>& row) {
-        kept_values.clear();
-        kept_columns.clear();
-        for (Index j = 0; j < row.size; j++)
-            if (values[j] != 0.0f) kept_values.push_back(values[j]), kept_columns.push_back(row.columns[j]);
-        columns = kept_columns.data();
-        count = static_cast<Index>(kept_values.size());
-        return kept_values.data();
     }
     void see(Sgd&, double) {}
     Index dot(const Sgd& s, Row& r) {
@@ -260,7 +320,9 @@ void with_rows(const DenseView<T>& x, const Sgd& s, F&& f) {
 }
 template <class T, class I, class F>
 void with_rows(const CsrView<T, I>& x, const Sgd& s, F&& f) {
-    if (s.width() < 8)
+    if (s.width() == 1)
+        f(SingleRows<T, I>(x, s));
+    else if (s.width() == 4)
         f(NarrowRows<T, I>(x, s));
     else
         f(WideRows<T, I>(x, s));

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "isa/lane_kernels.hpp"
 #include "isa/gram_kernels.hpp"
+#include "isa/lane_kernels.hpp"
 
 namespace esker {
 
@@ -41,13 +41,17 @@ struct Isa {
     }
     template <class T>
     const GramKernels<T>& gram() const noexcept {
-        if constexpr (std::is_same_v<T, float>) return gram_f32;
-        else return gram_f64;
+        if constexpr (std::is_same_v<T, float>)
+            return gram_f32;
+        else
+            return gram_f64;
     }
     template <class T>
     const ResidualKernels<T>& residual() const noexcept {
-        if constexpr (std::is_same_v<T, float>) return residual_f32;
-        else return residual_f64;
+        if constexpr (std::is_same_v<T, float>)
+            return residual_f32;
+        else
+            return residual_f64;
     }
 };
 

@@ -9,6 +9,8 @@ namespace esker {
 // What a penalty costs a step: nothing, a shrinkage, or a shrinkage and a truncation.
 enum class Shrink { none, l2, elastic };
 constexpr int shrinks = 3;
+// Floats of a record of so many lanes; a single lane keeps the step of its last visit in the record.
+constexpr int record_floats(int lanes, bool timed) noexcept { return lanes == 1 && timed ? 4 : 2 * lanes; }
 
 // One step's numbers. Arrays hold one float a lane; eg, el2 and el1 are multiplied by the lanes' rates.
 struct LaneStep {
@@ -39,9 +41,9 @@ struct WideKernels {
                            int lanes, const LaneStep& s, std::uint32_t now, bool scaled);
 };
 
-// Narrow records (1 or 4 lanes) are gathered into flat arrays first and scattered back after, so that roots
-// and divisions fill whole vectors. The arrays are padded with w = 0, h = 1 to a multiple of 16 floats; x,
-// one float a weight, with 0.
+// Records of 4 lanes are gathered into flat arrays first and scattered back after, so that roots and
+// divisions fill whole vectors. The arrays are padded with w = 0, h = 1 to a multiple of 16 floats; x, one
+// float a weight, with 0.
 template <class I>
 struct NarrowKernels {
     void (*gather)(float* w, float* h, const float* table, const I* c, std::int64_t n);
@@ -51,6 +53,20 @@ struct NarrowKernels {
     // if scaled
     void (*age)(float* p2, float* p1, std::uint32_t* last, const float* x, const I* c, std::int64_t n,
                 std::uint32_t now, bool scaled);
+};
+
+// A single lane: its records (weight, accumulator; with a penalty also the step of the last visit, and a
+// spare) are copied side by side, worked on as vectors and copied back. r has room for n records and 15 more,
+// x for as many floats, padded with 0 by dot. timed: the records are of the second kind.
+template <class I>
+struct SingleKernels {
+    float (*dot[2])(float* r, const float* table, const I* c, const float* x, std::int64_t n,
+                    std::uint32_t now);
+    void (*step[shrinks])(float* r, float* table, const I* c, const float* x, std::int64_t n,
+                          const LaneStep& s, std::uint32_t now, bool scaled);
+    float (*accumulate[2])(float* r, const float* x, std::int64_t n, const LaneStep& s);
+    void (*apply[shrinks])(float* r, float* table, const I* c, const float* x, std::int64_t n,
+                           const LaneStep& s, std::uint32_t now, bool scaled);
 };
 
 // Flat arrays of weights, accumulators and values, one float a weight; n is a multiple of the pattern's
@@ -68,8 +84,10 @@ struct FlatKernels {
 struct LaneKernels {
     WideKernels<std::int32_t> wide_i32[2];  // chunks of 8, of 16
     WideKernels<std::int64_t> wide_i64[2];
-    NarrowKernels<std::int32_t> narrow_i32[2];  // 1 lane, 4 lanes
-    NarrowKernels<std::int64_t> narrow_i64[2];
+    NarrowKernels<std::int32_t> narrow_i32;
+    NarrowKernels<std::int64_t> narrow_i64;
+    SingleKernels<std::int32_t> single_i32;
+    SingleKernels<std::int64_t> single_i64;
     FlatKernels flat;         // accumulates (g x)^2: rows that have been standardised
     FlatKernels flat_scaled;  // accumulates (g x^2)^2: rows as they are
     void (*flat_dot)(float* out, const float* w, const float* x, std::int64_t n, int pattern);
