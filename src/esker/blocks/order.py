@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Rule", "visits"]
 
 _STREAM = core.STREAMS
+#: Runs of neighbours from which the rows of a buffer are dealt.
+HANDS = 32
 #: The default buffer: at most so many rows, and so many stored numbers of a dense or of a sparse source.
 ROWS, DENSE_NUMBERS, SPARSE_NUMBERS = 16 * UNIT, 1 << 22, 1 << 21
 
@@ -137,7 +139,16 @@ def _pieces(blocks: Blocks, epoch: int, seed: int, shuffle: bool, skip: int) -> 
 
 
 def _mixed(seed: int, epoch: int, buffer: int, n: int) -> NDArray[np.int64]:
+    """The order of a buffer's rows: dealt at random from `HANDS` runs of neighbours, each run in its own order.
+
+    A core reads on in a few runs many times faster than it jumps to rows anywhere; rows that were neighbours are still
+    visited some `HANDS` visits apart, at random distances. A buffer that a cache holds is permuted outright.
+    """
     order: NDArray[np.int64] = core.permutation(seed, epoch << 40 | buffer, _STREAM["row_order"], n)
+    if n <= UNIT:
+        return order
+    hand = (order * HANDS // n).astype(np.uint8)  # whose turn it is
+    order[np.argsort(hand, kind="stable")] = np.arange(n)
     return order
 
 
@@ -181,7 +192,7 @@ def _in_place(
         if not shuffle:
             return cut(whole, ranges[0][0], ranges[-1][1])
         rows = np.concatenate([np.arange(begin, end, dtype=np.int64) for begin, end in ranges])
-        core.shuffle(rows, seed, epoch << 40 | number, _STREAM["row_order"])
+        rows = rows[_mixed(seed, epoch, number, len(rows))]
         return Block(x, whole.y, whole.sample_weight, whole.first_key, rows, whole.row_keys)
 
     number = 0
