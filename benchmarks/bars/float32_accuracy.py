@@ -36,11 +36,10 @@ def streamed(X: np.ndarray, y: np.ndarray) -> Any:
 
 def merged(X: np.ndarray, y: np.ndarray) -> Any:
     """Five states, each of a fifth of the rows, merged, then solved."""
-    from esker.linear_model._solve import solve_ridge
-
     from benchmarks.peers import Linear
     from esker.blocks import Block
     from esker.folds import Gram
+    from esker.linear_model._solve import solve_ridge
 
     states = []
     for rows in np.array_split(np.arange(len(y)), 5):

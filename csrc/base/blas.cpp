@@ -14,8 +14,8 @@ int width = 0;
 
 template <class I>
 I narrow(std::int64_t n) {
-    require(n <= std::numeric_limits<I>::max(),
-            "a matrix dimension of " + std::to_string(n) + " exceeds the 32-bit integers of this scipy's BLAS");
+    require(n <= std::numeric_limits<I>::max(), "a matrix dimension of " + std::to_string(n) +
+                                                    " exceeds the 32-bit integers of this scipy's BLAS");
     return static_cast<I>(n);
 }
 
@@ -43,7 +43,8 @@ const std::vector<std::string>& routine_names() {
 void install_blas(const std::vector<void*>& pointers, int bits) {
     require(pointers.size() == table.size(), "install_blas expected " + std::to_string(table.size()) +
                                                  " pointers, got " + std::to_string(pointers.size()));
-    require(bits == 32 || bits == 64, "BLAS integers must be 32 or 64 bits wide, got " + std::to_string(bits));
+    require(bits == 32 || bits == 64,
+            "BLAS integers must be 32 or 64 bits wide, got " + std::to_string(bits));
     for (std::size_t i = 0; i < table.size(); i++) table[i] = pointers[i];
     width = bits;
 }
@@ -52,13 +53,14 @@ int blas_bits() noexcept { return width; }
 
 namespace blas {
 
-void gemm(char ta, char tb, Int m, Int n, Int k, double alpha, const double* a, Int lda, const double* b, Int ldb,
-          double beta, double* c, Int ldc) {
+void gemm(char ta, char tb, Int m, Int n, Int k, double alpha, const double* a, Int lda, const double* b,
+          Int ldb, double beta, double* c, Int ldc) {
     with_width([&](auto tag) {
         using I = decltype(tag);
-        using F = void(char*, char*, I*, I*, I*, double*, const double*, I*, const double*, I*, double*, double*, I*);
-        I m_ = narrow<I>(m), n_ = narrow<I>(n), k_ = narrow<I>(k), lda_ = narrow<I>(lda), ldb_ = narrow<I>(ldb),
-          ldc_ = narrow<I>(ldc);
+        using F = void(char*, char*, I*, I*, I*, double*, const double*, I*, const double*, I*, double*,
+                       double*, I*);
+        I m_ = narrow<I>(m), n_ = narrow<I>(n), k_ = narrow<I>(k), lda_ = narrow<I>(lda),
+          ldb_ = narrow<I>(ldb), ldc_ = narrow<I>(ldc);
         routine<F>(Routine::dgemm)(&ta, &tb, &m_, &n_, &k_, &alpha, a, &lda_, b, &ldb_, &beta, c, &ldc_);
     });
 }
@@ -138,7 +140,8 @@ Int syevd(char uplo, Int n, double* a, Int lda, double* w) {
         std::vector<I> iwork(static_cast<std::size_t>(isize));
         lwork = narrow<I>(static_cast<Int>(work.size()));
         liwork = isize;
-        routine<F>(Routine::dsyevd)(&job, &uplo, &n_, a, &lda_, w, work.data(), &lwork, iwork.data(), &liwork, &info);
+        routine<F>(Routine::dsyevd)(&job, &uplo, &n_, a, &lda_, w, work.data(), &lwork, iwork.data(), &liwork,
+                                    &info);
         return info;
     });
 }

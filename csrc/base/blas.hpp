@@ -1,5 +1,6 @@
-// The BLAS and LAPACK routines that solves borrow from scipy, behind plain C++ calls: column-major, lower-case options.
-// _blas.pyx finds scipy's pointers and their integer width; nothing is linked. Never call these in a parallel region.
+// The BLAS and LAPACK routines that solves borrow from scipy, behind plain C++ calls: column-major,
+// lower-case options. _blas.pyx finds scipy's pointers and their integer width; nothing is linked. Never call
+// these in a parallel region.
 #pragma once
 
 #include <cstdint>
@@ -19,17 +20,17 @@ int blas_bits() noexcept;
 
 namespace blas {
 using Int = std::int64_t;
-void gemm(char ta, char tb, Int m, Int n, Int k, double alpha, const double* a, Int lda, const double* b, Int ldb,
-          double beta, double* c, Int ldc);
+void gemm(char ta, char tb, Int m, Int n, Int k, double alpha, const double* a, Int lda, const double* b,
+          Int ldb, double beta, double* c, Int ldc);
 void syrk(char uplo, char trans, Int n, Int k, double alpha, const double* a, Int lda, double beta, double* c,
           Int ldc);
 void trsm(char side, char uplo, char trans, char diag, Int m, Int n, double alpha, const double* a, Int lda,
           double* b, Int ldb);
 void trsv(char uplo, char trans, char diag, Int n, const double* a, Int lda, double* x, Int incx);
-Int potrf(char uplo, Int n, double* a, Int lda);                       // info
+Int potrf(char uplo, Int n, double* a, Int lda);  // info
 Int potrs(char uplo, Int n, Int nrhs, const double* a, Int lda, double* b, Int ldb);
 double pocon(char uplo, Int n, const double* a, Int lda, double anorm);  // reciprocal condition, 1-norm
-Int syevd(char uplo, Int n, double* a, Int lda, double* w);             // info; a becomes the eigenvectors
+Int syevd(char uplo, Int n, double* a, Int lda, double* w);              // info; a becomes the eigenvectors
 }  // namespace blas
 
 }  // namespace esker

@@ -1,4 +1,5 @@
-// One way to run tasks on several threads. The answer may depend on the number of tasks, never on that of threads.
+// One way to run tasks on several threads. The answer may depend on the number of tasks, never on that of
+// threads.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +16,8 @@
 
 namespace esker {
 
-// 0: as many as the run time says (OMP_NUM_THREADS, threadpoolctl); set for the calling thread by the binding.
+// 0: as many as the run time says (OMP_NUM_THREADS, threadpoolctl); set for the calling thread by the
+// binding.
 inline thread_local int thread_limit = 0;
 
 inline int threads() noexcept {

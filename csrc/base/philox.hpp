@@ -1,5 +1,5 @@
-// Philox4x32-10: random bits as a pure function of (key, counter), so that they depend on no order and no thread.
-// Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+// Philox4x32-10: random bits as a pure function of (key, counter), so that they depend on no order and no
+// thread. Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
-// What kernels see of the caller's memory: raw, borrowed, read-only views; never a Python object, never an owner.
+// What kernels see of the caller's memory: raw, borrowed, read-only views; never a Python object, never an
+// owner.
 #pragma once
 
 #include <cstdint>
@@ -39,9 +40,9 @@ struct CsrView {
     }
 };
 
-using Matrix = std::variant<DenseView<float>, DenseView<double>, CsrView<float, std::int32_t>,
-                            CsrView<double, std::int32_t>, CsrView<float, std::int64_t>,
-                            CsrView<double, std::int64_t>>;
+using Matrix =
+    std::variant<DenseView<float>, DenseView<double>, CsrView<float, std::int32_t>,
+                 CsrView<double, std::int32_t>, CsrView<float, std::int64_t>, CsrView<double, std::int64_t>>;
 
 // The rows' 64-bit names: part << 40 | row within the part. Every random choice is a function of (seed, key).
 struct Keys {
@@ -50,7 +51,8 @@ struct Keys {
     std::int64_t operator()(Index i) const noexcept { return values ? values[i] : first + i; }
 };
 
-// A few MB of rows. y is rows x targets, row-major; a null weight means ones; a null order means 0, 1, ..., n - 1.
+// A few MB of rows. y is rows x targets, row-major; a null weight means ones; a null order means 0, 1, ..., n
+// - 1.
 struct Block {
     Matrix x;
     const double* y = nullptr;

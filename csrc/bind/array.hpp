@@ -1,4 +1,5 @@
-// The boundary: NumPy arrays in, views out; strict about dtype and layout, so that no copy is made in silence.
+// The boundary: NumPy arrays in, views out; strict about dtype and layout, so that no copy is made in
+// silence.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -42,7 +43,8 @@ std::vector<T> vector_of(const Array<T>& a) {
     return std::vector<T>(a.data(), a.data() + a.size());
 }
 
-// X as Python sends it: a 2-d C-contiguous (by rows) float32/float64 array, or (data, indices, indptr, columns) of a CSR.
+// X as Python sends it: a 2-d C-contiguous (by rows) float32/float64 array, or (data, indices, indptr,
+// columns) of a CSR.
 inline Matrix matrix_of(const py::object& x) {
     auto dense = [](const auto& a) -> Matrix {
         using T = typename std::decay_t<decltype(a)>::value_type;
@@ -56,15 +58,18 @@ inline Matrix matrix_of(const py::object& x) {
         using T = decltype(scalar);
         using I = decltype(integer);
         const auto t = py::cast<py::tuple>(x);
-        if (!py::isinstance<py::array_t<T>>(t[0]) || !py::isinstance<py::array_t<I>>(t[1])) return std::nullopt;
+        if (!py::isinstance<py::array_t<T>>(t[0]) || !py::isinstance<py::array_t<I>>(t[1]))
+            return std::nullopt;
         const auto data = py::cast<Array<T>>(t[0]);
         const auto indices = py::cast<Array<I>>(t[1]);
         require(py::isinstance<py::array_t<I>>(t[2]), "indptr must have the dtype of indices");
         const auto indptr = py::cast<Array<I>>(t[2]);
         require(indptr.size() >= 1, "indptr must hold at least one number");
-        require(data.size() >= static_cast<py::ssize_t>(indptr.data()[indptr.size() - 1]) && data.size() == indices.size(),
+        require(data.size() >= static_cast<py::ssize_t>(indptr.data()[indptr.size() - 1]) &&
+                    data.size() == indices.size(),
                 "data and indices must be as long as indptr says");
-        return CsrView<T, I>{data.data(), indices.data(), indptr.data(), indptr.size() - 1, py::cast<Index>(t[3])};
+        return CsrView<T, I>{data.data(), indices.data(), indptr.data(), indptr.size() - 1,
+                             py::cast<Index>(t[3])};
     };
     if (py::isinstance<py::array_t<float>>(x)) return dense(py::cast<py::array_t<float>>(x));
     if (py::isinstance<py::array_t<double>>(x)) return dense(py::cast<py::array_t<double>>(x));
@@ -74,8 +79,10 @@ inline Matrix matrix_of(const py::object& x) {
         if (auto m = csr(float{}, std::int64_t{})) return *m;
         if (auto m = csr(double{}, std::int64_t{})) return *m;
     }
-    throw py::type_error("X must be float32 or float64: a 2-d array, or (data, indices, indptr, columns) of a CSR matrix "
-                         "with int32 or int64 indices, got " + py::repr(py::type::of(x)).cast<std::string>());
+    throw py::type_error(
+        "X must be float32 or float64: a 2-d array, or (data, indices, indptr, columns) of a CSR matrix "
+        "with int32 or int64 indices, got " +
+        py::repr(py::type::of(x)).cast<std::string>());
 }
 
 // The arguments of every update; the arrays outlive the call because Python's frame holds them.
@@ -87,7 +94,8 @@ inline Block block_of(const py::object& x, const std::optional<Array<double>>& y
     b.x = matrix_of(x);
     const Index rows = std::visit([](const auto& m) { return m.rows; }, b.x);
     auto length = [&](py::ssize_t n, const char* what) {
-        require(n == rows, std::string(what) + " has " + std::to_string(n) + " rows, X has " + std::to_string(rows));
+        require(n == rows,
+                std::string(what) + " has " + std::to_string(n) + " rows, X has " + std::to_string(rows));
     };
     if (y) {
         require(y->ndim() == 2, "y must be rows x targets, float64");

@@ -1,8 +1,8 @@
 // The extension module: one function for each concept, the errors, and how this build came to be.
-#include "bind/array.hpp"
 #include "base/blas.hpp"
 #include "base/parallel.hpp"
 #include "base/philox.hpp"
+#include "bind/array.hpp"
 #include "isa/kernels.hpp"
 
 namespace esker::bind {
@@ -64,20 +64,30 @@ py::dict config() {
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     namespace py = pybind11;
     using namespace esker;
-    m.doc() = "esker's kernels. Strict about dtypes and layouts: the Python modules around it convert and explain.";
+    m.doc() =
+        "esker's kernels. Strict about dtypes and layouts: the Python modules around it convert and explain.";
     bind::bind_errors(m);
     m.def("config", &bind::config, "How this extension was built and what it picked at run time.");
-    m.def("set_thread_limit", [](int n) { return std::exchange(thread_limit, n); }, py::arg("n"),
-          "Threads for kernels called from this Python thread (0: what OpenMP says); returns the earlier limit.");
+    m.def(
+        "set_thread_limit", [](int n) { return std::exchange(thread_limit, n); }, py::arg("n"),
+        "Threads for kernels called from this Python thread (0: what OpenMP says); returns the earlier "
+        "limit.");
     m.def("routine_names", &routine_names, "The BLAS and LAPACK routines that install_blas wants, in order.");
-    m.def("install_blas", [](const std::vector<py::capsule>& routines, int bits) {
-              std::vector<void*> pointers;
-              for (const py::capsule& c : routines) pointers.push_back(PyCapsule_GetPointer(c.ptr(), c.name()));
-              install_blas(pointers, bits);
-          }, py::arg("routines"), py::arg("bits"), "Borrow BLAS and LAPACK: capsules of routine_names(), and their integers' width.");
-    m.def("philox", [](const std::array<std::uint32_t, 4>& counter, const std::array<std::uint32_t, 2>& key) {
-              return philox(counter, key);
-          }, py::arg("counter"), py::arg("key"), "Philox4x32-10 of one counter.");
+    m.def(
+        "install_blas",
+        [](const std::vector<py::capsule>& routines, int bits) {
+            std::vector<void*> pointers;
+            for (const py::capsule& c : routines) pointers.push_back(PyCapsule_GetPointer(c.ptr(), c.name()));
+            install_blas(pointers, bits);
+        },
+        py::arg("routines"), py::arg("bits"),
+        "Borrow BLAS and LAPACK: capsules of routine_names(), and their integers' width.");
+    m.def(
+        "philox",
+        [](const std::array<std::uint32_t, 4>& counter, const std::array<std::uint32_t, 2>& key) {
+            return philox(counter, key);
+        },
+        py::arg("counter"), py::arg("key"), "Philox4x32-10 of one counter.");
     bind::bind_bytes(m);
     bind::bind_blocks(m);
     bind::bind_moments(m);

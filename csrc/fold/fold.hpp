@@ -1,4 +1,5 @@
-// A fold: the state of a learner that has seen some rows. Every law of states (docs/architecture.md) is about these verbs.
+// A fold: the state of a learner that has seen some rows. Every law of states (docs/architecture.md) is about
+// these verbs.
 #pragma once
 
 #include <concepts>

@@ -1,4 +1,5 @@
-// Moments: Welford by rows where a block is dense; sums of a block's nonzeros, then one merge, where it is sparse.
+// Moments: Welford by rows where a block is dense; sums of a block's nonzeros, then one merge, where it is
+// sparse.
 #include "fold/moments.hpp"
 
 #include <algorithm>
@@ -20,7 +21,8 @@ void absorb(Moments& s, const DenseView<T>& x, const Block& block) {
     s.nonzeros += x.rows * x.cols;
 }
 
-// A column's zeros are rows like any other: mean over all of the block's weight, deviations from it in a second look.
+// A column's zeros are rows like any other: mean over all of the block's weight, deviations from it in a
+// second look.
 template <class T, class I>
 void absorb(Moments& s, const CsrView<T, I>& x, const Block& block) {
     Moments b;
@@ -30,7 +32,8 @@ void absorb(Moments& s, const CsrView<T, I>& x, const Block& block) {
         for (Index i = 0; i < x.rows; i++) {
             const auto row = x.row(i);
             const double w = block.w(i);
-            for (Index k = 0; k < row.size; k++) f(static_cast<std::size_t>(row.columns[k]), double(row.values[k]), w);
+            for (Index k = 0; k < row.size; k++)
+                f(static_cast<std::size_t>(row.columns[k]), double(row.values[k]), w);
         }
     };
     for (Index i = 0; i < x.rows; i++) b.weight += block.w(i), b.nonzeros += x.row(i).size;

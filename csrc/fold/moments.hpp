@@ -9,14 +9,16 @@
 namespace esker {
 
 struct Moments {
-    double weight = 0;       // sum of the rows' weights
+    double weight = 0;  // sum of the rows' weights
     Index rows = 0, nonzeros = 0;
     std::vector<double> mean, m2;
 
     void widen(Index cols);  // new columns are columns of zeros
     void update(const Block& block);
     void merge(const Moments& other);
-    struct Summary { std::vector<double> mean, variance; };
+    struct Summary {
+        std::vector<double> mean, variance;
+    };
     Summary finish() const;
 };
 static_assert(Fold<Moments>);

@@ -34,8 +34,8 @@ const Isa& choose() {
         if (std::strcmp(tables[i]->name, wanted) == 0) return *tables[i];
         names += (i ? ", " : "") + std::string(tables[i]->name);
     }
-    throw std::invalid_argument("ESKER_ISA names an instruction set that this CPU runs (" + names + "), got '" +
-                                wanted + "'; unset it to use the best");
+    throw std::invalid_argument("ESKER_ISA names an instruction set that this CPU runs (" + names +
+                                "), got '" + wanted + "'; unset it to use the best");
 }
 
 }  // namespace

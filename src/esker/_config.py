@@ -17,7 +17,11 @@ def config() -> dict[str, Any]:
 
     facts: dict[str, Any] = dict(core.config())
     facts["blas"] = _scipy_blas()
-    facts["numpy"], facts["scipy"], facts["scikit-learn"] = numpy.__version__, scipy.__version__, sklearn.__version__
+    facts["numpy"], facts["scipy"], facts["scikit-learn"] = (
+        numpy.__version__,
+        scipy.__version__,
+        sklearn.__version__,
+    )
     return facts
 
 

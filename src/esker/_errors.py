@@ -16,7 +16,9 @@ class FormatError(ValueError):
     """
 
     def __init__(self, message: str, file: str | None = None, line: int = 0, column: int = 0) -> None:
-        place = f"{file or '<data>'}" + (f":{line}" if line else "") + (f":{column}" if line and column else "")
+        place = (
+            f"{file or '<data>'}" + (f":{line}" if line else "") + (f":{column}" if line and column else "")
+        )
         super().__init__(f"{place}: {message}" if file or line else message)
         self.message, self.file, self.line, self.column = message, file, line, column
 

@@ -33,7 +33,8 @@ inline void that(bool ok, const std::string& what = "",
 }
 inline void near(double a, double b, double tolerance = 1e-12,
                  const std::source_location& at = std::source_location::current()) {
-    that(std::abs(a - b) <= tolerance * std::fmax(1, std::abs(b)), std::to_string(a) + " is not " + std::to_string(b), at);
+    that(std::abs(a - b) <= tolerance * std::fmax(1, std::abs(b)),
+         std::to_string(a) + " is not " + std::to_string(b), at);
 }
 template <class Error, class F>
 void throws(F&& f, const std::source_location& at = std::source_location::current()) {

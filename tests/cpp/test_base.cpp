@@ -26,7 +26,10 @@ static check::Add each_once("parallel_for: each task once", [] {
 
 static check::Add rethrown("parallel_for: an exception reaches the caller", [] {
     thread_limit = 4;
-    check::throws<std::runtime_error>(
-        [] { parallel_for(100, [](std::int64_t i) { if (i == 57) throw std::runtime_error("57"); }); });
+    check::throws<std::runtime_error>([] {
+        parallel_for(100, [](std::int64_t i) {
+            if (i == 57) throw std::runtime_error("57");
+        });
+    });
     thread_limit = 0;
 });

@@ -45,7 +45,9 @@ static void laws(const State& fresh, Look look, double rounding) {
     }
 }
 
-static check::Add moments("Moments", [] { laws(Moments{}, [](const Moments& s) { return s.finish().variance; }, 1e-10); });
+static check::Add moments("Moments", [] {
+    laws(Moments{}, [](const Moments& s) { return s.finish().variance; }, 1e-10);
+});
 static check::Add gram("Gram", [] { laws(Gram{}, [](const Gram& s) { return s.finish().xx; }, 2e-3); });
 static check::Add sketch("RowSketch", [] {
     laws(RowSketch(100, 5, 8), [](const RowSketch& s) { return s.finish().x; }, 1e-10);
@@ -56,10 +58,12 @@ static check::Add sketch("RowSketch", [] {
 
 static check::Add sgd("Sgd", [] {
     for (const char* loss : {"log_loss", "hinge", "squared_error"}) {
-        const LaneTable table{{0, 0, 0, 0, 0}, {0.01, 0.1, 0.3, 1, 3}, {0, 0, 1e-4, 0, 0}, {0, 1e-3, 0, 0, 1e-3}};
+        const LaneTable table{
+            {0, 0, 0, 0, 0}, {0.01, 0.1, 0.3, 1, 3}, {0, 0, 1e-4, 0, 0}, {0, 1e-3, 0, 0, 1e-3}};
         const Sgd fresh(loss, table, true, std::string(loss) != "squared_error", true);
         for (const bool sparse : {false, true}) {
-            const Sgd whole = folded(fresh, sparse, 1, {3000}), cut = folded(fresh, sparse, 4, {1, 100, 2999, 3000});
+            const Sgd whole = folded(fresh, sparse, 1, {3000}),
+                      cut = folded(fresh, sparse, 4, {1, 100, 2999, 3000});
             same(cut.finish().coef, whole.finish().coef, 0);
             const auto score = whole.evaluate(rows().block(sparse, 0, 3000));
             if (!fresh.classes) continue;

@@ -17,10 +17,13 @@ struct Parsed {
 
 static Parsed parse(const std::string& text) {
     const std::vector<char> exact(text.begin(), text.end());  // on the heap, so that a read beyond it is seen
-    const SvmlightPlan plan = plan_svmlight(exact.data(), static_cast<Index>(exact.size()), static_cast<Index>(exact.size()));
+    const SvmlightPlan plan =
+        plan_svmlight(exact.data(), static_cast<Index>(exact.size()), static_cast<Index>(exact.size()));
     Parsed p;
-    p.y.resize(static_cast<std::size_t>(plan.lines)), p.indptr.resize(static_cast<std::size_t>(plan.lines) + 1);
-    p.values.resize(static_cast<std::size_t>(plan.entries)), p.indices.resize(static_cast<std::size_t>(plan.entries));
+    p.y.resize(static_cast<std::size_t>(plan.lines)),
+        p.indptr.resize(static_cast<std::size_t>(plan.lines) + 1);
+    p.values.resize(static_cast<std::size_t>(plan.entries)),
+        p.indices.resize(static_cast<std::size_t>(plan.entries));
     CsrRoom<float, std::int32_t> room{p.y.data(), p.values.data(), p.indices.data(), p.indptr.data()};
     parse_svmlight(room, plan, SvmlightOptions{});
     p.y.resize(static_cast<std::size_t>(room.rows)), p.values.resize(static_cast<std::size_t>(room.entries));

@@ -185,7 +185,9 @@ def _check_names(estimator: Any, blocks: Blocks) -> None:
 def fitted_blocks(estimator: Any, blocks: Blocks) -> Blocks:
     """Blocks to predict: as wide as the model, sparse rows being widened with zeros."""
     _check_names(estimator, blocks)
-    return blocks.map(lambda block: check_rows(estimator, block, blocks), n_columns=int(estimator.n_features_in_))
+    return blocks.map(
+        lambda block: check_rows(estimator, block, blocks), n_columns=int(estimator.n_features_in_)
+    )
 
 
 def check_rows(estimator: Any, block: Block, blocks: Blocks) -> Block:
