@@ -483,7 +483,7 @@ def test_ctrl_c_keeps_what_is_learned(model, tmp_path):
     assert time.perf_counter() - began < 5
     assert "interrupted after" in err
     assert "saved: m" in out
-    rows = int(out.split("learned: ")[1].split(" rows")[0].replace(",", ""))
+    rows = int(out.split("read: ")[1].split(" rows")[0].replace(",", ""))
     assert rows > 0
     assert rows < len(wide) or model == "sgd"
     again = esker.load(tmp_path / "m")

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(end.code or 0)
     with warnings.catch_warnings():
         warnings.simplefilter("default")
-        warnings.showwarning = _warn  # type: ignore[assignment]
+        warnings.showwarning = _warn
         return _run(args)
 
 

@@ -215,7 +215,7 @@ def _report(args: argparse.Namespace, model: Any, rows: int, took: float) -> Non
     stop, epochs = getattr(model, "stop_reason_", None), getattr(model, "n_iter_", None)
     walks = f", {epochs:,} epochs" if stop and epochs != 1 else ""
     print(f"model: {kind}, {model.n_features_in_:,} columns")
-    print(f"learned: {rows:,} rows{walks} in {took:.1f} s" + (f", ended by {STOPS[stop]}" if stop else ""))
+    print(f"read: {rows:,} rows{walks} in {took:.1f} s" + (f", ended by {STOPS[stop]}" if stop else ""))
     print(f"saved: {args.out}")
 
 
