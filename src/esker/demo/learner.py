@@ -94,7 +94,11 @@ class Points:
             else:
                 train, test, what = open_rows(self.data, "train", self.max_memory, budget), self.test, "rows"
             model = Ridge(max_memory=self.max_memory)
-            yield self._point(f"{min(budget, self.rows):,} {what}", partial(model.fit, train), test)
+            yield self._point(
+                f"{budget if self.sparse else min(budget, self.rows):,} {what}",
+                partial(model.fit, train),
+                test,
+            )
 
     def sketch(self, budgets: list[tuple[int, int]]) -> Iterator[dict[str, Any]]:
         """A sketch of so many rows, of so many hashed columns where rows are sparse; then a ridge on the sketch."""

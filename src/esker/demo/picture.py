@@ -86,12 +86,12 @@ def _panel(axes: Any, panel: Panel) -> None:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     peak = "not measured" if panel.peak is None else f"{panel.peak / 1e6:.0f} MB"
-    split = "\n".join(textwrap.wrap(f"{panel.split}.", 105))
+    split = "\n".join(textwrap.wrap(f"{panel.split}.", 88))
     memory = (
         f"file {panel.file_bytes / 1e6:.0f} MB; memory granted {panel.granted / 1e6:.0f} MB, most used {peak}"
     )
-    axes.set_title(
-        f"{panel.title}" + "\n" * (2 + split.count("\n")), loc="left", fontsize=12, fontweight="bold"
+    axes.set_title(f"{panel.title}" + "\n" * 3, loc="left", fontsize=12, fontweight="bold")
+    axes.text(
+        0, 1.02, f"{memory}\n{split}", transform=axes.transAxes, fontsize=9, color="0.3", in_layout=False
     )
-    axes.text(0, 1.02, f"{memory}\n{split}", transform=axes.transAxes, fontsize=9, color="0.3")
     axes.legend(frameon=False, fontsize=9)
