@@ -131,17 +131,13 @@ class Sgd:
 
     def update_rows(self, block: Block, begin: int, end: int) -> None:
         """Learn from the rows at positions [begin, end) of the block's order; end = -1 means to its end."""
-        if block.y is None:
-            raise ValueError("a learner that steps needs y; this block has none")
-        self._state.update_rows(
-            block.raw_x(), block.raw_y(), block.sample_weight, block.raw_keys(), block.order, begin, end
-        )
+        x, y = block.raw_x(), _targets(block)
+        self._state.update_rows(x, y, block.sample_weight, block.raw_keys(), block.order, begin, end)
 
     def evaluate(self, block: Block) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
         """(sum of losses, sum of weights, sum of errors), the first and the last one a lane; learns nothing."""
-        return self._state.evaluate(
-            block.raw_x(), block.raw_y(), block.sample_weight, block.raw_keys(), block.order
-        )
+        x, y = block.raw_x(), _targets(block)
+        return self._state.evaluate(x, y, block.sample_weight, block.raw_keys(), block.order)
 
     def loss_sums(self) -> tuple[NDArray[np.float64], float]:
         """(sum of losses a lane, sum of weights): each row's loss before it was learned from, since `reset_meter`."""
@@ -188,3 +184,10 @@ class Sgd:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], /) -> Self:
         return cls._of(core.Sgd.from_arrays(dict(arrays)))
+
+
+def _targets(block: Block) -> NDArray[np.float64]:
+    y = block.raw_y()
+    if y is None:
+        raise ValueError("a learner that steps needs y; this block has none")
+    return y

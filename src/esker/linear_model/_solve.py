@@ -121,6 +121,7 @@ class _Problem:
 
         def plain(g: NDArray[np.float64]) -> NDArray[np.float64]:
             out = np.array(g, order="C")
+            assert scaling is not None  # without a factor, `plain` is not called
             core.solve(self.gram._state, scaling, out)
             return out
 

@@ -335,7 +335,7 @@ class Ridge(LinearRegressor):
         from contextlib import closing
 
         loose = ("checkpoint", "n_threads", "verbose", "max_memory", "keep_state", "copy_X", "random_state")
-        with closing(blocks.read(blocks.parts[0])) as first:  # type: ignore[type-var]
+        with closing(blocks.read(blocks.parts[0])) as first:
             block = next(iter(first), None)
         files = [(str(f), os.stat(f).st_size, os.stat(f).st_mtime_ns) for f in blocks.files]
         return {
@@ -405,8 +405,9 @@ class Ridge(LinearRegressor):
             raise ValueError(
                 f"tol is of iterative solvers, which Ridge does not use: leave it at 1e-4, got {self.tol!r}"
             )
-        if isinstance(self.verbose, str) or int(self.verbose) < 0:
-            raise ValueError(f"verbose must be an integer of at least 0, got {self.verbose!r}")
+        verbose: Any = self.verbose
+        if isinstance(verbose, str) or int(verbose) < 0:
+            raise ValueError(f"verbose must be an integer of at least 0, got {verbose!r}")
 
 
 class _Lines(Watch):
