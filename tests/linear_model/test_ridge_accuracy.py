@@ -24,6 +24,8 @@ def conditioned(rng: np.random.Generator, n: int, d: int, condition: float) -> n
     return np.sqrt(n) * (Q * np.logspace(0, -np.log10(condition), k)) @ V.T
 
 
+# 29 of 30 rows are independent, and the smallest alpha is below rounding.
+@pytest.mark.filterwarnings("ignore:the least squares problem is singular")
 @pytest.mark.parametrize("condition", [1e1, 1e3, 1e5, 1e7])
 @pytest.mark.parametrize("shape", [(600, 20), (30, 45)], ids=["tall", "wide"])
 @pytest.mark.parametrize("storage", ["dense", "csr", "blocks"])
