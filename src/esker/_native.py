@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from esker import _blas, _core
+import esker._blas as _blas
+import esker._core as _core
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
