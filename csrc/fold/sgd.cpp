@@ -118,7 +118,8 @@ void Sgd::refresh_penalty_weights() {
 }
 
 // f(x) = sum_j w_j (x_j - c_j) s_j + b stays the same function under new c and s.
-void Sgd::rescale_features(const std::vector<double>& new_centre, const std::vector<double>& new_scale) {
+void Sgd::rescale_features(const std::vector<double>& new_centre, const std::vector<double>& new_scale,
+                           double most) {
     for (std::size_t j = 0; j < centre.size(); j++) {
         const double ratio = scale[j] > 0 && new_scale[j] > 0 ? scale[j] / new_scale[j] : 1.0;
         const double moved = (new_centre[j] - centre[j]) * scale[j];
@@ -126,7 +127,7 @@ void Sgd::rescale_features(const std::vector<double>& new_centre, const std::vec
             float& weight = weight_at(static_cast<Index>(j), k);
             float& sum = accumulator_at(static_cast<Index>(j), k);
             bias[static_cast<std::size_t>(k)] += static_cast<double>(weight) * moved;
-            weight = static_cast<float>(static_cast<double>(weight) * ratio);
+            weight = static_cast<float>(static_cast<double>(weight) * std::min(ratio, most));
             if (sum > first_accumulator)  // squares of slope x value, which scales by 1 / ratio
                 sum = std::max(first_accumulator,
                                static_cast<float>(static_cast<double>(sum) / (ratio * ratio)));

@@ -11,6 +11,7 @@
 // Langford, UAI 2011).
 #pragma once
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -104,7 +105,9 @@ struct Sgd {
     double mean_nonzeros() const noexcept { return nonzero_sum > 0 ? nonzero_sum / weight_sum : 1.0; }
 
     void choose_layout(Layout wanted);
-    void rescale_features(const std::vector<double>& centre, const std::vector<double>& scale);
+    // most: a weight of a standardised feature grows at most so much (less than the function asks for).
+    void rescale_features(const std::vector<double>& centre, const std::vector<double>& scale,
+                          double most = std::numeric_limits<double>::infinity());
     void rescale_targets(const std::vector<double>& centre, const std::vector<double>& scale);
     void refresh_penalty_weights();
     std::vector<float> p2, p1;  // dense: how much the penalty of each weight counts

@@ -50,7 +50,9 @@ void see_features(Sgd& s, const T* x, double weight) {
         // comes.
         scale[j] = sd > 0 ? 1.0 / sd : s.steps >= settled_rows ? 1.0 : s.scale[j];
     }
-    s.rescale_features(centre, scale);
+    // A spread seen in few rows may be far too small. The weight learned at that scale was noise: it stays of
+    // the order of its rate, as a weight in normalised updates does when a larger value comes.
+    s.rescale_features(centre, scale, 1.0);
 }
 
 // Lanes' numbers repeated to a flat pattern's length; and a pattern's sums added up for each lane, in halves.
