@@ -116,7 +116,7 @@ void learn_rows(Sgd& s, Rows& rows, const Block& block, Index begin, Index end) 
     // Far enough ahead that the lines are there, near enough that they still are: 4 rows for records, 12 for
     // the rows.
     constexpr Index near = 4, far = 12, farther = 24;
-    const bool large = static_cast<std::size_t>(s.w.size()) * sizeof(float) > (std::size_t{1} << 19);
+    const bool large = static_cast<std::size_t>(s.w.size()) * sizeof(float) > (std::size_t{1} << 20);
     auto at = [&](Index p) { return block.order ? block.order[p] : p; };
     for (Index p = begin; p < end; p++) {
         if (block.order && p + farther < end) rows.prefetch_bounds(at(p + farther));

@@ -265,6 +265,11 @@ inline void store16(float* p, V16 v) { *reinterpret_cast<V16*>(p) = v; }
 // 16 records of R floats <-> 16 weights, accumulators and (R = 4) steps of the last visit.
 template <int R>
 void unpack(float* w, float* h, float* t, const float* r) {
+#ifndef __AVX512F__
+    for (int k = 0; k < 16; k++) w[k] = r[R * k], h[k] = r[R * k + 1];
+    if constexpr (R == 4)
+        for (int k = 0; k < 16; k++) t[k] = r[R * k + 2];
+#else
     const V16 a = load16(r), b = load16(r + 16);
     if constexpr (R == 2) {
         store16(w, __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30));
@@ -284,9 +289,15 @@ void unpack(float* w, float* h, float* t, const float* r) {
             h, __builtin_shufflevector(ab, cd, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
         store16(t, __builtin_shufflevector(ta, tc, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
     }
+#endif
 }
 template <int R>
 void pack(float* r, const float* w_, const float* h_, float now) {
+#ifndef __AVX512F__
+    for (int k = 0; k < 16; k++) r[R * k] = w_[k], r[R * k + 1] = h_[k];
+    if constexpr (R == 4)
+        for (int k = 0; k < 16; k++) r[R * k + 2] = now;
+#else
     const V16 w = load16(w_), h = load16(h_);
     const V16 low = __builtin_shufflevector(w, h, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
     const V16 high =
@@ -304,6 +315,7 @@ void pack(float* r, const float* w_, const float* h_, float now) {
         store16(r + 48, __builtin_shufflevector(high, t, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15,
                                                 30, 31));
     }
+#endif
 }
 
 inline float sum16(float* sum) {
