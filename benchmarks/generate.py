@@ -219,9 +219,9 @@ class offset_trend(Generated):
     def _rows(self, rng: np.random.Generator, n: int, begin: int) -> tuple[Any, np.ndarray]:
         time = (begin + np.arange(n))[:, None] / self.n
         own = rng.standard_normal((n, self.d))
-        X = (own + self.offset + self.trend * time * self._slope).astype(np.float32)
-        # The target follows the columns' own part only where there is a trend, so that it is of size 1.
-        return X, own @ self.truth + self.noise * rng.standard_normal(n)
+        own += self.trend * time * self._slope
+        # The target has mean 0 whatever the offset: a mean far from 0 would cost float32 predictions their digits.
+        return (own + self.offset).astype(np.float32), own @ self.truth + self.noise * rng.standard_normal(n)
 
 
 class dense_linear(Generated):

@@ -88,6 +88,11 @@ def main() -> None:
 
     from esker import linear_model
 
+    if "checkpoint_every" in job:  # seconds; the defaults are longer than a test wants to wait
+        import esker.learning
+
+        esker.learning.CHECKPOINT_EVERY = job["checkpoint_every"]
+        linear_model.Ridge._checkpoint_every = job["checkpoint_every"]
     model = getattr(linear_model, job["model"])(**job["options"])
     data = source(job)
     print("ready", flush=True)

@@ -47,8 +47,8 @@ def merged(X: np.ndarray, y: np.ndarray) -> Any:
         states[-1].update(Block(X[rows[0] : rows[-1] + 1], y[rows], first_key=int(rows[0])))
     for other in states[1:]:
         states[0].merge(other)
-    coef, intercept, *_ = solve_ridge(states[0], ALPHA)
-    return Linear(np.asarray(coef), np.asarray(intercept))
+    solved = solve_ridge(states[0], ALPHA)
+    return Linear(solved.coef, solved.at_mean - solved.coef @ states[0].to_arrays()["mean_x"])
 
 
 def _peer(X: np.ndarray, y: np.ndarray) -> Any:

@@ -72,7 +72,8 @@ def fitting(name: str, job: dict[str, Any], kills: int, draw: random.Random) -> 
     """Kill a fit with a checkpoint at random moments, start it again each time, and let the last one end."""
     checkpoint = Path(job["path"]).with_name("fit.checkpoint")
     took, never_killed = finish(job)
-    job = {**job, "options": {**job["options"], "checkpoint": str(checkpoint)}}
+    options = {**job["options"], "checkpoint": str(checkpoint)}
+    job = {**job, "options": options, "checkpoint_every": took / 20}
     found = 0
     for _ in range(kills):
         fit = Fit(job)
