@@ -69,7 +69,7 @@ class Ridge(LinearRegressor):
     Attributes
     ----------
     coef_ : ndarray of shape (d,) or (n_targets, d)
-        In X's dtype.
+        In X's dtype; one row is flat, as in scikit-learn.
     intercept_ : float or ndarray of shape (n_targets,)
         float64, and consistent with the rounded ``coef_``.
     n_features_in_ : int
@@ -357,7 +357,7 @@ class Ridge(LinearRegressor):
         coef = found.coef.astype(dtype)
         # The intercept of the rounded coefficients: where means are large, that of the exact ones would be far off.
         at = found.at_mean - coef.astype(np.float64) @ mean if self.fit_intercept else np.zeros(len(coef))
-        self.coef_ = coef[0] if flat and len(coef) == 1 else coef
+        self.coef_ = coef[0] if len(coef) == 1 else coef
         self.intercept_ = (
             (np.float64(at[0]) if flat and len(coef) == 1 else at) if self.fit_intercept else 0.0
         )
@@ -411,7 +411,7 @@ class Ridge(LinearRegressor):
 
 
 class _Lines(Watch):
-    """Prints a line every two seconds, and passes on what an outer watcher is to hear."""
+    """Prints a line every two seconds."""
 
     def __init__(self) -> None:
         super().__init__()
