@@ -137,25 +137,30 @@ struct WideRows {
     void prefetch_bounds(Index i) const { __builtin_prefetch(x.indptr + i); }
 };
 
-// A row's entries; those that store a zero are left out, because they change nothing.
+// A row's entries, values padded with zeros to a multiple of 16. Entries that store a zero are left out: they
+// change nothing.
 template <class I>
 struct NonZeros {
     const I* columns = nullptr;
     Index count = 0;
-    std::vector<float> kept;
+    std::vector<float> values;
     std::vector<I> kept_columns;
 
-    const float* of(const float* values, const I* all, Index n) {
+    void open(const float* from, const I* all, Index n) {
+        if (values.size() < static_cast<std::size_t>(n + 16))
+            values.resize(static_cast<std::size_t>(2 * n + 32));
         columns = all;
         count = n;
-        if (kernels().lanes.zeros(values, n) == 0) return values;
-        kept.clear();
+        if (kernels().lanes.stage(values.data(), from, n) != 0) drop_zeros(from, all, n);
+    }
+    void drop_zeros(const float* from, const I* all, Index n) {
+        std::vector<float> kept;
         kept_columns.clear();
         for (Index j = 0; j < n; j++)
-            if (values[j] != 0.0f) kept.push_back(values[j]), kept_columns.push_back(all[j]);
+            if (from[j] != 0.0f) kept.push_back(from[j]), kept_columns.push_back(all[j]);
         columns = kept_columns.data();
         count = static_cast<Index>(kept.size());
-        return kept.data();
+        kernels().lanes.stage(values.data(), kept.data(), count);
     }
 };
 
@@ -166,7 +171,7 @@ struct SingleRows {
     const CsrView<T, I>& x;
     const SingleKernels<I>& kernel;
     NonZeros<I> row;
-    std::vector<float> values, records;
+    std::vector<float> records;
     bool timed;
 
     SingleRows(const CsrView<T, I>& x, const Sgd& s) : x(x), kernel(table()), timed(s.timed()) {}
@@ -178,28 +183,25 @@ struct SingleRows {
     }
     void open(const Sgd&, Row& r, Index i) {
         const auto all = x.row(i);
-        const float* v = row.of(as_floats(r.values, all), all.columns, all.size);
-        const auto room = static_cast<std::size_t>(row.count + 16);
-        if (values.size() < room) values.resize(2 * room), records.resize(8 * room);
-        std::copy(v, v + row.count, values.data());
-        std::fill_n(values.data() + row.count, 16, 0.0f);
+        row.open(as_floats(r.values, all), all.columns, all.size);
+        if (records.size() < 4 * row.values.size()) records.resize(4 * row.values.size());
     }
     void see(Sgd&, double) {}
     Index dot(const Sgd& s, Row& r) {
-        r.dot[0] = kernel.dot[timed](records.data(), s.w.data(), row.columns, values.data(), row.count,
+        r.dot[0] = kernel.dot[timed](records.data(), s.w.data(), row.columns, row.values.data(), row.count,
                                      static_cast<std::uint32_t>(s.steps));
         return row.count;
     }
     void step(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
-        kernel.step[static_cast<int>(shrink)](records.data(), s.w.data(), row.columns, values.data(),
+        kernel.step[static_cast<int>(shrink)](records.data(), s.w.data(), row.columns, row.values.data(),
                                               row.count, step, static_cast<std::uint32_t>(s.steps),
                                               s.scaled_penalty);
     }
     void accumulate(Sgd&, Row& r, const LaneStep& step) {
-        r.reach[0] = kernel.accumulate[timed](records.data(), values.data(), row.count, step);
+        r.reach[0] = kernel.accumulate[timed](records.data(), row.values.data(), row.count, step);
     }
     void apply(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
-        kernel.apply[static_cast<int>(shrink)](records.data(), s.w.data(), row.columns, values.data(),
+        kernel.apply[static_cast<int>(shrink)](records.data(), s.w.data(), row.columns, row.values.data(),
                                                row.count, step, static_cast<std::uint32_t>(s.steps),
                                                s.scaled_penalty);
     }
@@ -233,11 +235,11 @@ struct NarrowRows {
         const auto room = static_cast<std::size_t>(row.size * s.width() + 16);
         if (w.size() < room)
             for (auto* f : {&w, &h, &v, &p2, &p1}) f->resize(room + room / 2);
-        const float* values = kept.of(as_floats(r.values, row), row.columns, row.size);
+        kept.open(as_floats(r.values, row), row.columns, row.size);
         columns = kept.columns;
         count = kept.count;
         kernel.gather(w.data(), h.data(), s.w.data(), columns, count);
-        kernel.spread(v.data(), values, count);
+        kernel.spread(v.data(), kept.values.data(), count);
     }
     void see(Sgd&, double) {}
     Index dot(const Sgd& s, Row& r) {
@@ -257,7 +259,7 @@ struct NarrowRows {
         kernel.scatter(s.w.data(), w.data(), h.data(), columns, count);
     }
     void accumulate(Sgd& s, Row& r, const LaneStep& step) {
-        lanes.flat_scaled.accumulate(r.dot.data(), h.data(), v.data(), length(s), 16,
+        lanes.flat_scaled.accumulate(r.dot.data(), w.data(), h.data(), v.data(), length(s), 16,
                                      step);  // the dot has been read
         fold_pattern(r.reach, r.dot, s.width(), 16);
     }
@@ -300,7 +302,8 @@ struct DenseRows {
                                                   s.p1.data(), s.flat(), s.pattern(), step);
     }
     void accumulate(Sgd& s, Row& r, const LaneStep& step) {
-        lanes.flat.accumulate(r.dot.data(), s.h.data(), r.expanded.data(), s.flat(), s.pattern(), step);
+        lanes.flat.accumulate(r.dot.data(), s.w.data(), s.h.data(), r.expanded.data(), s.flat(), s.pattern(),
+                              step);
         fold_pattern(r.reach, r.dot, s.width(), s.pattern());
     }
     void apply(Sgd& s, Row& r, const LaneStep& step, Shrink shrink) {

@@ -119,8 +119,8 @@ void learn_rows(Sgd& s, Rows& rows, const Block& block, Index begin, Index end) 
     const bool large = static_cast<std::size_t>(s.w.size()) * sizeof(float) > (std::size_t{1} << 20);
     auto at = [&](Index p) { return block.order ? block.order[p] : p; };
     for (Index p = begin; p < end; p++) {
-        if (block.order && p + farther < end) rows.prefetch_bounds(at(p + farther));
-        if (block.order && p + far < end) rows.prefetch_row(at(p + far));
+        if (p + farther < end) rows.prefetch_bounds(at(p + farther));
+        if (p + far < end) rows.prefetch_row(at(p + far));
         if (large && p + near < end) rows.prefetch(s, at(p + near));
         const Index i = at(p);
         const double weight = block.w(i);

@@ -75,7 +75,7 @@ struct SingleKernels {
 struct FlatKernels {
     void (*step[shrinks])(float* w, float* h, const float* x, const float* p2, const float* p1,
                           std::int64_t n, int pattern, const LaneStep& s);
-    void (*accumulate)(float* reach, float* h, const float* x, std::int64_t n, int pattern,
+    void (*accumulate)(float* reach, float* w, float* h, const float* x, std::int64_t n, int pattern,
                        const LaneStep& s);
     void (*apply[shrinks])(float* w, float* h, const float* x, const float* p2, const float* p1,
                            std::int64_t n, int pattern, const LaneStep& s);
@@ -92,7 +92,7 @@ struct LaneKernels {
     FlatKernels flat_scaled;  // accumulates (g x^2)^2: rows as they are
     void (*flat_dot)(float* out, const float* w, const float* x, std::int64_t n, int pattern);
     void (*expand)(float* out, const float* x, std::int64_t n, int lanes);  // out[j lanes + k] = x[j]
-    std::int64_t (*zeros)(const float* x, std::int64_t n);                  // how many are zero
+    std::int64_t (*stage)(float* out, const float* x, std::int64_t n);  // copy, pad to 16s; how many are zero
     void (*standardise_f32)(float* out, const float* x, const double* centre, const double* scale,
                             std::int64_t n);
     void (*standardise_f64)(float* out, const double* x, const double* centre, const double* scale,

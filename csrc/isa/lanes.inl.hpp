@@ -9,6 +9,10 @@
 // instead.
 inline float grown(float h, float q, float often) { return h + (h * 0x1p-20f > q ? q * often : q); }
 
+// A feature whose accumulator grows more than 16-fold in one row had only seen values (or slopes) that say
+// nothing beside this one, and a weight of the order of 1 / value from them: it starts anew.
+inline float kept(float w, float before, float after) { return after > 16.0f * before ? 0.0f : w; }
+
 inline float truncated(float w, float by) {
     const float size = __builtin_fabsf(w) - by;
     return size > 0.0f ? __builtin_copysignf(size, w) : 0.0f;
@@ -59,8 +63,9 @@ void wide_walk(float* __restrict table, std::uint32_t* __restrict last, const fl
 #pragma omp simd
             for (int k = 0; k < W; k++) {
                 if constexpr (accumulating) {
-                    const float q = g[k] * v2;
-                    h[k] = grown(h[k], q * q, s.often);
+                    const float q = g[k] * v2, before = h[k];
+                    h[k] = grown(before, q * q, s.often);
+                    w[k] = kept(w[k], before, h[k]);
                 }
                 const float root = __builtin_sqrtf(h[k]);
                 if constexpr (S == Shrink::none) {
@@ -95,13 +100,15 @@ void wide_accumulate(float* __restrict reach, float* __restrict table, const flo
         const float v2 = x[j] * x[j];
         if (v2 == 0.0f) continue;
         for (int c = 0; c < lanes; c += W) {
-            float* __restrict h = table + column[j] * stride + lanes + c;
+            float* __restrict w = table + column[j] * stride + c;
+            float* __restrict h = w + lanes;
             const float* __restrict g = s.g + c;
             float* __restrict r = reach + c;
 #pragma omp simd
             for (int k = 0; k < W; k++) {
-                const float q = g[k] * v2;
-                h[k] = grown(h[k], q * q, s.often);
+                const float q = g[k] * v2, before = h[k];
+                h[k] = grown(before, q * q, s.often);
+                w[k] = kept(w[k], before, h[k]);
                 r[k] += v2 / __builtin_sqrtf(h[k]);
             }
         }
@@ -151,8 +158,9 @@ void flat_walk(float* __restrict w, float* __restrict h, const float* __restrict
             for (int k = 0; k < 16; k++) {
                 const float v = x[i + k];
                 if constexpr (accumulating) {
-                    const float q = power == 2 ? g[k] * (v * v) : g[k] * v;
-                    h[i + k] = grown(h[i + k], q * q, often);
+                    const float q = power == 2 ? g[k] * (v * v) : g[k] * v, before = h[i + k];
+                    h[i + k] = grown(before, q * q, often);
+                    if constexpr (power == 2) w[i + k] = kept(w[i + k], before, h[i + k]);
                 }
                 const float root = __builtin_sqrtf(h[i + k]);
                 if constexpr (S == Shrink::none) {
@@ -178,8 +186,8 @@ void flat_apply(float* w, float* h, const float* x, const float* p2, const float
 }
 
 template <int power>
-void flat_accumulate(float* __restrict reach, float* __restrict h, const float* __restrict x, std::int64_t n,
-                     int pattern, const LaneStep& s) {
+void flat_accumulate(float* __restrict reach, float* __restrict w, float* __restrict h,
+                     const float* __restrict x, std::int64_t n, int pattern, const LaneStep& s) {
     const float often = s.often;
     for (int c = 0; c < pattern; c += 16) {
         float sum[16] = {};
@@ -187,8 +195,9 @@ void flat_accumulate(float* __restrict reach, float* __restrict h, const float* 
         for (std::int64_t i = c; i < n; i += pattern) {
 #pragma omp simd
             for (int k = 0; k < 16; k++) {
-                const float v = x[i + k], q = power == 2 ? g[k] * (v * v) : g[k] * v;
-                h[i + k] = grown(h[i + k], q * q, often);
+                const float v = x[i + k], q = power == 2 ? g[k] * (v * v) : g[k] * v, before = h[i + k];
+                h[i + k] = grown(before, q * q, often);
+                if constexpr (power == 2) w[i + k] = kept(w[i + k], before, h[i + k]);
                 sum[k] += v * v / __builtin_sqrtf(h[i + k]);
             }
         }
@@ -198,10 +207,15 @@ void flat_accumulate(float* __restrict reach, float* __restrict h, const float* 
 
 // --- narrow records: gathered, worked on as flat arrays, scattered -----------------------------------
 
-inline std::int64_t zeros(const float* __restrict x, std::int64_t n) {
+// Copies a row's values, padded with 0 to a multiple of 16; returns how many of them are zero.
+inline std::int64_t stage(float* __restrict out, const float* __restrict x, std::int64_t n) {
     std::int32_t count = 0;
 #pragma omp simd reduction(+ : count)
-    for (std::int64_t j = 0; j < n; j++) count += x[j] == 0.0f;
+    for (std::int64_t j = 0; j < n; j++) {
+        out[j] = x[j];
+        count += x[j] == 0.0f;
+    }
+    for (std::int64_t j = n; j % 16 != 0; j++) out[j] = 0.0f;
     return count;
 }
 
@@ -318,10 +332,14 @@ void pack(float* r, const float* w_, const float* h_, float now) {
 #endif
 }
 
-inline float sum16(float* sum) {
-    for (int half = 8; half >= 1; half /= 2)
-        for (int k = 0; k < half; k++) sum[k] += sum[k + half];
-    return sum[0];
+typedef float V8 __attribute__((vector_size(32)));
+typedef float V4 __attribute__((vector_size(16)));
+inline float sum16(const float* sum) {  // by halves
+    const V16 v = load16(sum);
+    const V8 a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                 __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+    const V4 b = __builtin_shufflevector(a, a, 0, 1, 2, 3) + __builtin_shufflevector(a, a, 4, 5, 6, 7);
+    return (b[0] + b[2]) + (b[1] + b[3]);
 }
 
 template <int R, class I>
@@ -356,8 +374,9 @@ void single_walk(float* __restrict r, float* __restrict table, const I* __restri
         for (int k = 0; k < 16; k++) {
             const float v = x[j + k];
             if constexpr (accumulating) {
-                const float q = g * (v * v);
-                h[k] = grown(h[k], q * q, often);
+                const float q = g * (v * v), before = h[k];
+                h[k] = grown(before, q * q, often);
+                w[k] = kept(w[k], before, h[k]);
             }
             const float root = __builtin_sqrtf(h[k]);
             if constexpr (S == Shrink::none) {
@@ -395,11 +414,12 @@ float single_accumulate(float* __restrict r, const float* __restrict x, std::int
         unpack<R>(w, h, t, r + R * j);
 #pragma omp simd
         for (int k = 0; k < 16; k++) {
-            const float v2 = x[j + k] * x[j + k], q = g * v2;
-            h[k] = grown(h[k], q * q, often);
+            const float v2 = x[j + k] * x[j + k], q = g * v2, before = h[k];
+            h[k] = grown(before, q * q, often);
+            w[k] = kept(w[k], before, h[k]);
             sum[k] += v2 / __builtin_sqrtf(h[k]);
         }
-        for (int k = 0; k < 16; k++) r[R * (j + k) + 1] = h[k];
+        for (int k = 0; k < 16; k++) r[R * (j + k)] = w[k], r[R * (j + k) + 1] = h[k];
     }
     return sum16(sum);
 }
@@ -453,7 +473,7 @@ constexpr LaneKernels lane_kernels() {
             flat<2>(),
             flat_dot,
             expand,
-            zeros,
+            stage,
             standardise<float>,
             standardise<double>,
             exp_n,
