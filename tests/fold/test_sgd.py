@@ -230,7 +230,8 @@ def test_every_instruction_set_gives_the_same_model(isa, tmp_path):
     x, y, weight = sparse_rows()
     state = Sgd("log_loss", [1] * 4, [0.1, 0.2, 0.5, 1], None, [1e-3] * 4, classes=True)
     state.update(Block(x, y, weight))
-    np.testing.assert_allclose(np.load(path), state.finish()[0], rtol=1e-4, atol=1e-7)
+    coef = state.finish()[0]
+    np.testing.assert_allclose(np.load(path), coef, rtol=3e-3, atol=1e-5 * np.abs(coef).max())
 
 
 def test_one_vs_rest_and_several_targets():
