@@ -122,12 +122,12 @@ void Sgd::rescale_features(const std::vector<double>& new_centre, const std::vec
                            double most) {
     for (std::size_t j = 0; j < centre.size(); j++) {
         const double ratio = scale[j] > 0 && new_scale[j] > 0 ? scale[j] / new_scale[j] : 1.0;
-        const double moved = (new_centre[j] - centre[j]) * scale[j];
+        const double moved = (new_centre[j] - centre[j]) * new_scale[j];
         for (int k = 0; k < lanes(); k++) {
             float& weight = weight_at(static_cast<Index>(j), k);
             float& sum = accumulator_at(static_cast<Index>(j), k);
-            bias[static_cast<std::size_t>(k)] += static_cast<double>(weight) * moved;
             weight = static_cast<float>(static_cast<double>(weight) * std::min(ratio, most));
+            bias[static_cast<std::size_t>(k)] += static_cast<double>(weight) * moved;
             if (sum > first_accumulator)  // squares of slope x value, which scales by 1 / ratio
                 sum = std::max(first_accumulator,
                                static_cast<float>(static_cast<double>(sum) / (ratio * ratio)));

@@ -10,9 +10,6 @@ from esker.blocks import Block
 from esker.folds import Sgd
 
 
-@pytest.mark.xfail(
-    reason="H = (slope x^2)^2 of a first value near zero makes a step of rate / x, and later steps are small"
-)
 @pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
 def test_values_near_zero_at_first_sight(storage: type) -> None:
     rng = np.random.default_rng(0)
