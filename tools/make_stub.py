@@ -32,6 +32,9 @@ def normalise(text: str) -> str:
     text = re.sub(r"\b(list|tuple)\b(?!\[)(?=[,)\]:|\n ])", r"\1[typing.Any, ...]", text).replace(
         "list[typing.Any, ...]", "list[typing.Any]"
     )
+    for name in re.findall(r"^import (\w+)$", text, re.MULTILINE):  # of what happens to be installed, but is not used
+        if f"{name}." not in text:
+            text = text.replace(f"import {name}\n", "")
     return "\n".join(line.rstrip() for line in text.splitlines()).strip() + "\n"
 
 
