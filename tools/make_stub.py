@@ -32,9 +32,13 @@ def normalise(text: str) -> str:
     text = re.sub(r"\b(list|tuple)\b(?!\[)(?=[,)\]:|\n ])", r"\1[typing.Any, ...]", text).replace(
         "list[typing.Any, ...]", "list[typing.Any]"
     )
-    for name in re.findall(r"^import (\w+)$", text, re.MULTILINE):  # of what happens to be installed, but is not used
-        if f"{name}." not in text:
-            text = text.replace(f"import {name}\n", "")
+    # Imports of what is used, whatever of it happens to be installed where this runs.
+    text = re.sub(r"^import [\w.]+\n", "", text, flags=re.MULTILINE)
+    modules = ["collections.abc", "numpy", "numpy.typing", "typing", "typing_extensions"]
+    imports = "".join(f"import {name}\n" for name in modules if f"{name}." in text)
+    text = text.replace(
+        "from __future__ import annotations\n", f"from __future__ import annotations\n{imports}", 1
+    )
     return "\n".join(line.rstrip() for line in text.splitlines()).strip() + "\n"
 
 
