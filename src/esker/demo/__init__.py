@@ -1,6 +1,6 @@
 """The demo: real data written as files larger than the memory granted, three learners, test error against time.
 
-``esker demo``, or ``python -m esker.demo``. The parent prepares the files, starts a process for each learner, measures
+``esker demo``, or ``python -m esker.demo``. The parent prepares the files, starts a process for each fit, measures
 that process's memory from outside, and draws what the processes report.
 """
 

@@ -1,6 +1,6 @@
-"""One learner on one data set at growing budgets: what a child process of the demo runs.
+"""One learner on one data set at one budget: what a child process of the demo runs.
 
-It opens the files, says that it is ready, waits for a line, and then prints one JSON line for every budget. Its parent measures
+It opens the files, says that it is ready, waits for a line, works, and prints one JSON line. Its parent measures
 its memory from outside; a budget that esker refuses, because it cannot fit into `max_memory`, is reported with the reason.
 """
 
@@ -10,7 +10,6 @@ import json
 import sys
 import time
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from esker.linear_model import Ridge, SGDClassifier, SGDRegressor
 from esker.sketch import sketch_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from esker.blocks import Block, Blocks
 
@@ -71,65 +70,45 @@ def error_of(model: Any, test: Blocks, task: str) -> float:
     return 100 * loss / rows if task == "classification" else float(np.sqrt(loss / rows))
 
 
-class Points:
-    """The fits of one learner, one for each budget: generators of (budget, model, seconds, test rows)."""
+class Learner:
+    """A data set with its files open; each method fits once at one budget, tests, and says what came out."""
 
     def __init__(self, data: dict[str, Any], max_memory: int) -> None:
         self.data, self.max_memory = data, max_memory
         self.sparse = "target" not in data["train"]
         self.train, self.test = (open_rows(data, role, max_memory) for role in ("train", "test"))
 
-    def hashed(self, blocks: Blocks, columns: int) -> Blocks:
-        return blocks.map(narrow(columns), n_columns=columns, nnz=None)
-
-    def ridge(self, budgets: list[int]) -> Iterator[dict[str, Any]]:
+    def ridge(self, budget: int) -> dict[str, Any]:
         """Sparse rows: so many hashed columns. Dense rows: so many rows."""
-        for budget in budgets:
-            if self.sparse:
-                train, test, what = (
-                    self.hashed(self.train, budget),
-                    self.hashed(self.test, budget),
-                    "hashed columns",
-                )
-            else:
-                train, test, what = open_rows(self.data, "train", self.max_memory, budget), self.test, "rows"
-            model = Ridge(max_memory=self.max_memory)
-            yield self._point(
-                f"{budget if self.sparse else min(budget, self.rows):,} {what}",
-                partial(model.fit, train),
-                test,
+        if self.sparse:
+            train, test, what = (
+                self._hashed(self.train, budget),
+                self._hashed(self.test, budget),
+                "hashed columns",
             )
+        else:
+            budget = min(budget, int(self.data["train"]["rows"]))
+            train, test, what = open_rows(self.data, "train", self.max_memory, budget), self.test, "rows"
+        return self._point(f"{budget:,} {what}", lambda: Ridge(max_memory=self.max_memory).fit(train), test)
 
-    def sketch(self, budgets: list[tuple[int, int]]) -> Iterator[dict[str, Any]]:
+    def sketch(self, budget: tuple[int, int]) -> dict[str, Any]:
         """A sketch of so many rows, of so many hashed columns where rows are sparse; then a ridge on the sketch."""
+        size, columns = budget
+        train, test, what = self.train, self.test, f"{size:,} rows"
+        if self.sparse:
+            train, test = self._hashed(train, columns), self._hashed(test, columns)
+            what += f" x {columns:,} columns"
+        return self._point(what, lambda: Ridge().fit(*sketch_rows(train, size=size)), test)
 
-        def fit(train: Blocks, size: int) -> Any:
-            return Ridge().fit(*sketch_rows(train, size=size))
-
-        for size, columns in budgets:
-            train, test, what = self.train, self.test, f"{size:,} rows"
-            if self.sparse:
-                train, test = self.hashed(train, columns), self.hashed(test, columns)
-                what += f" x {columns:,} columns"
-            yield self._point(what, partial(fit, train, size), test)
-
-    def sgd(self, budgets: list[float]) -> Iterator[dict[str, Any]]:
+    def sgd(self, budget: float) -> dict[str, Any]:
         """So many seconds, on all columns."""
         learner = SGDClassifier if self.data["task"] == "classification" else SGDRegressor
-        for seconds in budgets:
-            # The file is in random order: few rows need to be mixed, and that takes less memory.
-            model = learner(max_time=seconds, max_memory=self.max_memory, shuffle_rows=8192, random_state=0)
-            point = self._point(f"max_time {seconds:g} s", partial(model.fit, self.train), self.test)
-            yield point
-            if point.get("stop_reason") not in (
-                None,
-                "time",
-            ):  # it ended by itself: more time changes nothing
-                return
+        # The files are in random order: few rows need to be mixed, and that takes less memory.
+        model = learner(max_time=budget, max_memory=self.max_memory, shuffle_rows=8192, random_state=0)
+        return self._point(f"max_time {budget:g} s", lambda: model.fit(self.train), self.test)
 
-    @property
-    def rows(self) -> int:
-        return int(self.data["train"]["rows"])
+    def _hashed(self, blocks: Blocks, columns: int) -> Blocks:
+        return blocks.map(narrow(columns), n_columns=columns, nnz=None)
 
     def _point(self, budget: str, fit: Callable[[], Any], test: Blocks) -> dict[str, Any]:
         begin = time.perf_counter()
@@ -150,13 +129,12 @@ class Points:
 
 
 def main() -> None:
-    """Read a job as one JSON line, work, and print a JSON line for each event."""
+    """Read a job as one JSON line, open the files, say so; at the next line work, and print what came out."""
     job = json.loads(sys.stdin.readline())
-    points = Points(job["data"], job["max_memory"])
+    learner = Learner(job["data"], job["max_memory"])
     print(json.dumps({"ready": True}), flush=True)
     sys.stdin.readline()
-    for point in getattr(points, job["learner"])(job["budgets"]):
-        print(json.dumps(point), flush=True)
+    print(json.dumps(getattr(learner, job["learner"])(job["budget"])), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""The demo's main job: prepare files, run each learner in a process of its own, watch its memory, show what came out."""
+"""The demo's main job: prepare files, run each fit in a process of its own, watch its memory, show what came out."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -27,13 +26,13 @@ Plan = dict[str, dict[str, tuple[str, str, list[Any]]]]
 PLAN: Plan = {
     "words": {
         "ridge": ("ridge", "R", [256, 512, 1024, 2048]),
-        "sgd": ("SGD, log loss", "S", [1, 2, 4, 8]),
-        "sketch": ("sketch, then ridge", "K", [(512, 256), (1024, 512), (2560, 512)]),
+        "sgd": ("SGD, log loss", "S", [1, 2, 4]),
+        "sketch": ("sketch, then ridge", "K", [(512, 256), (1024, 512), (2048, 512)]),
     },
     "flights": {
         "ridge": ("ridge", "R", [4_096, 16_384, 65_536, 1 << 40]),
         "sgd": ("SGD, squared error", "S", [0.1, 0.3, 1, 3]),
-        "sketch": ("sketch, then ridge", "K", [(512, 0), (1024, 0), (2048, 0), (4096, 0)]),
+        "sketch": ("sketch, then ridge", "K", [(512, 0), (2048, 0), (4096, 0)]),
     },
 }
 
@@ -128,46 +127,52 @@ def _panel(data: cache.DataSet) -> Panel:
 
 
 def _learn(data: cache.DataSet, learner: str, budgets: list[Any], series: Series, panel: Panel) -> None:
-    """Run one learner at all its budgets and append its points."""
-    job = {"data": data, "learner": learner, "budgets": budgets, "max_memory": GRANTED}
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    """Fit at each budget, from scratch in a new process, so that no fit's memory counts for another; add the points."""
+    for budget in budgets:
+        event, memory = _watched(
+            {"data": data, "learner": learner, "budget": budget, "max_memory": GRANTED}, series
+        )
+        name = event["budget"]
+        if "refused" in event:
+            series.refused[name] = event["refused"]
+            _say(f"{series.learner}, {name}: refused, see below")
+            continue
+        point = Point(name, event["seconds"], event["error"], memory)
+        series.points.append(point)
+        used = "" if memory is None else f", {memory / 1e6:.0f} MB"
+        _say(f"{series.learner}, {name}: {point.error:.2f}{panel.unit} in {point.seconds:.2f} s{used}")
+        if event["stop_reason"] not in (None, "time"):
+            return  # it ended by itself: more time changes nothing
+
+
+def _watched(job: dict[str, Any], series: Series) -> tuple[dict[str, Any], int | None]:
+    """Run one job in a process of its own: what it reports, and its peak memory above that when its files were open."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "esker.demo.learner"], env=environment,
+        [sys.executable, "-m", "esker.demo.learner"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
+    report, before, peak = "", None, None
     try:
         with suppress(BrokenPipeError):
             process.stdin.write(json.dumps(job) + "\n")
             process.stdin.flush()
         if process.stdout.readline():  # imports are done and the files are open: from here on memory counts
-            with Watch(process.pid) as watch:
+            with Watch(process.pid) as watch, suppress(BrokenPipeError):
                 before = watch.look()
                 process.stdin.write("go\n")
                 process.stdin.flush()
-                for line in process.stdout:
-                    _take(json.loads(line), series, watch.look(), before, panel)
+                report = process.stdout.readline()
+                peak = watch.look()
         complaint = process.communicate()[1]
     finally:
         _end(process)
-    if process.returncode:
+    if process.returncode or not report:
         last = (complaint.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
         raise RuntimeError(f"{series.learner} failed: {last}")
-
-
-def _take(event: dict[str, Any], series: Series, peak: int | None, before: int | None, panel: Panel) -> None:
-    """Add what a learner reported to its series, with its memory since the last report."""
-    budget = event["budget"]
-    if "refused" in event:
-        series.refused[budget] = event["refused"]
-        _say(f"{series.learner}, {budget}: refused, see below")
-        return
     memory = None if peak is None or before is None else max(0, peak - before)
-    point = Point(budget, event["seconds"], event["error"], memory)
-    series.points.append(point)
-    used = "" if memory is None else f", {memory / 1e6:.0f} MB"
-    _say(f"{series.learner}, {budget}: {point.error:.2f}{panel.unit} in {point.seconds:.2f} s{used}")
+    return json.loads(report), memory
 
 
 def _end(process: subprocess.Popen[str]) -> None:
