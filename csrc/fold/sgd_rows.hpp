@@ -89,13 +89,19 @@ void prefetch_records(const Sgd& s, const CsrView<T, I>& x, Index i) {
     const Index stride = s.stride();
     for (Index j = 0; j < ahead.size; j++) __builtin_prefetch(s.w.data() + ahead.columns[j] * stride, 1);
 }
+// Every cache line from the first to the last byte of n numbers, which seldom begin on a line.
+template <class T>
+void prefetch_lines(const T* from, Index n) {
+    const char* begin = reinterpret_cast<const char*>(from);
+    const char* end = reinterpret_cast<const char*>(from + n);
+    for (const char* p = begin; p < end; p += 64) __builtin_prefetch(p);
+    if (n > 0) __builtin_prefetch(end - 1);
+}
 template <class T, class I>
 void prefetch_sparse_row(const CsrView<T, I>& x, Index i) {
     const auto ahead = x.row(i);
-    for (Index j = 0; j < ahead.size; j += 64 / static_cast<Index>(sizeof(I)))
-        __builtin_prefetch(ahead.columns + j);
-    for (Index j = 0; j < ahead.size; j += 64 / static_cast<Index>(sizeof(T)))
-        __builtin_prefetch(ahead.values + j);
+    prefetch_lines(ahead.columns, ahead.size);
+    prefetch_lines(ahead.values, ahead.size);
 }
 
 // CSR rows, records of 8 lanes or more.
@@ -311,10 +317,7 @@ struct DenseRows {
                                                    s.p1.data(), s.flat(), s.pattern(), step);
     }
     void prefetch(const Sgd&, Index) const {}
-    void prefetch_row(Index i) const {
-        for (Index j = 0; j < x.cols; j += 64 / static_cast<Index>(sizeof(T)))
-            __builtin_prefetch(x.row(i) + j);
-    }
+    void prefetch_row(Index i) const { prefetch_lines(x.row(i), x.cols); }
     void prefetch_bounds(Index) const {}
 };
 

@@ -27,7 +27,7 @@ __all__ = ["Rule", "visits"]
 
 _STREAM = core.STREAMS
 #: Runs of neighbours from which the rows of a buffer are dealt.
-HANDS = 32
+HANDS = 16
 #: The default buffer: at most so many rows, and so many stored numbers of a dense or of a sparse source.
 ROWS, DENSE_NUMBERS, SPARSE_NUMBERS = 16 * UNIT, 1 << 22, 1 << 21
 
