@@ -143,6 +143,15 @@ struct WideRows {
     void prefetch_bounds(Index i) const { __builtin_prefetch(x.indptr + i); }
 };
 
+// How many floats may be read from the beginning of row i: to the end of the matrix, or of the converted row.
+template <class T, class I>
+Index floats_from(const CsrView<T, I>& x, const Row& r, Index i) {
+    if constexpr (std::is_same_v<T, float>)
+        return static_cast<Index>(x.indptr[x.rows] - x.indptr[i]);
+    else
+        return static_cast<Index>(r.values.size());
+}
+
 // A row's entries, values padded with zeros to a multiple of 16. Entries that store a zero are left out: they
 // change nothing.
 template <class I>
@@ -152,12 +161,12 @@ struct NonZeros {
     std::vector<float> values;
     std::vector<I> kept_columns;
 
-    void open(const float* from, const I* all, Index n) {
+    void open(const float* from, const I* all, Index n, Index room) {
         if (values.size() < static_cast<std::size_t>(n + 16))
             values.resize(static_cast<std::size_t>(2 * n + 32));
         columns = all;
         count = n;
-        if (kernels().lanes.stage(values.data(), from, n) != 0) drop_zeros(from, all, n);
+        if (kernels().lanes.stage(values.data(), from, n, room) != 0) drop_zeros(from, all, n);
     }
     void drop_zeros(const float* from, const I* all, Index n) {
         std::vector<float> kept;
@@ -166,7 +175,7 @@ struct NonZeros {
             if (from[j] != 0.0f) kept.push_back(from[j]), kept_columns.push_back(all[j]);
         columns = kept_columns.data();
         count = static_cast<Index>(kept.size());
-        kernels().lanes.stage(values.data(), kept.data(), count);
+        kernels().lanes.stage(values.data(), kept.data(), count, count);
     }
 };
 
@@ -189,7 +198,7 @@ struct SingleRows {
     }
     void open(const Sgd&, Row& r, Index i) {
         const auto all = x.row(i);
-        row.open(as_floats(r.values, all), all.columns, all.size);
+        row.open(as_floats(r.values, all), all.columns, all.size, floats_from(x, r, i));
         if (records.size() < 4 * row.values.size()) records.resize(4 * row.values.size());
     }
     void see(Sgd&, double) {}
@@ -241,7 +250,7 @@ struct NarrowRows {
         const auto room = static_cast<std::size_t>(row.size * s.width() + 16);
         if (w.size() < room)
             for (auto* f : {&w, &h, &v, &p2, &p1}) f->resize(room + room / 2);
-        kept.open(as_floats(r.values, row), row.columns, row.size);
+        kept.open(as_floats(r.values, row), row.columns, row.size, floats_from(x, r, i));
         columns = kept.columns;
         count = kept.count;
         kernel.gather(w.data(), h.data(), s.w.data(), columns, count);

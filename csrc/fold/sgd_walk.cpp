@@ -51,7 +51,7 @@ float how_often(Index step) noexcept {
 }
 
 template <class L, class Rows>
-void learn_row(Sgd& s, Row& r, Rows& rows, const Block& block, Index i, double weight) {
+void learn_row(Sgd& s, Row& r, Rows& rows, const Block& block, Index i, double weight, Shrink shrink) {
     const int n = s.lanes();
     rows.open(s, r, i);
     s.steps++;
@@ -70,12 +70,12 @@ void learn_row(Sgd& s, Row& r, Rows& rows, const Block& block, Index i, double w
     s.meter_weight += weight;
     s.weight_sum += weight;
     s.nonzero_sum += weight * static_cast<double>(count);
-    const Shrink shrink = s.shrink();
     if (still && shrink == Shrink::none)
         return;  // a penalty acts on every visit, whatever the other lanes do
 
-    const double share = 1.0 / std::sqrt(std::max(1.0, s.mean_nonzeros()));
-    const double root = std::sqrt(weight);
+    const double share =
+        std::sqrt(std::min(1.0, s.weight_sum / s.nonzero_sum));  // 1 / root of the mean count
+    const double root = weight == 1.0 ? 1.0 : std::sqrt(weight);
     for (int k = 0; k < n; k++) {
         const double rate = s.table.rate[k] * share;
         r.g[k] = static_cast<float>(root * r.slope[k]);
@@ -113,19 +113,23 @@ void learn_row(Sgd& s, Row& r, Rows& rows, const Block& block, Index i, double w
 template <class L, class Rows>
 void learn_rows(Sgd& s, Rows& rows, const Block& block, Index begin, Index end) {
     Row r(s);
+    const Shrink shrink = s.shrink();
     // Far enough ahead that the lines are there, near enough that they still are: 4 rows for records, 12 for
     // the rows.
     constexpr Index near = 4, far = 12, farther = 24;
     const bool large = static_cast<std::size_t>(s.w.size()) * sizeof(float) > (std::size_t{1} << 20);
     auto at = [&](Index p) { return block.order ? block.order[p] : p; };
     for (Index p = begin; p < end; p++) {
-        if (p + farther < end) rows.prefetch_bounds(at(p + farther));
+        if (p + farther < end) {
+            rows.prefetch_bounds(at(p + farther));
+            __builtin_prefetch(block.y + at(p + farther) * block.targets);
+        }
         if (p + far < end) rows.prefetch_row(at(p + far));
         if (large && p + near < end) rows.prefetch(s, at(p + near));
         const Index i = at(p);
         const double weight = block.w(i);
         s.rows++;
-        if (weight > 0) learn_row<L>(s, r, rows, block, i, weight);
+        if (weight > 0) learn_row<L>(s, r, rows, block, i, weight, shrink);
     }
 }
 

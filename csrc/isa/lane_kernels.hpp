@@ -92,7 +92,8 @@ struct LaneKernels {
     FlatKernels flat_scaled;  // accumulates (g x^2)^2: rows as they are
     void (*flat_dot)(float* out, const float* w, const float* x, std::int64_t n, int pattern);
     void (*expand)(float* out, const float* x, std::int64_t n, int lanes);  // out[j lanes + k] = x[j]
-    std::int64_t (*stage)(float* out, const float* x, std::int64_t n);  // copy, pad to 16s; how many are zero
+    // copies n floats, padded with 0 to a multiple of 16, and counts the zeros; room: how many may be read
+    std::int64_t (*stage)(float* out, const float* x, std::int64_t n, std::int64_t room);
     void (*standardise_f32)(float* out, const float* x, const double* centre, const double* scale,
                             std::int64_t n);
     void (*standardise_f64)(float* out, const double* x, const double* centre, const double* scale,

@@ -207,15 +207,27 @@ void flat_accumulate(float* __restrict reach, float* __restrict w, float* __rest
 
 // --- narrow records: gathered, worked on as flat arrays, scattered -----------------------------------
 
-// Copies a row's values, padded with 0 to a multiple of 16; returns how many of them are zero.
-inline std::int64_t stage(float* __restrict out, const float* __restrict x, std::int64_t n) {
+// Copies a row's values, padded with 0 to a multiple of 16; returns how many of them are zero. room: floats
+// that may be read.
+inline std::int64_t stage(float* __restrict out, const float* __restrict x, std::int64_t n,
+                          std::int64_t room) {
+    const auto m = static_cast<std::int32_t>(n);
+    const std::int64_t whole = (n + 15) / 16 * 16, full = room >= whole ? whole : n / 16 * 16;
     std::int32_t count = 0;
+    for (std::int64_t j = 0; j < full; j += 16) {
+        const std::int32_t left = m - static_cast<std::int32_t>(j);
 #pragma omp simd reduction(+ : count)
-    for (std::int64_t j = 0; j < n; j++) {
-        out[j] = x[j];
-        count += x[j] == 0.0f;
+        for (int k = 0; k < 16; k++) {
+            const float v = x[j + k];
+            const bool inside = k < left;
+            out[j + k] = inside ? v : 0.0f;
+            count += inside && v == 0.0f;
+        }
     }
-    for (std::int64_t j = n; j % 16 != 0; j++) out[j] = 0.0f;
+    for (std::int64_t j = full; j < whole; j++) {
+        out[j] = j < n ? x[j] : 0.0f;
+        count += j < n && x[j] == 0.0f;
+    }
     return count;
 }
 

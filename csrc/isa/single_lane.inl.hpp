@@ -119,6 +119,7 @@ void single_walk(float* __restrict r, float* __restrict table, const I* __restri
         }
         pack<R>(r + R * j, w, h, __builtin_bit_cast(float, now));
     }
+#pragma GCC unroll 4
     for (std::int64_t j = 0; j < n; j++)
         __builtin_memcpy(table + static_cast<std::int64_t>(c[j]) * R, r + R * j, R * sizeof(float));
 }

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Rule", "visits"]
 
 _STREAM = core.STREAMS
-#: Runs of neighbours from which the rows of a buffer are dealt.
-HANDS = 16
+#: From how many runs of neighbours the rows of a buffer are dealt, and how many at a time.
+HANDS, TURN = 16, 4
 #: The default buffer: at most so many rows, and so many stored numbers of a dense or of a sparse source.
 ROWS, DENSE_NUMBERS, SPARSE_NUMBERS = 16 * UNIT, 1 << 22, 1 << 21
 
@@ -139,17 +139,22 @@ def _pieces(blocks: Blocks, epoch: int, seed: int, shuffle: bool, skip: int) -> 
 
 
 def _mixed(seed: int, epoch: int, buffer: int, n: int) -> NDArray[np.int64]:
-    """The order of a buffer's rows: dealt at random from `HANDS` runs of neighbours, each run in its own order.
+    """The order of a buffer's rows: dealt `TURN` at a time, at random, from `HANDS` runs of neighbours.
 
-    A core reads on in a few runs many times faster than it jumps to rows anywhere; rows that were neighbours are still
-    visited some `HANDS` visits apart, at random distances. A buffer that a cache holds is permuted outright.
+    A core reads on in a few places several times faster than it jumps to rows anywhere. Each run keeps its own order; what
+    was one stretch of rows is spread over some `HANDS` times its length. A buffer of at most 4,096 rows, which a cache
+    holds, is permuted outright.
     """
-    order: NDArray[np.int64] = core.permutation(seed, epoch << 40 | buffer, _STREAM["row_order"], n)
+    key = epoch << 40 | buffer
     if n <= UNIT:
+        order: NDArray[np.int64] = core.permutation(seed, key, _STREAM["row_order"], n)
         return order
-    hand = (order * HANDS // n).astype(np.uint8)  # whose turn it is
-    order[np.argsort(hand, kind="stable")] = np.arange(n)
-    return order
+    turns = -(-n // TURN)
+    order = core.permutation(seed, key, _STREAM["row_order"], turns)
+    hand = (order * HANDS // turns).astype(np.uint8)  # whose turn it is
+    order[np.argsort(hand, kind="stable")] = np.arange(turns)
+    rows: NDArray[np.int64] = (order[:, np.newaxis] * TURN + np.arange(TURN)).ravel()
+    return rows if turns * TURN == n else rows[rows < n]
 
 
 def _buffers(
