@@ -79,7 +79,7 @@ Sgd from_arrays(const py::dict& d) {
           {get<std::int32_t>(d, "lane_target"), get<double>(d, "lane_rate"), get<double>(d, "lane_l1"),
            get<double>(d, "lane_l2")},
           flags[0], flags[1], flags[2]);
-    s.layout = static_cast<Layout>(flags[3]);
+    s.set_layout(static_cast<Layout>(flags[3]));
     s.cols = counts[0], s.rows = counts[1], s.steps = counts[2];
     s.w = buffer_of(d["w"]);
     s.h = buffer_of(d["h"]);

@@ -95,9 +95,15 @@ void Sgd::widen(Index n) {
     }
 }
 
+void Sgd::set_layout(Layout chosen) noexcept {
+    layout = chosen;
+    timed_ = layout == Layout::sparse && shrink() != Shrink::none;
+    stride_ = record_floats(width_, timed_);
+}
+
 void Sgd::choose_layout(Layout wanted) {
     if (layout != Layout::unknown) return;
-    layout = wanted;
+    set_layout(wanted);
     const Index n = cols;  // columns announced before the first block
     cols = 0;
     widen(n);
@@ -203,6 +209,9 @@ Sgd Sgd::select(const std::vector<int>& chosen) const {
         t.l1.push_back(table.l1[q]);
         t.l2.push_back(table.l2[q]);
     }
+    bool same = static_cast<int>(chosen.size()) == lanes();
+    for (std::size_t i = 0; same && i < chosen.size(); i++) same = chosen[i] == static_cast<int>(i);
+    if (same) return *this;
     Sgd s(loss_name, std::move(t), fit_intercept, classes, scaled_penalty);
     s.rows = rows;
     s.steps = steps;
@@ -286,14 +295,14 @@ void Sgd::merge(const Sgd& other) {
 }
 
 std::vector<bool> Sgd::finite() const {
+    std::vector<float> zero(static_cast<std::size_t>(width_),
+                            0.0f);  // 0 x weight, summed: not zero where one is not finite
+    const Index step = layout == Layout::dense ? width_ : stride_;
+    for (Index j = 0; layout != Layout::unknown && j < cols; j++)
+        for (int k = 0; k < width_; k++) zero[static_cast<std::size_t>(k)] += 0.0f * w.data()[j * step + k];
     std::vector<bool> ok(static_cast<std::size_t>(lanes()));
-    for (int k = 0; k < lanes(); k++) {
-        bool good = std::isfinite(bias[static_cast<std::size_t>(k)]) &&
-                    std::isfinite(loss_sum[static_cast<std::size_t>(k)]);
-        if (layout != Layout::unknown)
-            for (Index j = 0; good && j < cols; j++) good = std::isfinite(weight_at(j, k));
-        ok[static_cast<std::size_t>(k)] = good;
-    }
+    for (std::size_t k = 0; k < ok.size(); k++)
+        ok[k] = std::isfinite(bias[k]) && std::isfinite(loss_sum[k]) && zero[k] == 0.0f;
     return ok;
 }
 

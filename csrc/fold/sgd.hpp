@@ -87,8 +87,8 @@ struct Sgd {
     int pattern() const noexcept { return width_ < 16 ? 16 : width_; }
     Index flat() const noexcept;  // floats of a dense table
     Shrink shrink() const noexcept;
-    bool timed() const noexcept { return layout == Layout::sparse && shrink() != Shrink::none; }
-    Index stride() const noexcept { return record_floats(width_, timed()); }  // of the sparse table
+    bool timed() const noexcept { return timed_; }
+    Index stride() const noexcept { return stride_; }  // of the sparse table
     std::uint32_t last_visit(Index feature) const;
     void set_last_visit(Index feature, std::uint32_t step);
     // The weight and accumulator of one lane of one feature, wherever the layout keeps them.
@@ -105,6 +105,7 @@ struct Sgd {
     double mean_nonzeros() const noexcept { return nonzero_sum > 0 ? nonzero_sum / weight_sum : 1.0; }
 
     void choose_layout(Layout wanted);
+    void set_layout(Layout chosen) noexcept;
     // most: a weight of a standardised feature grows at most so much (less than the function asks for).
     void rescale_features(const std::vector<double>& centre, const std::vector<double>& scale,
                           double most = std::numeric_limits<double>::infinity());
@@ -114,6 +115,8 @@ struct Sgd {
 
 private:
     int width_ = 1;
+    Index stride_ = 0;  // with timed_, what the layout and the penalties come to
+    bool timed_ = false;
 };
 static_assert(Fold<Sgd>);
 
