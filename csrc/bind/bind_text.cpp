@@ -89,6 +89,59 @@ py::tuple parse_as(const SvmlightPlan& plan, const SvmlightOptions& options, con
     return parse<T, std::int64_t>(plan, options, head);
 }
 
+// Parses behind rows that lie in the caller's own arrays; false where these have no room for the plan.
+template <class T>
+bool append(const SvmlightPlan& plan, const SvmlightOptions& options, py::array_t<double>& y,
+            py::array_t<T>& values, py::array_t<std::int32_t>& indices, py::array_t<std::int32_t>& indptr,
+            Index& rows, Index& entries, Index& columns) {
+    require(0 <= rows && 0 <= entries, "rows and entries must not be negative");
+    if (y.size() < rows + plan.lines || indptr.size() < rows + plan.lines + 1 ||
+        values.size() < entries + plan.entries || indices.size() < entries + plan.entries)
+        return false;
+    CsrRoom<T, std::int32_t> room{
+        y.mutable_data(), values.mutable_data(), indices.mutable_data(), indptr.mutable_data(), rows,
+        entries};
+    if (rows == 0) room.indptr[0] = 0;
+    require(room.indptr[rows] == entries, "indptr must end at entries");
+    const py::gil_scoped_release release;
+    columns = parse_svmlight(room, plan, options);
+    rows = room.rows, entries = room.entries;
+    return true;
+}
+
+template <class T>
+void bind_append(py::module_& m, const char* doc) {
+    m.def(
+        "append_svmlight",
+        [](const py::buffer& text, Index begin, Index end, py::array_t<double> y, py::array_t<T> values,
+           py::array_t<std::int32_t> indices, py::array_t<std::int32_t> indptr, Index rows, Index entries,
+           bool subtract_one, Index n_features, Index first_line) {
+            const py::buffer_info info = bytes_of(text, begin, end);
+            for (const py::array& a :
+                 {py::array(y), py::array(values), py::array(indices), py::array(indptr)})
+                require(a.ndim() == 1 && (a.flags() & py::array::c_style), "rows go to contiguous arrays");
+            SvmlightPlan plan;
+            {
+                const py::gil_scoped_release release;
+                plan =
+                    plan_svmlight(static_cast<const char*>(info.ptr) + begin, end - begin, info.size - begin);
+            }
+            Index columns = -1;
+            try {
+                append<T>(plan, {subtract_one, n_features, first_line}, y, values, indices, indptr, rows,
+                          entries, columns);
+            } catch (const ColumnsTooWide&) {
+                columns = -2;
+            }
+            if (columns < 0) rows = plan.lines, entries = plan.entries;
+            return py::make_tuple(rows, entries, columns, plan.lines);
+        },
+        py::arg("text"), py::arg("begin"), py::arg("end"), py::kw_only(), py::arg("y").noconvert(),
+        py::arg("data").noconvert(), py::arg("indices").noconvert(), py::arg("indptr").noconvert(),
+        py::arg("rows"), py::arg("entries"), py::arg("subtract_one") = false, py::arg("n_features") = -1,
+        py::arg("first_line") = 1, doc);
+}
+
 }  // namespace
 
 void bind_text(py::module_& m) {
@@ -113,6 +166,14 @@ void bind_text(py::module_& m) {
         "Parse text[begin:end], whole svmlight lines, behind the rows of head: (y, data, indices, indptr, "
         "columns, lines). "
         "indices are int32 unless wide, or unless a column does not fit.");
+    const char* const appended =
+        "Parse text[begin:end] in place, behind `rows` rows and `entries` entries: (rows, entries, columns, "
+        "lines). "
+        "columns is -1 where the arrays lack room, -2 where int32 does; rows and entries are then what the "
+        "text may "
+        "hold.";
+    bind_append<double>(m, appended);
+    bind_append<float>(m, appended);
     m.def(
         "skip_svmlight_rows",
         [](const py::buffer& text, Index begin, Index end, Index rows) {

@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Gram', 'Moments', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'shuffle', 'skip_svmlight_rows', 'solve', 'transpose']
+__all__: list[str] = ['Gram', 'Moments', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'shuffle', 'skip_svmlight_rows', 'solve', 'transpose']
 class Moments:
     """
     Mean and centred second moment of each column.
@@ -238,6 +238,16 @@ class Residual:
     @property
     def weight(self) -> float:
         ...
+@typing.overload
+def append_svmlight(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, *, y: numpy.typing.NDArray[numpy.float64], data: numpy.typing.NDArray[numpy.float64], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], rows: typing.SupportsInt | typing.SupportsIndex, entries: typing.SupportsInt | typing.SupportsIndex, subtract_one: bool = False, n_features: typing.SupportsInt | typing.SupportsIndex = -1, first_line: typing.SupportsInt | typing.SupportsIndex = 1) -> tuple[int, int, int, int]:
+    """
+    Parse text[begin:end] in place, behind `rows` rows and `entries` entries: (rows, entries, columns, lines). columns is -1 where the arrays lack room, -2 where int32 does; rows and entries are then what the text may hold.
+    """
+@typing.overload
+def append_svmlight(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, *, y: numpy.typing.NDArray[numpy.float64], data: numpy.typing.NDArray[numpy.float32], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], rows: typing.SupportsInt | typing.SupportsIndex, entries: typing.SupportsInt | typing.SupportsIndex, subtract_one: bool = False, n_features: typing.SupportsInt | typing.SupportsIndex = -1, first_line: typing.SupportsInt | typing.SupportsIndex = 1) -> tuple[int, int, int, int]:
+    """
+    Parse text[begin:end] in place, behind `rows` rows and `entries` entries: (rows, entries, columns, lines). columns is -1 where the arrays lack room, -2 where int32 does; rows and entries are then what the text may hold.
+    """
 def config() -> dict[str, typing.Any]:
     """
     How this extension was built and what it picked at run time.

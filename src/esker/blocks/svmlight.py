@@ -22,6 +22,7 @@ from esker.blocks.base import Blocks, Part
 from esker.blocks.block import UNIT, Block, key
 from esker.blocks.buffer import csr
 from esker.blocks.memory import PANEL, show_size
+from esker.blocks.svmlight_whole import WholeRows
 from esker.blocks.text import Lines, is_gzip, whole_lines
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ __all__ = ["SvmlightBlocks", "open_svmlight"]
 
 #: The longest line read where no memory limit says otherwise.
 LONGEST_LINE = 1 << 30
+#: Bytes of text that are parsed at a time where all rows go to one matrix.
+WHOLE_CHUNK = 8 << 20
+NO_ROWS = "there are no rows, only comments or empty lines"
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,7 @@ class SvmlightBlocks(Blocks):
             yield self._block(part, left)
         _check_same(path, seen)
         if mark.row == 0:
-            raise FormatError("there are no rows, only comments or empty lines", str(path))
+            raise FormatError(NO_ROWS, str(path))
         if start == 0:
             self._note_whole(part, mark.row, nnz)
 
@@ -198,10 +202,8 @@ class SvmlightBlocks(Blocks):
                 text.end,
                 float32=self.dtype == np.float32,
                 wide=seen.columns > np.iinfo(np.int32).max,
-                subtract_one=self.zero_based is False,
-                n_features=-1 if self.n_features is None else self.n_features,
-                first_line=mark.line,
                 head=None if left is None else left.head(),
+                **self._parser_options(mark),
             )
         except FormatError as error:
             raise FormatError(error.message, str(path), error.line, error.column) from None
@@ -211,6 +213,50 @@ class SvmlightBlocks(Blocks):
         mark = _Mark(mark.row + len(y) - there, offset, mark.line + lines)
         seen.note(mark)
         return _Rows(first, y, data, indices, indptr), mark
+
+    def _parser_options(self, mark: _Mark) -> dict[str, Any]:
+        return {
+            "subtract_one": self.zero_based is False,
+            "n_features": -1 if self.n_features is None else self.n_features,
+            "first_line": mark.line,
+        }
+
+    def take_all(self) -> Block:
+        """Every row in memory, as one block; without a limit of memory, parsed to its final place."""
+        block = self._take_straight() if self.max_memory is None else None
+        return super().take_all() if block is None else block
+
+    def _take_straight(self) -> Block | None:
+        """All rows, parsed into one matrix on this thread; None where int32 cannot count its columns or entries."""
+        all_rows, keys = WholeRows(self.dtype), []
+        for part, path, seen in zip(self.parts, self.paths, self._seen):
+            _check_same(path, seen)
+            mark, entries = _Mark(), all_rows.entries
+            with closing(whole_lines(path, WHOLE_CHUNK, LONGEST_LINE)) as texts:
+                for text in texts:
+                    if text.offset == 0:
+                        text, mark = _without_byte_order_mark(text, mark)
+                    size = max(text.end - text.begin, 1)
+                    to_come = 1.0 if seen.gzip else max((seen.stat[0] - mark.offset) / size, 1.0)
+                    try:
+                        added = all_rows.add(text, to_come, **self._parser_options(mark))
+                    except FormatError as error:
+                        raise FormatError(error.message, str(path), error.line, error.column) from None
+                    if added is None:
+                        return None
+                    rows, columns, lines = added
+                    seen.columns = max(seen.columns, columns)
+                    mark = _Mark(mark.row + rows, mark.offset + text.end - text.begin, mark.line + lines)
+                    seen.note(mark)
+            _check_same(path, seen)
+            if mark.row == 0:
+                raise FormatError(NO_ROWS, str(path))
+            self._note_whole(part, mark.row, all_rows.entries - entries)
+            keys.append(key(part.index, 0) + np.arange(mark.row if len(self.parts) > 1 else 0))
+        y, data, indices, indptr = all_rows.take()
+        assert self.n_columns is not None  # all files were walked
+        x = csr(data, indices, indptr, self.n_columns)
+        return Block(x, y, row_keys=np.concatenate(keys) if len(keys) > 1 else None)
 
     def _cut(self, path: Path, rows: _Rows, limit: int) -> tuple[_Rows | None, _Rows | None]:
         """Rows for a block, and what is left over: whole units of rows, or whole panels where units are too large."""
