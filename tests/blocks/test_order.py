@@ -1,10 +1,12 @@
 """Epoch order: every row once, the same rows in the same order however they are stored, cut or resumed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from esker.blocks import UNIT, ArrayBlocks
+from esker.blocks import UNIT, ArrayBlocks, open_blocks
 
 
 class Hidden(ArrayBlocks):
@@ -153,3 +155,29 @@ def test_permutation_is_one_and_known():
     assert core.permutation(1, 2, core.STREAMS["row_order"], n).tolist() == items
     counts = np.bincount([core.permutation(s, 0, 4, 5)[0] for s in range(5000)], minlength=5)
     assert (abs(counts - 1000) < 130).all()  # 4.6 standard deviations
+
+
+def test_rows_in_memory_are_visited_in_place_when_only_the_target_is_mapped():
+    X = np.arange(20_000.0).reshape(-1, 2)
+    blocks = open_blocks(X, target=X[:, 0])
+    mapped = blocks.map(lambda b: replace(b, y=b.y + 1))
+    for visit, plain in zip(mapped.visits(0, seed=3), blocks.visits(0, seed=3), strict=True):
+        assert np.shares_memory(visit.X, X)
+        np.testing.assert_array_equal(visit.order, plain.order)
+        np.testing.assert_array_equal(visit.y, plain.y + 1)
+    copied = blocks.map(lambda b: replace(b, X=b.X + 1))
+    assert copied.whole() is None
+    first = next(iter(copied.visits(0, seed=3)))
+    expected = next(iter(blocks.visits(0, seed=3)))
+    np.testing.assert_array_equal(first.X[first.order], X[expected.order] + 1)
+
+
+def test_a_map_knows_what_a_walk_has_taught_its_source(tmp_path):
+    text = tmp_path / "a.svm"
+    text.write_text("1 3:1 7:2\n" * 10)
+    mapped = open_blocks(text).map(lambda b: b)
+    assert mapped.n_rows is None
+    assert mapped.n_columns is None
+    for _ in mapped:
+        pass
+    assert (mapped.n_rows, mapped.n_columns) == (10, 8)

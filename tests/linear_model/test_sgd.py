@@ -20,6 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from esker import open_blocks
 from esker.blocks import Blocks
+from esker.blocks.block_file import write_block_file
 from esker.linear_model import SGDClassifier, SGDRegressor
 
 REASON = "steps: a row of weight 2 is one step, not two, and repeated rows change the order of rows"
@@ -421,3 +422,40 @@ def test_many_dense_features_are_learned_in_one_epoch():
     y = X @ w + 0.5 * rng.standard_normal(30_000) > 0
     model = SGDClassifier(max_iter=1, tol=None, random_state=0).fit(X[:25_000], y[:25_000])
     assert model.score(X[25_000:], y[25_000:]) > 0.83  # 0.852 is possible
+
+
+@pytest.mark.parametrize("n", [600, 3000, 40_000])
+@pytest.mark.parametrize("kind", ["csv", "svmlight"])
+def test_a_text_file_and_its_cache_give_the_same_bits(tmp_path, n, kind):
+    rng = np.random.default_rng(n)
+    X = rng.standard_normal((n, 6)).round(3) * [1, 10, 0.1, 1, 1, 1]
+    y = (X.sum(axis=1) + rng.standard_normal(n)).round(3)
+    text = tmp_path / "rows.txt"
+    if kind == "csv":
+        np.savetxt(text, np.c_[X, y], "%.17g", ",", header="a,b,c,d,e,f,y", comments="")
+        options = {"target": "y", "format": "csv"}
+    else:
+        text.write_text(
+            "".join(f"{t} " + " ".join(f"{j}:{v}" for j, v in enumerate(r)) + "\n" for r, t in zip(X, y))
+        )
+        options = {"format": "svmlight"}
+    cache = tmp_path / "rows.esk"
+    write_block_file(open_blocks(text, **options), cache)
+    for memory in (None, "64MB"):
+        sources = [
+            open_blocks(text, max_memory=memory, **options),
+            open_blocks(text, block_size="50KB", **options),
+            open_blocks(cache, max_memory=memory),
+        ]
+        models = [SGDRegressor(max_iter=1, tol=None, random_state=4).fit(s) for s in sources]
+        for other in models[1:]:
+            assert other.t_ == models[0].t_
+            np.testing.assert_array_equal(other.coef_, models[0].coef_)
+            assert other.intercept_ == models[0].intercept_
+
+
+def test_a_width_that_only_reading_tells_counts_in_max_memory(tmp_path):
+    text = tmp_path / "wide.svm"
+    text.write_text("1 5:1\n2 9000000:1\n" * 50)
+    with pytest.raises(ValueError, match="max_memory is 64 MB"):
+        SGDRegressor(max_iter=1).fit(open_blocks(text, max_memory="64MB"))

@@ -25,14 +25,18 @@ class Mapped(Blocks):
             if name not in _KNOWN:
                 raise TypeError(f"map() takes {', '.join(_KNOWN)}, got {name!r}")
         self.parts, self.source, self.budget = inner.parts, inner.source, inner.budget
-        for name in _KNOWN:
-            setattr(self, name, known.get(name, getattr(inner, name)))
-        self.dtype = np.dtype(self.dtype)
+        self.known = {**known, "dtype": np.dtype(known["dtype"])} if "dtype" in known else known
         self.random_access, self.sequential_first = inner.random_access, inner.sequential_first
         self.rereadable, self.threaded = inner.rereadable, inner.threaded
         self.checked = False  # what comes in has been; estimators look again at what they fit
         self.reserved = inner.reserved
         self.inner, self.f = inner, f
+
+    def whole(self) -> Block | None:
+        """`f` of all rows where they lie in memory and `f` leaves the very X as it is: nothing large is copied."""
+        block = self.inner.whole()
+        made = None if block is None else self._apply(block)
+        return made if made is not None and block is not None and made.X is block.X else None
 
     def _apply(self, block: Block) -> Block:
         made = self.f(block)
@@ -48,3 +52,12 @@ class Mapped(Blocks):
 
     def read_rows(self, part: Part, begin: int, end: int) -> Block:
         return self._apply(self.inner.read_rows(part, begin, end))
+
+
+def _live(name: str) -> property:
+    """What was told of the result, else what the inner source knows by now: a walk may have taught it."""
+    return property(lambda self: self.known[name] if name in self.known else getattr(self.inner, name))
+
+
+for _name in _KNOWN:
+    setattr(Mapped, _name, _live(_name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from esker._native import threads
+from esker._progress import advance
 from esker.folds import Sgd
 from esker.learning import Schedule, learn
 from esker.learning_holdout import NUMBERS, ROWS, SPARSE_NUMBERS
@@ -24,6 +26,9 @@ __all__ = ["SGD"]
 
 #: Data sets with fewer rows hold nothing out.
 HOLD_OUT_FROM = 1000
+#: Of a source that is read in sequence no more rows than this are counted: whether there are more is known of it and of
+#: its cache alike, so that both hold out the same rows.
+COUNTED, SHARE_OF_MORE = 1 << 15, 0.02
 
 
 def _held_bytes(blocks: Blocks, n_rows: int | None, share: float) -> int:
@@ -37,6 +42,35 @@ def _held_bytes(blocks: Blocks, n_rows: int | None, share: float) -> int:
     if blocks.nnz is not None and n_rows:
         numbers = min(numbers, int(rows * blocks.nnz / n_rows))
     return numbers * (int(blocks.dtype.itemsize) + 4) + 24 * rows
+
+
+def _dense_width(blocks: Blocks) -> int | None:
+    """Columns of dense rows; 0 for sparse ones; None where only reading tells."""
+    return None if blocks.is_sparse is None else 0 if blocks.is_sparse else blocks.n_columns
+
+
+def _counted(blocks: Blocks, n_rows: int | None, width: int | None) -> tuple[int | None, int | None]:
+    """The rows, None where there are more than COUNTED, and the width of dense ones; read as far as that takes."""
+    if n_rows is not None and (n_rows > COUNTED or width is not None):
+        return (None if n_rows > COUNTED else n_rows), width
+    if not blocks.rereadable:
+        return None, width
+    rows = 0
+    with closing(blocks.read_ahead()) as walk:  # type: ignore[type-var]
+        for block in walk:
+            rows += len(block)
+            width = block.X.shape[1] if isinstance(block.X, np.ndarray) else 0
+            if rows > COUNTED:
+                return None, width
+    return rows, width
+
+
+def _measure(blocks: Blocks) -> None:
+    """Find the width of a source that is wider than memory may allow tables for: one walk, which it remembers."""
+    if blocks.n_columns is None and blocks.max_memory is not None and blocks.rereadable:
+        for block in blocks:
+            if not advance(len(block), block.nbytes):
+                raise KeyboardInterrupt
 
 
 class SGD(LinearModel):
@@ -57,6 +91,8 @@ class SGD(LinearModel):
     ) -> Any:
         """Walk; set what a walk tells."""
         seed, stop = self._seed(schedule)
+        _measure(blocks)
+        n_rows = blocks.n_rows if n_rows is None else n_rows
         share = self._share_held_out(blocks, n_rows)
         blocks.reserve(_held_bytes(blocks, n_rows, share), "a held-out set to decide by")
         kept = getattr(self, "_kept", None) if self.warm_start else None
@@ -135,16 +171,20 @@ class SGD(LinearModel):
         )
 
     def _share_held_out(self, blocks: Blocks, n_rows: int | None) -> float:
-        """The share of rows held out: no more than are scored, and none of a small data set."""
-        if not self.early_stopping or (n_rows is not None and n_rows < HOLD_OUT_FROM):
+        """The share of rows held out: no more than are scored, and none of a small data set.
+
+        A function of the data alone, not of what its storage knows before it is read.
+        """
+        if not self.early_stopping:
             return 0.0
-        share = float(self.validation_fraction)
+        share, width = float(self.validation_fraction), _dense_width(blocks)
+        if blocks.sequential_first:
+            n_rows, width = _counted(blocks, n_rows, width)
         if n_rows is None:
-            return min(share, 0.02)
-        scored = ROWS
-        if blocks.is_sparse is False and blocks.n_columns:
-            scored = min(scored, NUMBERS // blocks.n_columns)
-        return min(share, scored / n_rows)
+            return min(share, SHARE_OF_MORE)
+        if n_rows < HOLD_OUT_FROM:
+            return 0.0
+        return min(share, min(ROWS, NUMBERS // width if width else ROWS) / n_rows)
 
     def _identity(self) -> dict[str, Any]:
         names = ("loss", "penalty", "alpha", "l1_ratio", "fit_intercept", "penalty_scale", "early_stopping")
