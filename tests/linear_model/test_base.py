@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.datasets import dump_svmlight_file, make_classification, make_regression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from esker import open_blocks
 from esker._parameters import parse_duration
-from esker.linear_model import SGDClassifier, SGDRegressor
+from esker.linear_model import Ridge, SGDClassifier, SGDRegressor
 from esker.linear_model._base import scores_of
 
 
@@ -250,3 +253,20 @@ def test_durations(text, seconds):
 def test_bad_durations(bad):
     with pytest.raises(ValueError, match="max_time must be a positive number of seconds"):
         parse_duration(bad)
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda b: GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}).fit(b),
+        lambda b: cross_val_score(Ridge(), b),
+        lambda b: make_pipeline(StandardScaler(), Ridge()).fit(b),
+    ],
+)
+def test_what_takes_arrays_alone_names_the_way_when_given_blocks(fit):
+    blocks = open_blocks(np.eye(30), target=np.arange(30.0))
+    with pytest.raises(TypeError, match=r"blocks\.take_all\(\)"):
+        fit(blocks)
+    block = blocks.take_all()
+    assert make_pipeline(StandardScaler(), Ridge()).fit(block.X, block.y).n_features_in_ == 30
+    assert make_pipeline(Ridge()).fit(blocks).n_features_in_ == 30

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from esker._errors import FormatError
 from esker._native import core
@@ -332,6 +333,14 @@ class Blocks(ABC):
         """The row within its part."""
         first = block.first_key if block.row_keys is None else int(block.row_keys[row]) - row
         return (first + row) & ((1 << ROW_BITS) - 1)
+
+    def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:
+        """Refused: what takes arrays alone (a search, another library's pipeline step) would take all rows at once."""
+        raise TypeError(
+            f"expected an array, got the Blocks of {self.source}, which are read a block at a time: give them to an esker "
+            "estimator itself, not through GridSearchCV, cross_val_score or another library's pipeline step; or, if they "
+            "fit in memory, take block = blocks.take_all() and pass block.X and block.y"
+        )
 
     def __repr__(self) -> str:
         rows = "?" if self.n_rows is None else f"{self.n_rows:,}"
