@@ -419,3 +419,20 @@ def test_a_watcher_may_end_the_walk():
         learned = learn(ArrayBlocks(X, y), state(), Schedule(seed=0, max_iter=100, tol=None))
     assert learned.stop_reason == "interrupted"
     assert 3000 < learned.rows == watch.rows < 40_000
+
+
+def test_a_mark_frees_the_last_copy_before_it_makes_another(monkeypatch):
+    from esker.folds import Sgd
+    from esker.learning_stream import Stream
+
+    stream = Stream(Sgd("squared_error", [0], [0.1], [0.0], [0.0]))
+    copies, copy = [], Sgd.copy
+
+    def watched(state):
+        copies.append(hasattr(stream, "backup"))
+        return copy(state)
+
+    monkeypatch.setattr(Sgd, "copy", watched)
+    stream.mark("here")
+    assert copies == [False]
+    assert stream.backup is not stream.state

@@ -329,6 +329,7 @@ class _Walk:
         lanes = self.stream.winners(loss)
         total = float(np.mean(loss[lanes]))
         if total < self.best_loss:
+            self.best = None  # its memory is free before the better one takes some
             self.best_loss, self.best = total, self.stream.state.select(lanes)
         return total
 

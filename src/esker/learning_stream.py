@@ -98,6 +98,7 @@ class Stream:
             self._back_off(finite, where)
         else:
             self.read_meter()
+            del self.backup  # never two copies beside the state: max_memory counts one
             self.backup, self.backup_rows = self.state.copy(), self.rows
         self.older, self.newer = self.newer, np.zeros_like(self.newer)
         self.suspect = None
