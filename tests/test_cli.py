@@ -537,3 +537,10 @@ def test_one_line_is_rewritten_on_a_terminal():
     line.close()
     assert "\n" not in terminal.getvalue()
     assert terminal.getvalue().split("\r")[1:3] == ["a longer text", "short        "]
+
+
+def test_options_in_messages_stand_apart_from_what_came():
+    from esker.cli import _line
+
+    assert _line(ValueError("target='nope' is no column")) == "--target 'nope' is no column"
+    assert _line(ValueError("columns below n_features=6, got 7")) == "columns below --n-features 6, got 7"

@@ -34,8 +34,10 @@ Moments get_moments(const py::dict& d, const std::string& name) {
     Moments m;
     m.mean = get<double>(d, name + "_mean");
     m.m2 = get<double>(d, name + "_m2");
-    m.weight = get<double>(d, name + "_weight").at(0);
+    const auto weight = get<double>(d, name + "_weight");
     const auto rows = get<std::int64_t>(d, name + "_rows");
+    require(weight.size() == 1 && rows.size() == 2, "an Sgd state's moments need one weight and two counts");
+    m.weight = weight[0];
     m.rows = rows.at(0), m.nonzeros = rows.at(1);
     require(m.mean.size() == m.m2.size(), "an Sgd state's mean and m2 must be equally long");
     return m;
@@ -81,6 +83,11 @@ Sgd from_arrays(const py::dict& d) {
           flags[0], flags[1], flags[2]);
     s.set_layout(static_cast<Layout>(flags[3]));
     s.cols = counts[0], s.rows = counts[1], s.steps = counts[2];
+    // Sizes below are products with cols: no table of a process has more entries than this.
+    require(s.cols >= 0 && s.rows >= 0 && s.steps >= 0 && s.cols <= (Index{1} << 47) / s.pattern() / 4,
+            "the counts of an Sgd state must be of a size that memory can hold, got " +
+                std::to_string(s.cols) + " columns and " + std::to_string(s.rows) + " rows");
+    require(d.contains("w") && d.contains("h"), "the arrays of an Sgd state lack 'w' or 'h'");
     s.w = buffer_of(d["w"]);
     s.h = buffer_of(d["h"]);
     s.last = get<std::uint32_t>(d, "last");

@@ -74,10 +74,12 @@ void Sgd::set_last_visit(Index j, std::uint32_t step) {
 
 void Sgd::widen(Index n) {
     if (n <= cols) return;
+    require(n <= (Index{1} << 47) / pattern() / 4,
+            "the weights of " + std::to_string(n) + " columns exceed any memory; hash the columns to fewer");
     const Index before = cols;
+    if (layout == Layout::sparse) w.grow(static_cast<std::size_t>(n * stride()));  // may be refused
     cols = n;
     if (layout == Layout::sparse) {
-        w.grow(static_cast<std::size_t>(n * stride()));
         for (Index j = before; j < n; j++)
             for (int k = 0; k < width_; k++) accumulator_at(j, k) = first_accumulator;
         if (timed() && width_ > 1) last.resize(static_cast<std::size_t>(n));

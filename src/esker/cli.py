@@ -92,7 +92,7 @@ def _line(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"not enough memory ({error}); grant less with --max-memory or free some"
     words = " ".join(str(error).split())
-    words = re.sub(rf"\b({OPTIONS})=(?=\\S)(?![,.;)])", r"--\1 ", words)
+    words = re.sub(rf"\b({OPTIONS})=(?=\S)(?![,.;)])", r"--\1 ", words)
     words = re.sub(rf"\b({OPTIONS})=", r"--\1", words)
     words = re.sub(r"--[a-z0-9]+_[a-z]+", lambda found: found[0].replace("_", "-"), words)
     known = isinstance(error, ValueError | ImportError | ArithmeticError | OSError)

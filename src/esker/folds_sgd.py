@@ -116,6 +116,11 @@ class Sgd:
         return int(self._state.rows)
 
     @property
+    def steps(self) -> int:
+        """Rows learned from: those of weight zero excluded."""
+        return int(self._state.steps)
+
+    @property
     def cols(self) -> int:
         """Columns seen so far."""
         return int(self._state.cols)

@@ -86,6 +86,22 @@ def refuse_masked(*arrays: Any) -> None:
         )
 
 
+def check_sparse(x: Any) -> None:
+    """Refuse a SciPy matrix whose indices were changed so that they lead out of it: conversions would follow them."""
+    from scipy.sparse import coo_array
+
+    try:
+        if x.format in ("csr", "csc", "bsr"):
+            x.check_format(full_check=True)
+        elif x.format == "coo":
+            coo_array((x.data, (x.row, x.col)), shape=x.shape)
+    except ValueError as e:
+        raise ValueError(
+            f"the indices of a {x.format} matrix must lie within its shape {x.shape}: {e}; "
+            "build the matrix anew from its entries"
+        ) from None
+
+
 def checked_csr(x: Any, dtype: np.dtype[Any]) -> Any:
     """A csr_array with in-range indices, unique within rows; shares the matrix's memory unless it must be mended."""
     from scipy.sparse import csr_array
@@ -101,6 +117,7 @@ def checked_csr(x: Any, dtype: np.dtype[Any]) -> Any:
             x.shape[1],
         )
     else:
+        check_sparse(x)
         own = csr_array(x, dtype=dtype)
     raw = own.data, own.indices, own.indptr, own.shape[1]
     core.csr_bounds(raw)

@@ -146,6 +146,8 @@ def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
 
 
 def _shape(batch: Any) -> str:
+    if hasattr(batch, "shape"):
+        return f"{type(batch).__name__} of shape {batch.shape}; one batch alone is [(X, y)]"
     size = f" of length {len(batch)}" if hasattr(batch, "__len__") else ""
     return f"{type(batch).__name__}{size}"
 

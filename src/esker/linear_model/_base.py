@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from esker.blocks import Blocks
-from esker.linear_model._input import as_blocks, fitted_blocks, learn_width
+from esker.linear_model._input import as_blocks, check_indices, fitted_blocks, learn_width
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,6 +84,7 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
         return scores.astype(np.result_type(dtype, self.coef_.dtype), copy=False)
 
     def _checked(self, X: Any) -> Any:
+        check_indices(X)
         return validate_data(
             self,
             X,

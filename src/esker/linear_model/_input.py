@@ -11,11 +11,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from esker.blocks import ArrayBlocks, Block, Blocks
+from esker.blocks.arrays import check_sparse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["as_blocks", "check_rows", "check_weights", "fitted_blocks", "learn_width"]
+__all__ = ["as_blocks", "check_indices", "check_rows", "check_weights", "fitted_blocks", "learn_width"]
 
 
 def as_blocks(
@@ -52,6 +53,7 @@ def as_blocks(
     """
     if isinstance(X, Blocks):
         return _check_blocks(estimator, X, y, sample_weight, multi_output, classifier, reset)
+    check_indices(X)
     X, y = validate_data(
         estimator,
         X,
@@ -69,6 +71,12 @@ def as_blocks(
         y = np.ascontiguousarray(y, dtype=np.float64)
     weight = None if sample_weight is None else check_weights(sample_weight, X)
     return ArrayBlocks(X, y, weight, max_memory=getattr(estimator, "max_memory", None), check_finite=False)
+
+
+def check_indices(X: Any) -> None:
+    """Sparse rows of arrays lead to columns that exist; kernels and SciPy would read beyond their ends."""
+    if sparse.issparse(X):
+        check_sparse(X)
 
 
 def check_weights(sample_weight: Any, X: Any) -> NDArray[np.float64]:

@@ -132,6 +132,14 @@ class SGD(LinearModel):
             learned.schedule,
             learned.stop_reason,
         )
+        if (
+            learned.state.rows
+            and not learned.state.steps
+            and learned.stop_reason not in ("interrupted", "time")
+        ):
+            raise ValueError(
+                f"sample_weight is zero in every row of {blocks.source}; at least one row needs a positive weight"
+            )
         self._take(learned.state, blocks.dtype)
         self._warn(learned.stop_reason)
         return self
