@@ -100,9 +100,9 @@ def _refuse(model: Any) -> None:
 
 
 def lane_bytes(lanes: int, columns: int) -> int:
-    """Bytes of a state with so many lanes: weights and accumulators, lanes being padded."""
+    """Bytes of a state with so many lanes: weights, accumulators and last visits, lanes being padded."""
     width = lanes if lanes <= 1 else 4 if lanes <= 4 else 8 if lanes <= 8 else -(-lanes // 16) * 16
-    return columns * (8 * width + 4)
+    return columns * (16 if width == 1 else 8 * width + 4)
 
 
 def raced_rates(eta0: float | None, targets: int, columns: int | None, max_memory: int | None) -> Any:
