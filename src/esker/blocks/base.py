@@ -22,6 +22,7 @@ from esker.blocks.ahead import ahead
 from esker.blocks.block import ROW_BITS, UNIT, Block
 from esker.blocks.buffer import RowBuffer, cut
 from esker.blocks.memory import Budget, show_size
+from esker.blocks.records import Records
 
 if TYPE_CHECKING:
     from esker.folds import Fold
@@ -94,6 +95,8 @@ class Blocks(ABC):
     reserved = 0
     #: Whether the parts' rows, where known, are exactly what reading gives.
     keeps_rows = True
+    #: Whether X of the blocks are Records, which a feature step must make numbers of before a learner takes them.
+    holds_records = False
     #: The files that are read, where there are any.
     files: tuple[Path, ...] = ()
 
@@ -299,7 +302,8 @@ class Blocks(ABC):
             )
         if not self.checked:
             return
-        self._check_finite(part, block, block.raw_x(), "X")
+        if not isinstance(x, Records):
+            self._check_finite(part, block, block.raw_x(), "X")
         if block.y is not None and block.y.dtype.kind == "f":
             self._check_finite(part, block, block.raw_y(), "the target")
         weight = block.sample_weight

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from esker.blocks.records import Records
+
 __all__ = ["ROW_BITS", "UNIT", "Block", "key"]
 
 #: A row key is ``part << ROW_BITS | row within the part``.
@@ -33,8 +35,9 @@ class Block:
 
     Attributes
     ----------
-    X : ndarray or csr_array, shape (n, d), float32 or float64
-        Dense rows are contiguous; the columns of a sparse row are unique.
+    X : ndarray or csr_array, shape (n, d), float32 or float64; or Records
+        Dense rows are contiguous; the columns of a sparse row are unique. Records are rows of texts and numbers that a feature
+        step (``open_blocks(..., features=)``) makes numbers of.
     y : ndarray of shape (n,) or (n, targets), or None
         Numbers or labels, as the source has them.
     sample_weight : ndarray of shape (n,), float64, or None
@@ -67,9 +70,10 @@ class Block:
     @property
     def nbytes(self) -> int:
         """Bytes of the numbers that this block holds or borrows."""
-        arrays = (self.X,) if isinstance(self.X, np.ndarray) else (self.X.data, self.X.indices, self.X.indptr)
+        dense = isinstance(self.X, np.ndarray | Records)
+        arrays = (self.X,) if dense else (self.X.data, self.X.indices, self.X.indptr)
         more = (self.y, self.sample_weight, self.row_keys)
-        return sum(a.nbytes for a in arrays) + sum(a.nbytes for a in more if a is not None)
+        return int(sum(a.nbytes for a in (*arrays, *more) if a is not None))
 
     # --- as the kernels want it ---
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from esker.blocks.block import Block
 from esker.blocks.memory import empty, show_size
+from esker.blocks.records import Records
 
 __all__ = ["RowBuffer", "csr", "cut", "recut", "slice_rows", "stored"]
 
@@ -25,7 +26,7 @@ def csr(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], columns
 
 def slice_rows(x: Any, begin: int, end: int) -> Any:
     """Rows begin..end-1 of a dense array or a CSR matrix, as views (but for the row pointers)."""
-    if isinstance(x, np.ndarray):
+    if isinstance(x, np.ndarray | Records):
         return x[begin:end]
     first, last = x.indptr[begin], x.indptr[end]
     return csr(x.data[first:last], x.indices[first:last], x.indptr[begin : end + 1] - first, x.shape[1])
@@ -33,7 +34,9 @@ def slice_rows(x: Any, begin: int, end: int) -> Any:
 
 def stored(x: Any) -> int:
     """How many numbers X holds: all of a dense array, the nonzeros of a CSR matrix."""
-    return int(x.size if isinstance(x, np.ndarray) else x.indptr[-1] - x.indptr[0])
+    if isinstance(x, np.ndarray | Records):
+        return int(x.shape[0] * x.shape[1])
+    return int(x.indptr[-1] - x.indptr[0])
 
 
 def cut(block: Block, begin: int, end: int) -> Block:
@@ -64,6 +67,7 @@ class RowBuffer:
         self.room, self.limit, self.way_out = rows, limit, way_out
         self.rows = self.numbers = self.columns = 0
         self.sparse = False
+        self.records: list[Records] = []
         self.dense: NDArray[Any] | None = None
         self.data: NDArray[Any] = np.empty(0)
         self.indices: NDArray[Any] = np.empty(0, np.int32)
@@ -75,10 +79,12 @@ class RowBuffer:
     def add(self, block: Block) -> None:
         """Copy the rows of a block behind those that are here."""
         x, n = block.X, len(block)
-        if self.keys and self.sparse == isinstance(x, np.ndarray):
+        if self.keys and self.sparse == isinstance(x, np.ndarray | Records):
             raise ValueError("blocks of one source must all be dense or all be sparse")
-        self.sparse = not isinstance(x, np.ndarray)
-        if self.sparse:
+        self.sparse = not isinstance(x, np.ndarray | Records)
+        if isinstance(x, Records):
+            self.records.append(x)
+        elif self.sparse:
             self._add_sparse(x)
         else:
             self._add_dense(x, n)
@@ -136,6 +142,8 @@ class RowBuffer:
             elif self.indices.dtype == np.int32:
                 self.indices = self.indices[: self.numbers].astype(np.int64)
             x = csr(self.data[: self.numbers], self.indices[: self.numbers], indptr, self.columns)
+        elif self.records:
+            x = Records.concat(self.records)
         else:
             assert self.dense is not None
             x = self.dense[: self.rows]

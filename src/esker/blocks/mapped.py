@@ -12,7 +12,7 @@ from esker.blocks.block import Block
 
 __all__ = ["Mapped"]
 
-_KNOWN = ("n_rows", "n_columns", "n_targets", "dtype", "is_sparse", "nnz", "feature_names")
+_KNOWN = ("n_rows", "n_columns", "n_targets", "dtype", "is_sparse", "nnz", "feature_names", "holds_records")
 
 
 class Mapped(Blocks):

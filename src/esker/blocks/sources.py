@@ -13,6 +13,7 @@ import numpy as np
 
 from esker._errors import FormatError
 from esker.blocks.base import Blocks
+from esker.blocks.features import with_features
 
 __all__ = ["Kind", "Options", "open_blocks"]
 
@@ -29,6 +30,8 @@ class Options:
     n_features: int | None = None
     dtype: Any = None
     block_size: int | str | None = None
+    #: Whether a feature step follows, so that texts and missing values are to be kept: blocks of Records.
+    records: bool = False
 
     def refuse(self, source: str, **ways_out: str) -> None:
         """Raise where one of these options was given: ``refuse("a .npy file", zero_based="it has no column numbers")``."""
@@ -49,15 +52,21 @@ class Options:
 class Kind:
     """A format of files, and who opens it.
 
-    ``opener`` is ``"module:function"``; the function takes (list of paths, Options) and returns Blocks.
+    ``opener`` is ``"module:function"``; the function takes (list of paths, Options) and returns Blocks. ``records`` says that
+    it can keep texts for a feature step (``options.records``).
     """
 
     name: str
     endings: tuple[str, ...]
     opener: str
     magic: bytes = b""
+    records: bool = False
 
     def open(self, paths: list[Path], options: Options) -> Blocks:
+        if options.records and not self.records:
+            raise ValueError(
+                f"features= makes numbers of texts and tables, and {self.name} files hold numbers already"
+            )
         module, name = self.opener.split(":")
         opener: Callable[[list[Path], Options], Blocks] = getattr(import_module(module), name)
         return opener(paths, options)
@@ -90,6 +99,7 @@ def open_blocks(
     dtype: Any = None,
     block_size: int | str | None = None,
     format: str | None = None,
+    features: Any = None,
 ) -> Blocks:
     """Rows of almost anything, to be read a block at a time.
 
@@ -113,6 +123,9 @@ def open_blocks(
         Bytes of a block.
     format : {"npy", "csv", "tsv", "parquet", "svmlight", "esk"}, optional
         Of the files; by default their first bytes and names tell.
+    features : transformer or list of transformers, optional
+        Feature steps applied to every block as it is read, one after the other: what has ``transform(blocks)``, such as
+        `esker.feature_extraction.TableHasher`. Stateless, or fitted already.
 
     Returns
     -------
@@ -135,11 +148,19 @@ def open_blocks(
     options = Options(target, weight, columns, max_memory, zero_based, n_features, dtype, block_size)
     if isinstance(source, Blocks):
         raise TypeError("the source is a Blocks object already; use it as it is")
+    if features is None:
+        return _open(source, options, format)
+    return with_features(lambda o: _open(source, o, format), options, features)
+
+
+def _open(source: Any, options: Options, format: str | None) -> Blocks:
     paths = _paths(source)
     if paths is not None:
         return _kind(paths, format).open(paths, options)
     if format is not None:
         raise ValueError(f"format= has no effect on {type(source).__name__}: it is for files")
+    if options.records:
+        raise ValueError(f"features= makes numbers of texts and tables, got {type(source).__name__}")
     if isinstance(source, np.ndarray) or hasattr(source, "tocsr"):
         from esker.blocks.arrays import open_array
 

@@ -1,0 +1,44 @@
+"""Feature steps in the stream: what `open_blocks(..., features=)` puts behind a source.
+
+A step is anything with ``transform(blocks) -> Blocks``, lazy; scikit-learn's names and parameters, see
+`esker.feature_extraction` and `esker.preprocessing`. A step that reads texts or tables (``reads_records = True``) gets blocks
+of Records; the rest get blocks of numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from esker.blocks.base import Blocks
+
+if TYPE_CHECKING:
+    from esker.blocks.sources import Options
+
+__all__ = ["with_features"]
+
+
+def with_features(opener: Callable[[Options], Blocks], options: Options, features: Any) -> Blocks:
+    """The blocks of ``opener(options)`` behind these steps."""
+    from dataclasses import replace
+
+    steps = list(features) if isinstance(features, list | tuple) else [features]
+    for step in steps:
+        if isinstance(step, type) or not callable(getattr(step, "transform", None)):
+            raise TypeError(
+                "features= takes a transformer or a list of them, such as esker.feature_extraction.TableHasher(...), "
+                f"got {step!r}"
+            )
+    if not steps:
+        raise ValueError("features= is an empty list; leave it out")
+    records = bool(getattr(steps[0], "reads_records", False))
+    blocks = opener(replace(options, records=True) if records else options)
+    for step in steps:
+        made = step.transform(blocks)
+        if not isinstance(made, Blocks):
+            raise TypeError(
+                f"a step of features= must give lazy Blocks for Blocks, {type(step).__name__} gave {type(made).__name__}; "
+                "use esker's own steps"
+            )
+        blocks = made
+    return blocks
