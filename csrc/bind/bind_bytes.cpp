@@ -1,6 +1,7 @@
-// Bytes of files for Python: checksums.
+// Bytes for Python: checksums and hashes.
 #include "base/crc32c.hpp"
 #include "bind/array.hpp"
+#include "io/murmur.hpp"
 
 namespace esker::bind {
 
@@ -17,6 +18,13 @@ void bind_bytes(py::module_& m) {
           "CRC32C of bytes, or of what `crc` is of, then these.");
     m.def("crc32c_by_tables", checksum(&crc32c_by_tables), py::arg("data"), py::arg("crc") = 0,
           "crc32c without the CPU's instruction, for tests.");
+    m.def(
+        "murmur3_32",
+        [](const py::bytes& data, std::uint32_t seed) {
+            const std::string_view bytes = data;
+            return murmur3_32(bytes.data(), bytes.size(), seed);
+        },
+        py::arg("data"), py::arg("seed") = 0, "MurmurHash3_x86_32 of bytes.");
 }
 
 }  // namespace esker::bind

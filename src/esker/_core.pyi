@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Gram', 'Moments', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'shuffle', 'skip_svmlight_rows', 'solve', 'transpose']
+__all__: list[str] = ['Gram', 'Moments', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'shuffle', 'skip_svmlight_rows', 'solve', 'transpose']
 class Moments:
     """
     Mean and centred second moment of each column.
@@ -283,6 +283,10 @@ def holdout_mask(seed: typing.SupportsInt | typing.SupportsIndex, keys: numpy.ty
 def install_blas(routines: collections.abc.Sequence[typing_extensions.CapsuleType], bits: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Borrow BLAS and LAPACK: capsules of routine_names(), and their integers' width.
+    """
+def murmur3_32(data: bytes, seed: typing.SupportsInt | typing.SupportsIndex = 0) -> int:
+    """
+    MurmurHash3_x86_32 of bytes.
     """
 def parse_svmlight(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, *, float32: bool = False, wide: bool = False, subtract_one: bool = False, n_features: typing.SupportsInt | typing.SupportsIndex = -1, first_line: typing.SupportsInt | typing.SupportsIndex = 1, head: tuple[typing.Annotated[numpy.typing.ArrayLike, numpy.float64], numpy.ndarray, numpy.ndarray, numpy.ndarray] | None = None) -> tuple[typing.Any, ...]:
     """
