@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from esker._native import core
+
 __all__ = ["ahead"]
 
 T = TypeVar("T")
@@ -24,9 +26,13 @@ class _Reader:
         self.lock = threading.Condition()
         self.slots, self.stopped, self.ended = depth, False, False
         self.error: BaseException | None = None
+        # Kernels called on the reader's thread use as many threads as its consumer may.
+        self.kernel_threads = core.set_thread_limit(0)
+        core.set_thread_limit(self.kernel_threads)
         self.thread = threading.Thread(target=self.run, name="esker-reader")
 
     def run(self) -> None:
+        core.set_thread_limit(self.kernel_threads)
         try:
             items = self.make()
             try:

@@ -223,6 +223,9 @@ class Blocks(ABC):
 
         return visits(self, epoch, seed=seed, shuffle=shuffle, shuffle_rows=shuffle_rows, start=start)
 
+    def before_epoch(self, epoch: int, shuffle: bool) -> None:
+        """Called before the rows of an epoch are visited: what a source does to be ready for it."""
+
     def take_all(self) -> Block:
         """Every row in memory, as one block; refused where it exceeds the memory granted."""
         whole = self.whole()

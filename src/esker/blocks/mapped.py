@@ -24,10 +24,8 @@ class Mapped(Blocks):
         for name in known:
             if name not in _KNOWN:
                 raise TypeError(f"map() takes {', '.join(_KNOWN)}, got {name!r}")
-        self.parts, self.source, self.budget = inner.parts, inner.source, inner.budget
+        self.budget = inner.budget
         self.known = {**known, "dtype": np.dtype(known["dtype"])} if "dtype" in known else known
-        self.random_access, self.sequential_first = inner.random_access, inner.sequential_first
-        self.rereadable, self.threaded = inner.rereadable, inner.threaded
         self.checked = False  # what comes in has been; estimators look again at what they fit
         self.reserved = inner.reserved
         self.inner, self.f = inner, f
@@ -50,6 +48,9 @@ class Mapped(Blocks):
         for block in self.inner.read(part, start):
             yield self._apply(block)
 
+    def before_epoch(self, epoch: int, shuffle: bool) -> None:
+        self.inner.before_epoch(epoch, shuffle)
+
     def read_rows(self, part: Part, begin: int, end: int) -> Block:
         return self._apply(self.inner.read_rows(part, begin, end))
 
@@ -59,5 +60,8 @@ def _live(name: str) -> property:
     return property(lambda self: self.known[name] if name in self.known else getattr(self.inner, name))
 
 
-for _name in _KNOWN:
+#: What is the inner source's, always: a walk may have taught it these too.
+_INNER = ("parts", "source", "random_access", "sequential_first", "rereadable", "threaded")
+
+for _name in (*_KNOWN, *_INNER):
     setattr(Mapped, _name, _live(_name))

@@ -235,6 +235,7 @@ def visits(
     if whole is not None:
         yield from _in_place(whole, epoch, seed, shuffle, shuffle_rows, start)
         return
+    blocks.before_epoch(epoch, shuffle)
     depth = 1
     free = _free(blocks)
     if free is not None:
