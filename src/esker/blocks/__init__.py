@@ -3,7 +3,8 @@
 from esker.blocks.arrays import ArrayBlocks, open_arrays
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import ROW_BITS, UNIT, Block, key
-from esker.blocks.block_file import BlockFile, write_block_file
+from esker.blocks.block_file import BlockFile
+from esker.blocks.block_writer import BlockWriter, write_block_file
 from esker.blocks.memory import parse_size
 from esker.blocks.sources import open_blocks
 
@@ -13,6 +14,7 @@ __all__ = [
     "ArrayBlocks",
     "Block",
     "BlockFile",
+    "BlockWriter",
     "Blocks",
     "Part",
     "key",
