@@ -1,9 +1,9 @@
-"""Tables read through pyarrow: numeric columns by name, as dense blocks; missing values and texts are errors that name them."""
+"""Tables of named columns read through pyarrow: numbers as dense blocks, or, for a feature step, texts and numbers as Records."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esker._errors import FormatError
-from esker.blocks.arrays import float_dtype, weight_of
+from esker.blocks import arrow_columns
+from esker.blocks.arrays import weight_of
+from esker.blocks.arrow_cut import cut_batches, plain_where_cheaper
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block, key
-from esker.blocks.buffer import recut
 from esker.blocks.columns import Roles
 from esker.blocks.memory import block_rows, empty, rows_of
+from esker.blocks.records import Records
 
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
 
-__all__ = ["TableBlocks", "arrow"]
+__all__ = ["ArrowBlocks", "TableBlocks", "arrow"]
 
 
 def arrow(what: str) -> ModuleType:
@@ -34,61 +36,182 @@ def arrow(what: str) -> ModuleType:
     return module
 
 
-def _numpy_dtype(kind: Any, wanted: Any) -> np.dtype[Any] | None:
-    """The dtype for an Arrow type's numbers; None where they are none."""
-    import pyarrow.types as is_
+class ArrowBlocks(Blocks):
+    """Whatever gives record batches. What is a feature, a target or a weight is found by name or position.
 
-    if is_.is_decimal(kind):
-        return float_dtype(np.float64, wanted)
-    if is_.is_boolean(kind) or is_.is_integer(kind) or is_.is_floating(kind):
-        return float_dtype(kind.to_pandas_dtype(), wanted)
-    return None
-
-
-class TableBlocks(Blocks):
-    """Files of one format with the same named columns; each file is a part, read in sequence.
-
-    What is a feature, a target or a weight is found by name (or position) in the first file.
+    Parameters
+    ----------
+    parts : sequence of Part
+    names, types : lists
+        The columns of the source and their Arrow types.
+    options : Options
+        With ``records`` blocks hold Records, else dense numbers.
     """
 
-    is_sparse = False
+    is_sparse: bool | None = False
 
-    def __init__(self, paths: list[Path], options: Options) -> None:
-        arrow(self._what())
-        names, types = self._schema(paths[0], options)
+    def __init__(
+        self, parts: Sequence[Part], names: list[str], types: list[Any], options: Options, source: str
+    ) -> None:
+        where = parts[0].name
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise FormatError(f"two columns have the name {twice!r}; rename one", str(paths[0]))
+            raise FormatError(f"two columns have the name {twice!r}; rename one", where)
         for option in ("target", "weight"):
             if hasattr(getattr(options, option), "shape"):
                 raise ValueError(f"{option}= of a table is the name or number of a column, got an array")
         roles = Roles.of(names, options.target, options.weight, options.columns)
-        self._names, self._roles = names, roles
-        dtypes = set()
-        for j in roles.features:
-            dtype = _numpy_dtype(types[j], options.dtype)
-            if dtype is None:
-                raise FormatError(
-                    f"column {names[j]!r} must be numeric, got {types[j]}; leave it out with columns=, "
-                    "or encode it first",
-                    str(paths[0]),
-                )
-            dtypes.add(dtype)
-        for path in paths[1:]:
-            self._compare(paths[0], path, options)
+        self._names, self._roles, self._wanted = names, roles, options.dtype
+        self.holds_records = options.records
+        dtypes = {self._number_or_text(names[j], types[j], where) for j in roles.features}
         super().__init__(
-            [Part(i, str(path), self._rows_of(path)) for i, path in enumerate(paths)],
-            source=", ".join(str(path) for path in paths[:3]) + (", ..." if len(paths) > 3 else ""),
-            dtype=np.result_type(*dtypes),
+            parts,
+            source=source,
+            dtype=np.float64 if self.holds_records else np.result_type(*dtypes),
             **options.memory,
         )
-        self.files = tuple(paths)
         self.n_columns, self.n_targets = len(roles.features), len(roles.targets)
         self.feature_names = [names[j] for j in roles.features]
         if all(part.rows is not None for part in self.parts):
             self.n_rows = sum(part.rows or 0 for part in self.parts)
-        # Rows are held twice while columns become rows.
-        self._step = block_rows(2 * self.dtype.itemsize * self.n_columns, self.budget)
+        if self.holds_records:
+            self.is_sparse = None
+            # Until the first batch shows how long texts are.
+            self._step = block_rows(32 * self.n_columns, self.budget)
+        else:  # rows are held twice while columns become rows
+            self._step = block_rows(2 * self.dtype.itemsize * self.n_columns, self.budget)
+
+    @abstractmethod
+    def _batches(self, part: Part, start: int) -> Iterator[tuple[int, Any]]:
+        """Record batches with the columns in use, from a row at or before `start` on, and the row of each one's first."""
+
+    def _number_or_text(self, name: str, kind: Any, where: str) -> np.dtype[Any] | None:
+        """The dtype of a feature's numbers, None for a feature of Records, or an error that names the column."""
+        if self.holds_records:
+            if not arrow_columns.is_record(kind):
+                raise FormatError(
+                    f"column {name!r} must hold numbers, texts, dates or booleans, got {kind}; name the columns to use, "
+                    "with columns= or in the step of features=",
+                    where,
+                )
+            return None
+        dtype = arrow_columns.number_dtype(kind, self._wanted)
+        if dtype is None:
+            raise FormatError(
+                f"column {name!r} must be numeric, got {kind}; leave it out with columns=, or encode it first, such as with "
+                "features=esker.feature_extraction.TableHasher(...)",
+                where,
+            )
+        return dtype
+
+    @property
+    def _used(self) -> list[int]:
+        weight = [] if self._roles.weight is None else [self._roles.weight]
+        return [*self._roles.features, *self._roles.targets, *weight]
+
+    @property
+    def _used_names(self) -> list[str]:
+        return [self._names[j] for j in self._used]
+
+    # --- reading ---
+
+    def _read(self, part: Part, start: int) -> Iterator[Block]:
+        some = False
+
+        def batches() -> Iterator[tuple[int, Any]]:
+            nonlocal some
+            for row, batch in self._batches(part, start):
+                some = some or batch.num_rows > 0
+                yield row, plain_where_cheaper(batch) if self.holds_records else batch
+                del batch
+
+        for row, batch in cut_batches(batches(), self._rows_of_block, start):
+            yield self._block(part, batch, row)
+            del batch
+        if start == 0 and not some:
+            raise FormatError("there are no rows", part.name)
+
+    def _rows_of_block(self, batch: Any) -> int:
+        if not self.holds_records:
+            return self._step
+        # Twice: as Arrow has it, and what the reader decodes meanwhile.
+        return block_rows(2 * batch.nbytes / batch.num_rows, self.budget)
+
+    def _block(self, part: Part, batch: Any, row: int) -> Block:
+        x = self._records(part, batch, row) if self.holds_records else self._dense(part, batch, row)
+        y = weight = None
+        if self._roles.targets:
+            targets = [
+                arrow_columns.labels(self._whole(part, batch, self._names[j], row))
+                for j in self._roles.targets
+            ]
+            y = targets[0] if self._roles.flat else np.column_stack(targets)
+        if self._roles.weight is not None:
+            weight = self._numbers(part, batch, self._roles.weight, row)
+        return Block(x, y, weight_of(weight, batch.num_rows), first_key=key(part.index, row))
+
+    def _dense(self, part: Part, batch: Any, row: int) -> Any:
+        by_columns = empty((self.n_columns or 0, batch.num_rows), self.dtype)
+        for j, column in zip(self._roles.features, by_columns):
+            column[:] = self._numbers(part, batch, j, row)
+        return rows_of(by_columns, self.dtype)
+
+    def _records(self, part: Part, batch: Any, row: int) -> Records:
+        columns = {}
+        for j in self._roles.features:
+            name = self._names[j]
+            array = batch.column(name)
+            try:
+                columns[name] = arrow_columns.record(array)
+            except ArithmeticError as error:
+                raise FormatError(
+                    f"column {name!r} has missing values and integers beyond 2**53 from row {row} on, which float64 cannot "
+                    f"hold ({error}); store the column as text",
+                    part.name,
+                ) from None
+            except ValueError as error:
+                raise FormatError(f"column {name!r}, from row {row} on: {error}", part.name) from None
+        return Records(columns)
+
+    def _numbers(self, part: Part, batch: Any, j: int, row: int) -> Any:
+        name = self._names[j]
+        values = self._whole(part, batch, name, row)
+        if arrow_columns.number_dtype(values.type) is None:
+            raise FormatError(f"column {name!r} must be numeric, got {values.type}", part.name)
+        return arrow_columns.numbers(values)
+
+    def _whole(self, part: Part, batch: Any, name: str, row: int) -> Any:
+        """A column of a batch; a missing value is an error that names row and column."""
+        values = batch.column(name)
+        if values.null_count:
+            at = row + int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
+            raise FormatError(
+                f"a value is missing in column {name!r}, row {at} (from 0); drop such rows or fill them in",
+                part.name,
+            )
+        return values
+
+
+class TableBlocks(ArrowBlocks):
+    """Files of one format with the same named columns; each file is a part, read in sequence."""
+
+    #: Whether files are text, in which numbers can be read as texts where the first file has texts.
+    reads_as_told = False
+
+    def __init__(self, paths: list[Path], options: Options) -> None:
+        arrow(self._what())
+        self.files = tuple(paths)
+        names, types = self._schema(paths[0], options)
+        super().__init__(
+            [Part(i, str(path), self._file_rows(path)) for i, path in enumerate(paths)],
+            names,
+            types,
+            options,
+            ", ".join(str(path) for path in paths[:3]) + (", ..." if len(paths) > 3 else ""),
+        )
+        self._types = dict(zip(names, types))
+        for path in paths[1:]:
+            self._compare(path, options)
 
     # --- what a format defines ---
 
@@ -100,98 +223,33 @@ class TableBlocks(Blocks):
     def _schema(self, path: Path, options: Options) -> tuple[list[str], list[Any]]:
         """Names and Arrow types of a file's columns."""
 
-    @abstractmethod
-    def _batches(self, path: Path, start: int) -> Iterator[tuple[int, Any]]:
-        """Record batches with the columns in use, from a row at or before `start` on, and the row of each one's first."""
-
-    def _rows_of(self, path: Path) -> int | None:
+    def _file_rows(self, path: Path) -> int | None:
         return None
 
-    # --- reading ---
-
-    def _compare(self, first: Path, path: Path, options: Options) -> None:
-        """Files of one source have the same columns, of which those in use are numeric in all."""
+    def _compare(self, path: Path, options: Options) -> None:
+        """Files of one source have the same columns, of which those in use hold the same kind of thing in all."""
         names, types = self._schema(path, options)
-        missing = [self._names[j] for j in self._used if self._names[j] not in names]
-        if missing or (options.columns is None and names != self._names):
+        first = self.files[0]
+        missing = [name for name in self._used_names if name not in names]
+        if missing or (options.columns is None and sorted(names) != sorted(self._names)):
+            more = [name for name in names if name not in self._names]
             said = (
                 f"column {missing[0]!r} is missing"
                 if missing
+                else f"column {more[0]!r} is not there"
+                if more
                 else f"its columns are {', '.join(names[:8])}, ..."
             )
             raise FormatError(f"the columns of {first} were expected: {said}", str(path))
-        for j in self._roles.features:
-            kind = types[names.index(self._names[j])]
-            if _numpy_dtype(kind, options.dtype) is None:
-                raise FormatError(f"column {self._names[j]!r} must be numeric, got {kind}", str(path))
-
-    @property
-    def _used(self) -> list[int]:
-        weight = [] if self._roles.weight is None else [self._roles.weight]
-        return [*self._roles.features, *self._roles.targets, *weight]
-
-    @property
-    def _used_names(self) -> list[str]:
-        return [self._names[j] for j in self._used]
-
-    def _read(self, part: Part, start: int) -> Iterator[Block]:
-        path = self.files[part.index]
-        base = -1
-
-        def pieces() -> Iterator[Block]:
-            for row, batch in first_and_rest:
-                if batch.num_rows:
-                    yield self._block(part, batch, row)
-
-        batches = self._batches(path, start)
-        first = next(batches, None)
-        if first is None or (first[1].num_rows == 0 and (first := next(batches, None)) is None):
-            if start == 0:
-                raise FormatError("there are no rows", str(path))
-            return
-        base, first_and_rest = first[0], _chain(first, batches)
-        yield from recut(pieces(), lambda _: self._step, start - base)
-
-    def _block(self, part: Part, batch: Any, row: int) -> Block:
-        by_columns = empty((self.n_columns or 0, batch.num_rows), self.dtype)
-        for j, column in zip(self._roles.features, by_columns):
-            column[:] = self._values(part, batch, j, row, numbers=True)
-        y = weight = None
-        if self._roles.targets:
-            targets = [self._values(part, batch, j, row) for j in self._roles.targets]
-            y = targets[0] if self._roles.flat else np.column_stack(targets)
-        if self._roles.weight is not None:
-            weight = self._values(part, batch, self._roles.weight, row, numbers=True)
-        x = rows_of(by_columns, self.dtype)
-        return Block(
-            x,
-            y,
-            weight_of(weight, batch.num_rows),
-            first_key=key(part.index, row),
-        )
-
-    def _values(self, part: Part, batch: Any, j: int, row: int, numbers: bool = False) -> Any:
-        """A column of a batch as NumPy has it; a missing value is an error that names row and column."""
-        import pyarrow as pa
-
-        name = self._names[j]
-        values = batch.column(name)
-        if values.null_count:
-            at = row + int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
-            raise FormatError(
-                f"a value is missing in column {name!r}, row {at} (from 0); drop such rows or fill them in",
-                part.name,
-            )
-        if pa.types.is_dictionary(values.type):
-            values = values.dictionary_decode()
-        if pa.types.is_decimal(values.type):
-            values = values.cast(pa.float64())
-        if numbers and _numpy_dtype(values.type, None) is None:
-            raise FormatError(f"column {name!r} must be numeric, got {values.type}", part.name)
-        return values.to_numpy(zero_copy_only=False)
-
-
-def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    del first
-    yield from rest
+        for j in self._used:
+            name = self._names[j]
+            kind, before = types[names.index(name)], self._types[name]
+            if j in self._roles.features:
+                dtype = self._number_or_text(name, kind, str(path))
+                self.dtype = self.dtype if dtype is None else np.result_type(self.dtype, dtype)
+            text, was_text = arrow_columns.is_text(kind), arrow_columns.is_text(before)
+            if text != was_text and not (was_text and self.reads_as_told):
+                raise FormatError(
+                    f"column {name!r} is {before} in {first}, and {kind} here; write the files with one type",
+                    str(path),
+                )

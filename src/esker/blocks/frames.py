@@ -1,4 +1,4 @@
-"""pandas DataFrames as blocks: columns by name, converted a block at a time."""
+"""pandas DataFrames as blocks: columns by name, converted a block at a time, to dense numbers or to Records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from esker.blocks.arrays import ArrayBlocks, float_dtype, target_of, weight_of
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block
 from esker.blocks.columns import Roles
+from esker.blocks.frame_columns import categories, column
 from esker.blocks.memory import block_rows, empty
+from esker.blocks.records import Records
 
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
@@ -21,15 +23,18 @@ __all__ = ["FrameBlocks", "open_frame"]
 
 
 class FrameBlocks(Blocks):
-    """Numeric columns of a DataFrame, with their names.
+    """Columns of a DataFrame, with their names: numbers as dense blocks; any as Records.
 
     Parameters
     ----------
     frame : DataFrame
     y, sample_weight : array or None
+    records : bool
+        Keep texts and missing values, for a feature step.
     """
 
-    random_access, sequential_first, threaded, is_sparse = True, False, False, False
+    random_access, sequential_first, threaded = True, False, False
+    is_sparse: bool | None = False
 
     def __init__(
         self,
@@ -38,6 +43,7 @@ class FrameBlocks(Blocks):
         sample_weight: Any = None,
         *,
         dtype: Any = None,
+        records: bool = False,
         max_memory: int | str | None = None,
         block_size: int | str | None = None,
     ) -> None:
@@ -47,7 +53,13 @@ class FrameBlocks(Blocks):
                 f"the DataFrame must have at least one row and one column, got shape {frame.shape}"
             )
         self._frame = frame
-        wanted = np.result_type(*{_column_dtype(frame, j, dtype) for j in range(d)})
+        self.holds_records = records
+        wanted = np.dtype(np.float64)
+        if records:
+            self.is_sparse = None
+            self._categories = [categories(frame.iloc[:, j]) for j in range(d)]
+        else:
+            wanted = np.result_type(*{_column_dtype(frame, j, dtype) for j in range(d)})
         name = f"DataFrame of shape {n} x {d}"
         super().__init__(
             [Part(0, name, n)], source=name, dtype=wanted, max_memory=max_memory, block_size=block_size
@@ -60,15 +72,25 @@ class FrameBlocks(Blocks):
     def _rows(self, begin: int, end: int) -> Block:
         # na_value: a missing value of a nullable column becomes NaN, which the check of every block names.
         piece = self._frame.iloc[begin:end]
-        x = empty((end - begin, self.n_columns or 0), self.dtype)
+        x = self._records(piece) if self.holds_records else self._dense(piece)
+        y = None if self.y is None else self.y[begin:end]
+        weight = None if self.sample_weight is None else self.sample_weight[begin:end]
+        return Block(x, y, weight, first_key=begin)
+
+    def _dense(self, piece: Any) -> Any:
+        x = empty((len(piece), self.n_columns or 0), self.dtype)
         for j in range(x.shape[1]):
             column = piece.iloc[:, j]
             x[:, j] = (
                 column.to_numpy(dtype=self.dtype, na_value=np.nan) if column.hasnans else column.to_numpy()
             )
-        y = None if self.y is None else self.y[begin:end]
-        weight = None if self.sample_weight is None else self.sample_weight[begin:end]
-        return Block(x, y, weight, first_key=begin)
+        return x
+
+    def _records(self, piece: Any) -> Records:
+        assert self.feature_names is not None
+        return Records(
+            {name: column(piece.iloc[:, j], self._categories[j]) for j, name in enumerate(self.feature_names)}
+        )
 
     def _read(self, part: Part, start: int) -> Iterator[Block]:
         n = part.rows or 0
@@ -90,7 +112,8 @@ def _column_dtype(frame: Any, j: int, wanted: Any) -> np.dtype[Any]:
         return float_dtype(numpy_dtype, wanted)
     except (TypeError, ValueError):
         raise ValueError(
-            f"column {frame.columns[j]!r} must be numeric, got dtype {dtype}; leave it out with columns=, or encode it first"
+            f"column {frame.columns[j]!r} must be numeric, got dtype {dtype}; leave it out with columns=, or encode it first, "
+            "such as with features=esker.feature_extraction.TableHasher(...)"
         ) from None
 
 
@@ -128,6 +151,8 @@ def open_frame(frame: Any, options: Options) -> Blocks:
     target = options.target if y else _labels(frame, roles.targets, roles.flat) if roles.targets else None
     weight = options.weight if w else None if roles.weight is None else frame.iloc[:, roles.weight].to_numpy()
     features = frame.iloc[:, roles.features]
+    if options.records:
+        return FrameBlocks(features, target, weight, records=True, **options.memory)
     if all(
         hasattr(dtype, "fill_value") for dtype in features.dtypes
     ):  # every column is a pandas sparse array

@@ -75,9 +75,9 @@ class Kind:
 #: Formats, in the order in which they are tried: first bytes, then endings.
 KINDS = [
     Kind("npy", (".npy",), "esker.blocks.npy:open_npy", b"\x93NUMPY"),
-    Kind("parquet", (".parquet", ".pq"), "esker.blocks.tables:open_parquet", b"PAR1"),
-    Kind("csv", (".csv", ".csv.gz"), "esker.blocks.tables:open_csv"),
-    Kind("tsv", (".tsv", ".tsv.gz", ".tab"), "esker.blocks.tables:open_tsv"),
+    Kind("parquet", (".parquet", ".pq"), "esker.blocks.parquet:open_parquet", b"PAR1", records=True),
+    Kind("csv", (".csv", ".csv.gz"), "esker.blocks.tables:open_csv", records=True),
+    Kind("tsv", (".tsv", ".tsv.gz", ".tab"), "esker.blocks.tables:open_tsv", records=True),
     Kind("esk", (".esk",), "esker.blocks.block_file:open_block_file", b"ESKER"),
     Kind(
         "svmlight",
@@ -159,16 +159,16 @@ def _open(source: Any, options: Options, format: str | None) -> Blocks:
         return _kind(paths, format).open(paths, options)
     if format is not None:
         raise ValueError(f"format= has no effect on {type(source).__name__}: it is for files")
+    if hasattr(source, "iloc") and hasattr(source, "columns"):
+        from esker.blocks.frames import open_frame
+
+        return open_frame(source, options)
     if options.records:
         raise ValueError(f"features= makes numbers of texts and tables, got {type(source).__name__}")
     if isinstance(source, np.ndarray) or hasattr(source, "tocsr"):
         from esker.blocks.arrays import open_array
 
         return open_array(source, options)
-    if hasattr(source, "iloc") and hasattr(source, "columns"):
-        from esker.blocks.frames import open_frame
-
-        return open_frame(source, options)
     if callable(source) or isinstance(source, Iterable):
         from esker.blocks.iterables import open_iterable
 

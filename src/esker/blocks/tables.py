@@ -1,4 +1,4 @@
-"""CSV and Parquet files, streamed through pyarrow."""
+"""CSV and TSV files, streamed through pyarrow."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from esker._errors import FormatError
 from esker.blocks.arrow import TableBlocks
-from esker.blocks.memory import show_size
 
 if TYPE_CHECKING:
-    from esker.blocks.base import Blocks
+    from esker.blocks.base import Blocks, Part
     from esker.blocks.sources import Options
 
-__all__ = ["CsvBlocks", "ParquetBlocks", "open_csv", "open_parquet", "open_tsv"]
+__all__ = ["CsvBlocks", "open_csv", "open_tsv", "refuse_text_options"]
 
 
 class CsvBlocks(TableBlocks):
     """Text with a line of names. Numbers are read as float64 (as float32 with ``dtype=``), texts as labels of a target."""
 
     delimiter = ","
+    reads_as_told = True
 
     def _what(self) -> str:
         return "CSV files"
@@ -61,13 +61,14 @@ class CsvBlocks(TableBlocks):
                 1,
             )
         # The first block of text shows the types. A whole number there may be followed by a fraction.
-        wide = [pa.float64() if pa.types.is_integer(t) or pa.types.is_null(t) else t for t in types]
-        if not hasattr(self, "_types"):
-            self._types = dict(zip(names, wide))
+        empty = pa.string() if options.records else pa.float64()
+        wide = [
+            pa.float64() if pa.types.is_integer(t) else empty if pa.types.is_null(t) else t for t in types
+        ]
         return names, wide
 
-    def _batches(self, path: Path, start: int) -> Iterator[tuple[int, Any]]:
-        row = 0
+    def _batches(self, part: Part, start: int) -> Iterator[tuple[int, Any]]:
+        path, row = self.files[part.index], 0
         types = {name: self._types[name] for name in self._used_names}
         with self._open(path, types) as reader:
             try:
@@ -89,66 +90,6 @@ class TsvBlocks(CsvBlocks):
         return "TSV files"
 
 
-class ParquetBlocks(TableBlocks):
-    """Parquet files, a few rows of a row group at a time."""
-
-    def _what(self) -> str:
-        return "Parquet files"
-
-    def _open(self, path: Path) -> Any:
-        import pyarrow.parquet as parquet
-
-        try:
-            return parquet.ParquetFile(str(path))
-        except (ValueError, OSError) as error:
-            if isinstance(error, FileNotFoundError | PermissionError):
-                raise
-            raise FormatError(f"not a whole Parquet file: {error}", str(path)) from None
-
-    def _schema(self, path: Path, options: Options) -> tuple[list[str], list[Any]]:
-        with self._open(path) as file:
-            schema = file.schema_arrow
-            return schema.names, schema.types
-
-    def _rows_of(self, path: Path) -> int | None:
-        with self._open(path) as file:
-            return int(file.metadata.num_rows)
-
-    def _batches(self, path: Path, start: int) -> Iterator[tuple[int, Any]]:
-        with self._open(path) as file:
-            names, metadata = self._used_names, file.metadata
-            row = 0
-            groups: list[int] = []
-            for g in range(metadata.num_row_groups):
-                group = metadata.row_group(g)
-                self._refuse_group(path, g, group, set(names))
-                if groups or row + group.num_rows > start:
-                    groups.append(g)
-                else:
-                    row += group.num_rows
-            try:
-                batches = file.iter_batches(self._step, row_groups=groups, columns=names, use_threads=False)
-                for batch in batches:
-                    yield row, batch
-                    row += batch.num_rows
-            except FormatError:
-                raise
-            except (ValueError, OSError) as error:
-                raise FormatError(f"damaged near row {row}: {error}", str(path)) from None
-
-    def _refuse_group(self, path: Path, g: int, group: Any, names: set[str]) -> None:
-        if self.max_memory is None:
-            return
-        columns = [group.column(j) for j in range(group.num_columns)]
-        size = sum(c.total_uncompressed_size for c in columns if c.path_in_schema.split(".")[0] in names)
-        if size > self.max_memory - self.reserved:
-            raise FormatError(
-                f"row group {g} holds {show_size(size)} of the columns in use, and max_memory is "
-                f"{show_size(self.max_memory)}; write the file with smaller row groups, select columns, or grant more memory",
-                str(path),
-            )
-
-
 def _is_number(name: str) -> bool:
     try:
         float(name)
@@ -166,23 +107,18 @@ def _located(error: ValueError, path: Path) -> FormatError:
     return FormatError(message, str(path), int(row[1]) if row else 0)
 
 
-def _refuse(options: Options, what: str) -> None:
+def refuse_text_options(options: Options, what: str) -> None:
+    """Refuse what only text without names has."""
     options.refuse(what, zero_based="its columns have names", n_features="it has its width")
 
 
 def open_csv(paths: list[Path], options: Options) -> Blocks:
     """`open_blocks` of CSV files, plain or compressed."""
-    _refuse(options, "a CSV file")
+    refuse_text_options(options, "a CSV file")
     return CsvBlocks(paths, options)
 
 
 def open_tsv(paths: list[Path], options: Options) -> Blocks:
     """`open_blocks` of TSV files, plain or compressed."""
-    _refuse(options, "a TSV file")
+    refuse_text_options(options, "a TSV file")
     return TsvBlocks(paths, options)
-
-
-def open_parquet(paths: list[Path], options: Options) -> Blocks:
-    """`open_blocks` of Parquet files."""
-    _refuse(options, "a Parquet file")
-    return ParquetBlocks(paths, options)

@@ -1,0 +1,56 @@
+"""Record batches as Arrow's readers give them, cut and merged anew in Arrow: one block each, uncopied where one batch holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+__all__ = ["cut_batches", "plain_where_cheaper"]
+
+
+def cut_batches(
+    batches: Iterator[tuple[int, Any]], rows_of: Callable[[Any], int], start: int = 0
+) -> Iterator[tuple[int, Any]]:
+    """(row, batch) with as many rows as ``rows_of(batch)`` says where one begins; rows before `start` are dropped.
+
+    `batches` follow each other from any row at or before `start` on.
+    """
+    held: list[Any] = []
+    rows = have = 0
+    first = start
+    for row, batch in batches:
+        begin = max(0, start - row)
+        while begin < batch.num_rows:
+            if not held:
+                first, have, rows = row + begin, 0, rows_of(batch)
+            take = min(rows - have, batch.num_rows - begin)
+            held.append(batch.slice(begin, take))
+            begin, have = begin + take, have + take
+            if have == rows:
+                yield first, _joined(held)
+                held = []
+    if held:
+        yield first, _joined(held)
+
+
+def _joined(pieces: list[Any]) -> Any:
+    if len(pieces) == 1:
+        return pieces[0]
+    import pyarrow as pa
+
+    table = pa.Table.from_batches(pieces).unify_dictionaries().combine_chunks()
+    return table.to_batches()[0]
+
+
+def plain_where_cheaper(batch: Any) -> Any:
+    """Dictionary columns whose dictionary is nearly as long as the batch, with a text for each row instead."""
+    import pyarrow as pa
+
+    columns = {}
+    for j, kind in enumerate(batch.schema.types):
+        if pa.types.is_dictionary(kind) and 2 * len(batch.column(j).dictionary) > batch.num_rows:
+            columns[j] = batch.column(j).dictionary_decode()
+    if not columns:
+        return batch
+    arrays = [columns.get(j, batch.column(j)) for j in range(batch.num_columns)]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)

@@ -1,0 +1,128 @@
+"""Parquet files, streamed through pyarrow: a few rows of a row group at a time, the columns in use alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from esker._errors import FormatError
+from esker.blocks import arrow_columns
+from esker.blocks.arrow import TableBlocks
+from esker.blocks.memory import block_rows, show_size
+from esker.blocks.tables import refuse_text_options
+
+if TYPE_CHECKING:
+    from esker.blocks.base import Blocks, Part
+    from esker.blocks.sources import Options
+
+__all__ = ["ParquetBlocks", "open_parquet"]
+
+
+class ParquetBlocks(TableBlocks):
+    """Parquet files, a few rows of a row group at a time."""
+
+    def _what(self) -> str:
+        return "Parquet files"
+
+    def __init__(self, paths: list[Path], options: Options) -> None:
+        super().__init__(paths, options)
+        if self.holds_records:
+            with self._open(paths[0]) as file:
+                self._step = block_rows(max(2 * self._row_bytes(file.metadata), 1), self.budget)
+
+    def _open(self, path: Path, coded: list[str] | None = None) -> Any:
+        import pyarrow.parquet as parquet
+
+        try:
+            return parquet.ParquetFile(str(path), read_dictionary=coded, pre_buffer=False)
+        except (ValueError, OSError) as error:
+            if isinstance(error, FileNotFoundError | PermissionError):
+                raise
+            raise FormatError(f"not a whole Parquet file: {error}", str(path)) from None
+
+    def _schema(self, path: Path, options: Options) -> tuple[list[str], list[Any]]:
+        with self._open(path) as file:
+            schema = file.schema_arrow
+            return schema.names, schema.types
+
+    def _file_rows(self, path: Path) -> int | None:
+        with self._open(path) as file:
+            return int(file.metadata.num_rows)
+
+    def _batches(self, part: Part, start: int) -> Iterator[tuple[int, Any]]:
+        path = self.files[part.index]
+        with self._open(path) as file:
+            metadata = file.metadata
+            coded = self._coded(metadata) if self.holds_records else []
+        with self._open(path, coded) as file:
+            names, row = self._used_names, 0
+            groups: list[int] = []
+            for g in range(metadata.num_row_groups):
+                group = metadata.row_group(g)
+                self._refuse_group(path, g, group, set(names))
+                if groups or row + group.num_rows > start:
+                    groups.append(g)
+                else:
+                    row += group.num_rows
+            try:
+                batches = file.iter_batches(self._step, row_groups=groups, columns=names, use_threads=False)
+                for batch in batches:
+                    yield row, batch
+                    row += batch.num_rows
+            except FormatError:
+                raise
+            except (ValueError, OSError) as error:
+                raise FormatError(f"damaged near row {row}: {error}", str(path)) from None
+
+    def _refuse_group(self, path: Path, g: int, group: Any, names: set[str]) -> None:
+        if self.max_memory is None:
+            return
+        columns = [group.column(j) for j in range(group.num_columns)]
+        size = sum(c.total_uncompressed_size for c in columns if c.path_in_schema.split(".")[0] in names)
+        if size > self.max_memory - self.reserved:
+            raise FormatError(
+                f"row group {g} holds {show_size(size)} of the columns in use, and max_memory is "
+                f"{show_size(self.max_memory)}; write the file with smaller row groups, select columns, or grant more memory",
+                str(path),
+            )
+
+    def _row_bytes(self, metadata: Any) -> float:
+        """Bytes of a row of the columns in use, as Arrow will have it."""
+        coded, size = set(self._coded(metadata)), 0.0
+        for j in range(metadata.num_columns):
+            name = metadata.schema.column(j).path
+            if name in self._used_names:
+                size += 4 if name in coded else 8
+                if arrow_columns.is_text(self._types[name]) and name not in coded:
+                    groups = range(min(metadata.num_row_groups, 8))
+                    chunks = [metadata.row_group(g).column(j) for g in groups]
+                    rows = sum(chunk.num_values for chunk in chunks)
+                    size += sum(chunk.total_uncompressed_size for chunk in chunks) / max(rows, 1)
+        return size
+
+    def _coded(self, metadata: Any) -> list[str]:
+        """Text columns in use of few distinct texts, all in dictionaries: read as codes, so that a text is looked at once."""
+        found = []
+        for j in range(metadata.num_columns):
+            name = metadata.schema.column(j).path
+            if name not in self._used_names or not arrow_columns.is_text(self._types[name]):
+                continue
+            groups = metadata.num_row_groups
+            chunks = [metadata.row_group(g).column(j) for g in range(0, groups, groups // 8 + 1)]
+            if chunks and all(_few(chunk) for chunk in chunks):
+                found.append(name)
+        return found
+
+
+def _few(chunk: Any) -> bool:
+    """Whether the dictionary takes less than a byte a row."""
+    if not chunk.has_dictionary_page:
+        return False
+    return bool(chunk.data_page_offset - chunk.dictionary_page_offset < chunk.num_values)
+
+
+def open_parquet(paths: list[Path], options: Options) -> Blocks:
+    """`open_blocks` of Parquet files."""
+    refuse_text_options(options, "a Parquet file")
+    return ParquetBlocks(paths, options)
