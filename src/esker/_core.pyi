@@ -5,7 +5,26 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Gram', 'Moments', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'shuffle', 'skip_svmlight_rows', 'solve', 'transpose']
+__all__: list[str] = ['Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'shuffle', 'skip_svmlight_rows', 'solve', 'transpose']
+class Pool:
+    """
+    Memory for blocks that is used again.
+    """
+    def __init__(self, keep: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def close(self) -> None:
+        """
+        What is idle goes back to the system now, the rest when it comes back.
+        """
+    def empty(self, n: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint8]:
+        """
+        n bytes, not cleared; they come back when the last view of them is gone.
+        """
+    @property
+    def idle(self) -> int:
+        """
+        Bytes that wait to be used again.
+        """
 class Moments:
     """
     Mean and centred second moment of each column.
