@@ -157,10 +157,10 @@ void sort_row(const Place& place, const SvmlightOptions& options, I* indices, T*
         for (const char* p = place.line_begin; *p != '\n' && *p != '#' && seen < 2; p++) {
             if (p > place.line_begin && !is_blank(p[-1])) continue;
             const char* q = p + (*p == '+');
-            Index j = 0;
+            std::uint64_t j = 0;  // of a label it may wrap; behind no label comes a colon
             if (!is_digit(*q)) continue;
-            for (; is_digit(*q); q++) j = j * 10 + (*q - '0');
-            if (*q == ':' && j == written) second = p, seen++;
+            for (; is_digit(*q); q++) j = j * 10 + static_cast<std::uint64_t>(*q - '0');
+            if (*q == ':' && j == static_cast<std::uint64_t>(written)) second = p, seen++;
         }
         place.fail(second,
                    "column " + std::to_string(written) + " comes twice in this line; each may come once");
