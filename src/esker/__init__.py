@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from esker._config import show_config as show_config
+    from esker._errors import CacheWarning as CacheWarning
     from esker._errors import Diverged as Diverged
     from esker._errors import FormatError as FormatError
     from esker._errors import NotPositiveDefinite as NotPositiveDefinite
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # Public name -> the module that defines it; the sub-modules that users import from come after.
 _NAMES = {
     "show_config": "esker._config",
+    "CacheWarning": "esker._errors",
     "FormatError": "esker._errors",
     "NotPositiveDefinite": "esker._errors",
     "Diverged": "esker._errors",

@@ -26,6 +26,10 @@ class FormatError(ValueError):
         return type(self), (self.message, self.file, self.line, self.column)
 
 
+class CacheWarning(UserWarning):
+    """A cache is stale, damaged or could not be written; what was read is right all the same, and came from the source."""
+
+
 class NotPositiveDefinite(LinAlgError):
     """A matrix that a Cholesky factorisation needs positive definite is not, to working precision."""
 

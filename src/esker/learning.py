@@ -372,7 +372,9 @@ class _Walk:
         b = self.blocks
         with closing(b.read(b.parts[0])) as some:
             first = next(some, None) if b.rereadable else None
-        data = {"rows": b.n_rows, "columns": b.n_columns, "dtype": str(b.dtype), "parts": len(b.parts)}
+        data = {"dtype": str(b.dtype), "parts": len(b.parts)}
+        if not b.sequential_first:  # else a walk, or a cache that is made on the way, may tell them later
+            data |= {"rows": b.n_rows, "columns": b.n_columns}
         data["first rows"] = None if first is None else checkpoints.fingerprint(first)
         state = self.stream.state
         lanes = {"targets": state.targets.tolist(), "rates": state.rates.tolist()}

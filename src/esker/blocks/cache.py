@@ -12,11 +12,11 @@ import tempfile
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from esker._errors import CacheWarning, FormatError
 from esker._progress import advance
@@ -26,9 +26,33 @@ from esker.blocks.block_file import BlockFile
 from esker.blocks.block_format import MAGIC
 from esker.blocks.block_writer import BlockWriter, fingerprint
 from esker.blocks.buffer import cut
-from esker.blocks.cache_key import same_files
+from esker.blocks.cache_key import cache_key, place_of, same_files
 
-__all__ = ["Cached"]
+if TYPE_CHECKING:
+    from esker.blocks.sources import Options
+
+__all__ = ["Cached", "with_cache"]
+
+
+def with_cache(blocks: Blocks, cache: Any, options: Options, format: str | None, features: Any) -> Blocks:
+    """`blocks` behind the cache that `open_blocks` was asked for; refused where it would have no effect."""
+    if cache != "auto" and not (isinstance(cache, str | os.PathLike) and os.fspath(cache)):
+        raise ValueError(f'cache must be None, "auto" or the path of a file, got {cache!r}')
+    if blocks.random_access:
+        raise ValueError(f"cache= has no effect on {blocks.source}: any rows of it can be read at once")
+    if not blocks.rereadable:
+        raise ValueError(
+            f"cache= has no effect on {blocks.source}: it can be read once only; write a block file (esker convert) first"
+        )
+    if blocks.holds_records:
+        raise ValueError(
+            f"cache= keeps numbers, and {blocks.source} holds texts; give features= that make numbers of them"
+        )
+    steps = [] if features is None else list(features) if isinstance(features, list | tuple) else [features]
+    key = cache_key(options, format, steps)
+    if cache == "auto":
+        return Cached(blocks, place_of(blocks.files, key) if blocks.files else None, key)
+    return Cached(blocks, Path(cache), key)
 
 
 class Cached(Blocks):
@@ -85,15 +109,18 @@ class Cached(Blocks):
         if "cache" not in found.parse_options:
             raise ValueError(refused)
         stale = self._stale(found)
+        if not self.inner.files:
+            return  # what a program made; the file holds what another run made
         if stale:
             self._say(f"the cache {place} is stale: {stale}; it is built anew")
         else:
-            self.cache = found
+            self._take(found)
+
+    def _take(self, file: BlockFile) -> None:
+        self.cache, self._taken = file, _stat(file.path)
 
     def _stale(self, found: BlockFile) -> str | None:
         """Why a block file is not the one of this source."""
-        if not self.inner.files:
-            return f"{self.inner.source} cannot be compared with an earlier one"
         if not same_files(found.facts["source"]["files"], [fingerprint(f) for f in self.inner.files]):
             return f"{self.inner.source} has changed"
         then = found.parse_options["cache"]
@@ -112,11 +139,11 @@ class Cached(Blocks):
         if file is None or self.place is None:
             return None
         try:
-            if _stat(self.place) == file._stat[:2]:
+            if _stat(self.place) == self._taken:
                 return file
             again = BlockFile(self.place, **self._memory)
-            if self.place is not None and (not self.inner.files or not self._stale(again)):
-                self.cache = again
+            if not self.inner.files or not self._stale(again):
+                self._take(again)
                 return again
         except (OSError, FormatError):
             pass
@@ -158,21 +185,22 @@ class Cached(Blocks):
                 yield cut(block, skip, len(block)) if skip else block
                 skip = 0
 
-    def _walk(self, part: Part, start: int) -> Iterator[Block]:
+    def _walk(self, part: Part, start: int) -> Generator[Block, None, None]:
         """The source's own blocks; written on the way where they are part of a walk from its beginning."""
         session = self._join(part, start)
         try:
             for block in self.inner.read(part, start):
-                if session is not None and not session.write(lambda w, b=block: w.add(b)):
-                    session = self._end(session)
+                if session is not None and not session.write(block):
+                    self._end(session)
+                    session = None
                 yield block
             if session is not None:
-                session.part += 1
+                session.part, session.busy = session.part + 1, False
                 if session.part < len(self.inner.parts):
                     session = None  # the walk over the next part goes on with it
-                elif session.write(lambda w: w.finish()):
+                elif session.finish():
                     assert self.place is not None
-                    self.cache = BlockFile(self.place, **self._memory)
+                    self._take(BlockFile(self.place, **self._memory))
         finally:
             if session is not None:
                 self._end(session)
@@ -187,7 +215,8 @@ class Cached(Blocks):
                 if session is not None:
                     session.abandon()
                 session = self._session = _Session(self)
-                session.write(lambda w: None)
+                if not session.begin():
+                    return None
             elif session is None or session.busy or session.part != part.index:
                 return None
             session.busy = True
@@ -200,18 +229,18 @@ class Cached(Blocks):
                 self._session = None
 
     def read_rows(self, part: Part, begin: int, end: int) -> Block:
-        file = self._current()
-        if file is None and not self._given_up:
-            self._build()
-            file = self.cache
-        if file is None:
-            raise FormatError("its cache was lost in the midst of an epoch; fit again", self.inner.source)
-        try:
-            return file.read_rows(file.parts[part.index], begin, end)
-        except FormatError as error:
-            self._lose(f"the cache is damaged ({error})")
-        self._build()
-        return self.read_rows(part, begin, end)
+        for _ in range(2):
+            file = self._current()
+            if file is None and not self._given_up:
+                self._build()
+                file = self.cache
+            if file is None:
+                break
+            try:
+                return file.read_rows(file.parts[part.index], begin, end)
+            except FormatError as error:
+                self._lose(f"the cache is damaged ({error})")
+        raise FormatError("its cache was lost in the midst of an epoch; fit again", self.inner.source)
 
     def before_epoch(self, epoch: int, shuffle: bool) -> None:
         """Later epochs are read from the file in permuted order, also where a walk that was resumed has not written it."""
@@ -227,7 +256,9 @@ class Cached(Blocks):
                     raise KeyboardInterrupt
 
     def __getstate__(self) -> None:
-        raise TypeError(f"{type(self).__name__} cannot be pickled: it may be writing a file; open the source again")
+        raise TypeError(
+            f"{type(self).__name__} cannot be pickled: it may be writing a file; open the source again"
+        )
 
 
 class _Session:
@@ -237,20 +268,33 @@ class _Session:
         self.owner, self.part, self.busy = owner, 0, False
         self.writer: BlockWriter | None = None
 
-    def write(self, do: Callable[[BlockWriter], None]) -> bool:
-        """Do this with the writer; what goes wrong there ends the writing, not the reading."""
+    def begin(self) -> bool:
+        with self._troubles():
+            assert self.owner.place is not None
+            self.owner.place.parent.mkdir(parents=True, exist_ok=True)
+            self.writer = BlockWriter(self.owner.place, self.owner)
+        return self.writer is not None
+
+    def write(self, block: Block) -> bool:
+        with self._troubles():
+            if self.writer is not None:
+                self.writer.add(block)
+        return self.writer is not None
+
+    def finish(self) -> bool:
+        with self._troubles():
+            if self.writer is not None:
+                self.writer.finish()
+        return self.writer is not None
+
+    @contextmanager
+    def _troubles(self) -> Iterator[None]:
+        """A full disk, or rows that a block file cannot hold, end the writing and not the reading."""
         try:
-            if self.writer is None:
-                assert self.owner.place is not None
-                self.owner.place.parent.mkdir(parents=True, exist_ok=True)
-                self.writer = BlockWriter(self.owner.place, self.owner)
-                # Nobody may come back for the next part.
-                weakref.finalize(self.owner, self.writer.abandon)
-            do(self.writer)
-        except (OSError, ValueError) as error:  # a full disk; rows that a block file cannot hold
+            yield
+        except (OSError, ValueError) as error:
+            self.writer = None  # it has abandoned its file
             self.owner._give_up(str(error))
-            return False
-        return True
 
     def abandon(self) -> None:
         if self.writer is not None:
@@ -272,11 +316,14 @@ def _live(name: str) -> property:
     return property(lambda self: getattr(self.inner if self.cache is None else self.cache, name))
 
 
+def _of_inner(name: str) -> property:
+    return property(lambda self: getattr(self.inner, name))
+
+
 for _name in ("n_rows", "n_columns", "n_targets", "nnz", "dtype", "is_sparse", "feature_names"):
     setattr(Cached, _name, _live(_name))
-for _name in ("files", "source", "sequential_first", "rereadable", "threaded", "holds_records"):
-    setattr(Cached, _name, property(lambda self, name=_name: getattr(self.inner, name)))
-Cached.random_access = property(lambda self: self.cache is not None)  # type: ignore[assignment]
+for _name in ("files", "source", "sequential_first", "rereadable", "holds_records"):
+    setattr(Cached, _name, _of_inner(_name))
 
 
 def _parts(self: Cached) -> tuple[Part, ...]:
@@ -285,4 +332,13 @@ def _parts(self: Cached) -> tuple[Part, ...]:
     return tuple(replace(p, rows=q.rows) for p, q in zip(self.inner.parts, self.cache.parts))
 
 
-Cached.parts = property(_parts)  # type: ignore[assignment]
+def _random_access(self: Cached) -> bool:
+    return self.cache is not None
+
+
+def _threaded(self: Cached) -> bool:
+    return self.inner.threaded or self.cache is not None
+
+
+for _f in (_parts, _random_access, _threaded):
+    setattr(Cached, _f.__name__[1:], property(_f))

@@ -61,7 +61,7 @@ def _live(name: str) -> property:
 
 
 #: What is the inner source's, always: a walk may have taught it these too.
-_INNER = ("parts", "source", "random_access", "sequential_first", "rereadable", "threaded")
+_INNER = ("parts", "source", "files", "random_access", "sequential_first", "rereadable", "threaded")
 
 for _name in (*_KNOWN, *_INNER):
     setattr(Mapped, _name, _live(_name))

@@ -100,6 +100,7 @@ def open_blocks(
     block_size: int | str | None = None,
     format: str | None = None,
     features: Any = None,
+    cache: str | os.PathLike[str] | None = None,
 ) -> Blocks:
     """Rows of almost anything, to be read a block at a time.
 
@@ -126,6 +127,9 @@ def open_blocks(
     features : transformer or list of transformers, optional
         Feature steps applied to every block as it is read, one after the other: what has ``transform(blocks)``, such as
         `esker.feature_extraction.TableHasher`. Stateless, or fitted already.
+    cache : {None, "auto"} or path
+        Where to keep what was read, after feature steps, as a block file: written during the first whole walk, read from
+        then on, by later runs too while the source and these arguments are the same. "auto" keeps it beside the source.
 
     Returns
     -------
@@ -149,8 +153,14 @@ def open_blocks(
     if isinstance(source, Blocks):
         raise TypeError("the source is a Blocks object already; use it as it is")
     if features is None:
-        return _open(source, options, format)
-    return with_features(lambda o: _open(source, o, format), options, features)
+        blocks = _open(source, options, format)
+    else:
+        blocks = with_features(lambda o: _open(source, o, format), options, features)
+    if cache is None:
+        return blocks
+    from esker.blocks.cache import with_cache
+
+    return with_cache(blocks, cache, options, format, features)
 
 
 def _open(source: Any, options: Options, format: str | None) -> Blocks:
