@@ -256,9 +256,9 @@ def test_no_effect_is_refused(tmp_path):
     np.save(tmp_path / "a.npy", X)
     write_block_file(open_blocks(X), tmp_path / "a.esk")
     for source in (X, tmp_path / "a.npy", tmp_path / "a.esk"):
-        with pytest.raises(ValueError, match="cache= has no effect on .* any rows"):
+        with pytest.raises(ValueError, match=r"cache= has no effect on .* any rows"):
             open_blocks(source, cache="auto")
-    with pytest.raises(ValueError, match="cache= has no effect on .* once only"):
+    with pytest.raises(ValueError, match=r"cache= has no effect on .* once only"):
         open_blocks(((X, None) for _ in range(2)), cache="auto")
     path = svmlight(tmp_path / "a.svm")
     for odd in (True, 3, ""):
@@ -400,14 +400,14 @@ def test_two_processes_that_build_it_at_once(tmp_path):
     print(model.coef_.tobytes().hex())
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]
-    crew = [subprocess.Popen(command, stdin=-1, stdout=-1, text=True) for _ in range(3)]
+    crew = [subprocess.Popen(command, stdin=-1, stdout=-1, text=True) for _ in range(2)]
     for process in crew:
         assert process.stdout.readline() == "ready\n"
     for process in crew:
         process.stdin.write("go\n")
         process.stdin.flush()
     answers = [process.communicate()[0] for process in crew]
-    assert [process.returncode for process in crew] == [0, 0, 0]
+    assert [process.returncode for process in crew] == [0, 0]
     assert len(set(answers)) == 1
     assert len(caches(tmp_path)) == 1
     with warnings.catch_warnings():
