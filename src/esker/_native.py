@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import esker._blas as _blas
@@ -11,10 +13,33 @@ import esker._core as _core
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["core", "threads"]
+__all__ = ["core", "cores", "threads"]
 
 core = _core
 core.install_blas(*_blas.capsules(core.routine_names()))
+
+
+def cores(n_threads: int | None) -> int:
+    """How many threads to use: `n_threads`, or as many as `threads` says."""
+    if n_threads is not None and n_threads < 1:
+        raise ValueError(f"n_threads must be None or at least 1, got {n_threads!r}")
+    if n_threads is None:
+        n_threads = min(int(core.config()["threads"]), _processors())
+    return n_threads
+
+
+def _processors() -> int:
+    """Processors that this process may use: affinity, LOKY_MAX_CPU_COUNT and the quota of its cgroup, rounded up."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(KeyError, ValueError):
+        count = min(count, int(os.environ["LOKY_MAX_CPU_COUNT"]))
+    for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        with suppress(OSError, ValueError):
+            said = " ".join(Path("/sys/fs/cgroup", name).read_text() for name in files).split()
+            quota, period = int(said[0]), int(said[1])  # "max" is a ValueError
+            if quota > 0 and period > 0:
+                count = min(count, -(-quota // period))
+    return max(count, 1)
 
 
 @contextmanager
@@ -24,13 +49,7 @@ def threads(n_threads: int | None) -> Iterator[None]:
     None follows OMP_NUM_THREADS and ``threadpool_limits``, and the processors that this process may use
     (affinity and cgroup quota).
     """
-    if n_threads is not None and n_threads < 1:
-        raise ValueError(f"n_threads must be None or at least 1, got {n_threads!r}")
-    if n_threads is None:
-        from joblib import cpu_count  # aware of affinity and of cgroup quotas
-
-        n_threads = min(int(core.config()["threads"]), int(cpu_count()))
-    earlier = core.set_thread_limit(n_threads)
+    earlier = core.set_thread_limit(cores(n_threads))
     try:
         yield
     finally:

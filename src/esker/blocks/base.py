@@ -97,6 +97,8 @@ class Blocks(ABC):
     keeps_rows = True
     #: Whether X of the blocks are Records, which a feature step must make numbers of before a learner takes them.
     holds_records = False
+    #: Threads that reading may use; None: as many as this process may use.
+    n_threads: int | None = None
     #: The files that are read, where there are any.
     files: tuple[Path, ...] = ()
 
@@ -162,6 +164,10 @@ class Blocks(ABC):
             for block in blocks:
                 self._check(part, block)
                 yield block
+
+    def read_pieces(self, part: Part, start: int = 0) -> Iterator[Block]:
+        """The same rows for a caller that copies them at once: cut at multiples of 256 rows of the part, as they lie."""
+        return self.read(part, start)
 
     def read_ahead(
         self, parts: Sequence[Part] | None = None, start: tuple[int, int] = (0, 0)
@@ -231,7 +237,9 @@ class Blocks(ABC):
         whole = self.whole()
         if whole is not None:
             return whole
-        free = None if self.max_memory is None else max(self.max_memory - self.reserved, 0)
+        free = (
+            None if self.max_memory is None else max(self.max_memory - self.reserved - self.reading_bytes, 0)
+        )
         if self.n_rows is None:
             blocks, held = [], 0
             for block in self:
@@ -255,11 +263,17 @@ class Blocks(ABC):
 
     # --- memory ---
 
+    @property
+    def reading_bytes(self) -> int:
+        """Bytes that a walk of `read` holds beside the block that it gave, such as text and rows for the next one."""
+        return 0
+
     def reserve(self, nbytes: int, what: str) -> None:
         """Claim part of max_memory for a learner's state; refused, with the figure, where blocks would not fit beside it."""
         if self.max_memory is None:
             return
         blocks = (self.budget.depth + 1) * self.block_bytes if self.threaded else self.block_bytes
+        blocks += self.reading_bytes
         if self.reserved + nbytes + blocks > self.max_memory:
             raise ValueError(
                 f"{what} takes {show_size(nbytes)} and the blocks being read {show_size(blocks)}; "

@@ -51,6 +51,14 @@ class Mapped(Blocks):
     def before_epoch(self, epoch: int, shuffle: bool) -> None:
         self.inner.before_epoch(epoch, shuffle)
 
+    def read_pieces(self, part: Part, start: int = 0) -> Iterator[Block]:
+        for block in self.inner.read_pieces(part, start):
+            yield self._apply(block)
+
+    @property
+    def reading_bytes(self) -> int:
+        return self.inner.reading_bytes
+
     def read_rows(self, part: Part, begin: int, end: int) -> Block:
         return self._apply(self.inner.read_rows(part, begin, end))
 

@@ -133,7 +133,7 @@ def _pieces(blocks: Blocks, epoch: int, seed: int, shuffle: bool, skip: int) -> 
             at += part.rows
             continue
         at += begin
-        for block in blocks.read(part, begin):
+        for block in blocks.read_pieces(part, begin):
             yield at, block
             at += len(block)
 
@@ -223,7 +223,7 @@ def _free(blocks: Blocks) -> int | None:
     """Bytes that a buffer may take beside a block and what the learner has reserved."""
     if blocks.max_memory is None:
         return None
-    return max(blocks.max_memory - blocks.reserved - blocks.block_bytes, 0)
+    return max(blocks.max_memory - blocks.reserved - blocks.block_bytes - blocks.reading_bytes, 0)
 
 
 def visits(
