@@ -29,6 +29,7 @@ class _Crew:
         self.slots, self.begun, self.taken = slots, 0, 0
         self.done: dict[int, tuple[Any, BaseException | None]] = {}
         self.ended = self.stopped = False
+        self.item: Any = None
         self.threads = [threading.Thread(target=self.run, name="esker-parser") for _ in range(threads)]
 
     def run(self) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from esker._errors import FormatError
 from esker.blocks.base import Blocks
+from esker.blocks.compressed import compression_of, plain_name
 from esker.blocks.features import with_features
 
 __all__ = ["Kind", "Options", "open_blocks"]
@@ -52,7 +53,7 @@ class Options:
 class Kind:
     """A format of files, and who opens it.
 
-    ``opener`` is ``"module:function"``; the function takes (list of paths, Options) and returns Blocks. ``records`` says that
+    Files of lines (``lines``) may be compressed. ``opener`` is ``"module:function"``; the function takes (list of paths, Options) and returns Blocks. ``records`` says that
     it can keep texts for a feature step (``options.records``).
     """
 
@@ -61,6 +62,7 @@ class Kind:
     opener: str
     magic: bytes = b""
     records: bool = False
+    lines: bool = False
 
     def open(self, paths: list[Path], options: Options) -> Blocks:
         if options.records and not self.records:
@@ -76,13 +78,14 @@ class Kind:
 KINDS = [
     Kind("npy", (".npy",), "esker.blocks.npy:open_npy", b"\x93NUMPY"),
     Kind("parquet", (".parquet", ".pq"), "esker.blocks.parquet:open_parquet", b"PAR1", records=True),
-    Kind("csv", (".csv", ".csv.gz"), "esker.blocks.tables:open_csv", records=True),
-    Kind("tsv", (".tsv", ".tsv.gz", ".tab"), "esker.blocks.tables:open_tsv", records=True),
+    Kind("csv", (".csv",), "esker.blocks.tables:open_csv", records=True, lines=True),
+    Kind("tsv", (".tsv", ".tab"), "esker.blocks.tables:open_tsv", records=True, lines=True),
     Kind("esk", (".esk",), "esker.blocks.block_file:open_block_file", b"ESKER"),
     Kind(
         "svmlight",
-        tuple(f".{e}{z}" for e in ("svm", "svmlight", "libsvm", "txt", "dat") for z in ("", ".gz")),
+        (".svm", ".svmlight", ".libsvm", ".txt", ".dat"),
         "esker.blocks.svmlight:open_svmlight",
+        lines=True,
     ),
 ]
 
@@ -217,19 +220,28 @@ def _sniff(path: Path, format: str | None) -> Kind:
         head = file.read(16)
     if not head:
         raise FormatError("the file is empty", str(path))
+    compression = compression_of(head)
     for kind in KINDS:
         if kind.name == format or (format is None and kind.magic and head.startswith(kind.magic)):
-            return kind
-    for kind in KINDS:
-        if path.name.lower().endswith(kind.endings):
-            if kind.magic:
+            return _compressible(kind, path, compression)
+    for kind in KINDS if format is None else ():
+        if plain_name(path.name).lower().endswith(kind.endings):
+            if kind.magic and compression is None:
                 raise FormatError(
                     f"the name says {kind.name}, but the file does not begin as one; pass format= if it is another",
                     str(path),
                 )
-            return kind
+            return _compressible(kind, path, compression)
     known = ", ".join(ending for kind in KINDS for ending in kind.endings[:2])
     raise FormatError(
         f"neither its first bytes nor its name tells the format (known endings: {known}); pass format=",
         str(path),
     )
+
+
+def _compressible(kind: Kind, path: Path, compression: str | None) -> Kind:
+    if compression is not None and not kind.lines:
+        raise FormatError(
+            f"{kind.name} files are read as they are, got one in {compression}: unpack it", str(path)
+        )
+    return kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from esker._errors import FormatError
 from esker.blocks.arrow import TableBlocks
+from esker.blocks.compressed import open_bytes
+from esker.blocks.text import is_compressed
 
 if TYPE_CHECKING:
     from esker.blocks.base import Blocks, Part
@@ -34,7 +37,7 @@ class CsvBlocks(TableBlocks):
         text = 1 << 22 if budget is None else min(max(budget.block_bytes // 4, 1 << 16), 1 << 22)
         try:
             return csv.open_csv(
-                str(path),
+                io.BufferedReader(open_bytes(path), 1 << 20) if is_compressed(path) else str(path),
                 # One thread: memory stays bounded, and errors tell their line.
                 read_options=csv.ReadOptions(use_threads=False, block_size=text),
                 parse_options=csv.ParseOptions(delimiter=self.delimiter),

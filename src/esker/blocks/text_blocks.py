@@ -46,6 +46,9 @@ class Mark:
     line: int = 1
 
 
+NOWHERE = Mark(-1)
+
+
 @dataclass
 class _Seen:
     """What walks of one file have shown so far; rows and nnz once a walk came to its end."""
@@ -175,7 +178,8 @@ class TextBlocks(Blocks):
         threads = self._threads if self._threads > 1 else 0
         room = Room(self.dtype, self._weights, int((threads + 2) * self.chunk * GROWTH))
         wide = seen.columns > np.iinfo(np.int32).max
-        mark, nnz = None, 0
+        mark = NOWHERE
+        nnz = 0
         with closing(_Texts(self, source, seen.before(start), start)) as texts:
 
             def work(text: Lines) -> tuple[int, Parsed | FormatError]:
@@ -188,7 +192,7 @@ class TextBlocks(Blocks):
 
             with closing(in_order(iter(texts), work, threads, threads + 1)) as parsed:
                 for offset, found in parsed:
-                    mark = texts.mark if mark is None else mark
+                    mark = texts.mark if mark is NOWHERE else mark
                     if isinstance(found, FormatError):
                         line = None if found.line is None else found.line + mark.line - 1
                         raise FormatError(found.message, part.name, line, found.column)
@@ -200,7 +204,7 @@ class TextBlocks(Blocks):
                     del found
                     yield rows
                     del rows
-        mark = texts.mark if mark is None else mark
+        mark = texts.mark if mark is NOWHERE else mark
         seen.check(source)
         if mark.row == 0:
             raise FormatError(self.no_rows, part.name)
@@ -289,10 +293,10 @@ class _Texts:
 
 def checked_dtype(dtype: Any) -> np.dtype[Any]:
     """float64 by default, or float32."""
-    dtype = np.dtype(np.float64 if dtype is None else dtype)
-    if dtype not in (np.float32, np.float64):
-        raise ValueError(f"dtype must be float32 or float64, got {dtype}")
-    return dtype
+    kept: np.dtype[Any] = np.dtype(np.float64 if dtype is None else dtype)
+    if kept not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be float32 or float64, got {kept}")
+    return kept
 
 
 def _stream_name(stream: Any) -> str:

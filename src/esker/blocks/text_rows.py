@@ -81,7 +81,8 @@ class Room:
         sizes += [("weight", rows, np.dtype(np.float64))] if self.weights else []
         sizes += [("indptr", rows + 1, np.dtype(np.int32)), ("indices", entries, np.dtype(np.int32))]
         base = self.pool.empty(sum(-(-n * dtype.itemsize // 64) * 64 for _, n, dtype in sizes), np.uint8)
-        arrays, at = {}, 0
+        arrays: dict[str, Any] = {}
+        at = 0
         for name, n, dtype in sizes:
             end = at + n * dtype.itemsize
             arrays[name] = base[at:end].view(dtype)
@@ -93,7 +94,7 @@ def _together(pieces: list[Rows]) -> Rows:
     """One copy of the pieces' rows."""
     if len(pieces) == 1:
         return pieces[0]
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name in ("y", "data", "indices", "weight"):
         parts = [getattr(p, name) for p in pieces]
         if parts[0] is None:
