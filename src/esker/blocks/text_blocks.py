@@ -192,7 +192,7 @@ class TextBlocks(Blocks):
 
             with closing(in_order(iter(texts), work, threads, threads + 1)) as parsed:
                 for offset, found in parsed:
-                    mark = texts.mark if mark is NOWHERE else mark
+                    mark = texts.mark if mark.row < 0 else mark
                     if isinstance(found, FormatError):
                         line = None if found.line is None else found.line + mark.line - 1
                         raise FormatError(found.message, part.name, line, found.column)
@@ -204,7 +204,7 @@ class TextBlocks(Blocks):
                     del found
                     yield rows
                     del rows
-        mark = texts.mark if mark is NOWHERE else mark
+        mark = texts.mark if mark.row < 0 else mark
         seen.check(source)
         if mark.row == 0:
             raise FormatError(self.no_rows, part.name)
