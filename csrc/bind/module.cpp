@@ -12,6 +12,7 @@ void bind_memory(py::module_& m);
 void bind_blocks(py::module_& m);
 void bind_moments(py::module_& m);
 void bind_text(py::module_& m);
+void bind_tables(py::module_& m);
 void bind_sketch(py::module_& m);
 void bind_sgd(py::module_& m);
 void bind_holdout(py::module_& m);
@@ -94,6 +95,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_blocks(m);
     bind::bind_moments(m);
     bind::bind_text(m);
+    bind::bind_tables(m);
     bind::bind_sketch(m);
     bind::bind_sgd(m);
     bind::bind_holdout(m);
