@@ -7,16 +7,13 @@ a missing text.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from esker.blocks.records import Records, Strings
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["arrow_column", "column_of", "records_of", "text_of"]
+__all__ = ["column_of", "records_of", "text_of"]
 
 
 def records_of(X: Any) -> Records:
@@ -81,7 +78,7 @@ def _array(X: Any) -> Records:
 
 
 def column_of(values: Any) -> Any:
-    """One column: Strings, or a contiguous array of int64, uint64, float32 or float64 (dates stay dates)."""
+    """One column: Strings, or a contiguous array of int64, uint64, float32 or float64."""
     if isinstance(values, Strings):
         return values
     if hasattr(values, "dtype") and hasattr(values, "iloc"):
@@ -97,7 +94,9 @@ def column_of(values: Any) -> Any:
     if kind == "f":
         return np.ascontiguousarray(array, np.float32 if array.dtype.itemsize <= 4 else np.float64)
     if kind in "Mm":
-        return array
+        raise ValueError(
+            f"a column must hold numbers or texts, got dates ({array.dtype}); make numbers or texts of them, such as the hour"
+        )
     if kind in "OUS":
         return _objects(array.tolist())
     raise ValueError(f"Complex data not supported: a column must hold numbers or texts, got {array.dtype}")
@@ -146,88 +145,29 @@ def text_of(value: Any) -> str | bytes:
     return str(value)
 
 
-# --- pandas ---
-
-
 def _pandas(series: Any) -> Any:
+    from esker.blocks import frame_columns
+
     dtype = series.dtype
-    if hasattr(dtype, "categories"):
-        codes = np.ascontiguousarray(series.cat.codes.to_numpy(), np.int32)
-        return _coded(codes, dtype.categories)
+    if dtype == object:
+        return _objects(series.tolist())
     if hasattr(dtype, "fill_value") and hasattr(series, "sparse"):
         return column_of(series.sparse.to_dense().to_numpy())
-    if hasattr(dtype, "pyarrow_dtype") or getattr(dtype, "storage", "") == "pyarrow":
-        import pyarrow as pa
-
-        return arrow_column(pa.array(series))
-    if getattr(dtype, "numpy_dtype", None) is not None and hasattr(dtype, "na_value"):
-        plain = series.to_numpy(np.float64, na_value=np.nan) if series.hasnans else series.to_numpy(dtype.numpy_dtype)
-        return column_of(plain)
-    if isinstance(dtype, np.dtype):
-        return column_of(series.to_numpy())
-    return column_of(series.to_numpy(dtype=object))
-
-
-def _coded(codes: NDArray[np.int32], categories: Any) -> Any:
-    """Codes (-1 is missing) into categories, of texts or numbers."""
-    gone = codes < 0
-    codes = np.where(gone, np.int32(0), codes)
-    known = column_of(np.asarray(categories))
-    if isinstance(known, Strings):
-        return Strings(known.data, known.offsets, gone if gone.any() else None, codes)
-    if not len(known):
-        return np.full(len(codes), np.nan)
-    texts = Strings.of(text_of(v) for v in known)
-    return Strings(texts.data, texts.offsets, gone if gone.any() else None, codes)
-
-
-# --- Arrow ---
+    return column_of(frame_columns.column(series, frame_columns.categories(series)))
 
 
 def _arrow(X: Any) -> Records:
     import pyarrow as pa
 
-    table = X if isinstance(X, pa.Table) else pa.Table.from_batches([X]) if isinstance(X, pa.RecordBatch) else pa.table(X)
+    from esker.blocks import arrow_columns
+
+    if isinstance(X, pa.RecordBatch):
+        X = pa.Table.from_batches([X])
+    table = X if isinstance(X, pa.Table) else pa.table(X)
     pairs = []
-    for name, chunked in zip(table.column_names, table.columns):
+    for name, chunked in zip(table.column_names, table.unify_dictionaries().columns):
         joined = chunked.combine_chunks()
-        if isinstance(joined, pa.ChunkedArray):
+        if isinstance(joined, pa.ChunkedArray):  # pyarrow keeps one chunk or none so
             joined = joined.chunk(0) if joined.num_chunks else pa.array([], joined.type)
-        pairs.append((name, arrow_column(joined)))
+        pairs.append((name, column_of(arrow_columns.record(joined))))
     return Records(_by_name(pairs))
-
-
-def arrow_column(array: Any) -> Any:
-    """An Arrow array as a column; texts are borrowed, not copied."""
-    import pyarrow as pa
-    import pyarrow.types as is_
-
-    kind = array.type
-    if is_.is_dictionary(kind):
-        if not (is_.is_string(kind.value_type) or is_.is_large_string(kind.value_type)):
-            values = arrow_column(array.dictionary)
-            codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
-            return _coded(codes, np.asarray(values.tolist(), object) if isinstance(values, Strings) else values)
-        texts = arrow_column(array.dictionary)
-        gone = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
-        indices = array.indices.fill_null(0) if array.null_count else array.indices
-        return Strings(texts.data, texts.offsets, gone, np.ascontiguousarray(indices.to_numpy(), np.int32))
-    if is_.is_null(kind):
-        return np.full(len(array), np.nan)
-    if is_.is_boolean(kind) or is_.is_decimal(kind):
-        array = array.cast(pa.float64() if is_.is_decimal(kind) else pa.int8())
-        kind = array.type
-    if is_.is_integer(kind) or is_.is_floating(kind):
-        return column_of(array.to_numpy(zero_copy_only=False))
-    if is_.is_temporal(kind):
-        return array.to_numpy(zero_copy_only=False)
-    if not (is_.is_string(kind) or is_.is_large_string(kind) or is_.is_binary(kind) or is_.is_large_binary(kind)):
-        array = array.cast(pa.large_string())
-    wide = is_.is_large_string(array.type) or is_.is_large_binary(array.type)
-    _, offsets, data = array.buffers()
-    ends = np.zeros(1, np.int32)
-    if offsets is not None and len(array):
-        ends = np.frombuffer(offsets, np.int64 if wide else np.int32)[array.offset : array.offset + len(array) + 1]
-    raw = np.zeros(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
-    gone = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
-    return Strings(raw, ends, gone)

@@ -29,8 +29,8 @@ class TableHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     numeric, categorical : list of str, optional
-        The columns that are numbers and those that are categories. Where both are None, a column's type decides: numbers are
-        numeric, texts, booleans and pandas' categories are categorical. Where one is given, nothing else is used.
+        The columns that are numbers and those that are categories. Where both are None, a column's type decides: texts are
+        categorical, numbers (and booleans and dates, which are seconds) numeric. Where one is given, nothing else is used.
     crosses : list of tuples of str, optional
         Columns whose values together make a feature, such as ``[("site", "hour")]``: two or more, each taken as a category.
     n_features : int
@@ -256,10 +256,6 @@ class _Plan:
                 )
             offsets = np.ascontiguousarray(values.offsets)
             return np.ascontiguousarray(values.data), offsets, values.missing, values.codes
-        if values.dtype.kind in "Mm":
-            raise ValueError(
-                f"column {name!r} holds dates ({values.dtype}); make numbers or texts of them, such as the hour and the weekday"
-            )
         return values
 
 
@@ -284,12 +280,8 @@ def _records_of_block(block: Block, blocks: Blocks) -> Records:
 
 def _infer(records: Records) -> tuple[list[str], list[str]]:
     """Numeric and categorical columns by their types."""
-    numeric = [
-        name
-        for name, column in records.columns.items()
-        if not isinstance(column, Strings) and np.asarray(column).dtype.kind in "iufMm"
-    ]
-    return numeric, [name for name in records.columns if name not in numeric]
+    text = [name for name, column in records.columns.items() if isinstance(column, Strings)]
+    return [name for name in records.columns if name not in text], text
 
 
 def _find(wanted: list[str], names: Sequence[str]) -> None:
