@@ -33,7 +33,15 @@ _NAMES = {
     "load": "esker._persist",
     "save": "esker._persist",
 }
-_MODULES = ("blocks", "folds", "engines", "sketch", "learning", "linear_model")
+_MODULES = (
+    "blocks",
+    "folds",
+    "engines",
+    "sketch",
+    "learning",
+    "linear_model",
+    "feature_extraction",
+)
 
 __all__ = [*_NAMES, *_MODULES, "__version__"]
 

@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'shuffle', 'skip_svmlight_rows', 'solve', 'transpose']
+__all__: list[str] = ['Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'shuffle', 'skip_svmlight_rows', 'solve', 'table_hash', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -303,6 +303,10 @@ def install_blas(routines: collections.abc.Sequence[typing_extensions.CapsuleTyp
     """
     Borrow BLAS and LAPACK: capsules of routine_names(), and their integers' width.
     """
+def log_bin(x: typing.SupportsFloat | typing.SupportsIndex) -> int:
+    """
+    floor(4 log2 |x|), from comparisons alone.
+    """
 def murmur3_32(data: bytes, seed: typing.SupportsInt | typing.SupportsIndex = 0) -> int:
     """
     MurmurHash3_x86_32 of bytes.
@@ -338,6 +342,16 @@ def skip_svmlight_rows(text: typing_extensions.Buffer, begin: typing.SupportsInt
 def solve(gram: Gram, scaling: Scaling, b: numpy.typing.NDArray[numpy.float64]) -> None:
     """
     b becomes the solutions, a row each.
+    """
+@typing.overload
+def table_hash(data: numpy.typing.NDArray[numpy.float32], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], columns: list[typing.Any], features: collections.abc.Sequence[tuple[bool, collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, bool]]]], n_features: typing.SupportsInt | typing.SupportsIndex, alternate_sign: bool) -> int:
+    """
+    Fill a CSR matrix from columns, a list[typing.Any] of (name, values), and features, a list[typing.Any] of (is it a number as it is, [(column, binned), ...]); returns the number of entries.
+    """
+@typing.overload
+def table_hash(data: numpy.typing.NDArray[numpy.float64], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], columns: list[typing.Any], features: collections.abc.Sequence[tuple[bool, collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, bool]]]], n_features: typing.SupportsInt | typing.SupportsIndex, alternate_sign: bool) -> int:
+    """
+    The same with float64 data.
     """
 @typing.overload
 def transpose(out: numpy.typing.NDArray[numpy.float32], columns: numpy.typing.NDArray[numpy.float32]) -> None:

@@ -22,7 +22,7 @@ class Roles:
 
     @classmethod
     def of(cls, names: Sequence[Any], target: Any, weight: Any, columns: Any) -> Roles:
-        """Look names up; a number is a position.
+        """Look names up; a number is a position. `columns` may be a function of the names that are left (`features=` passes one).
 
         >>> Roles.of(["a", "b", "y"], "y", None, None)
         Roles(features=[0, 1], targets=[2], weight=None, flat=True)
@@ -32,6 +32,8 @@ class Roles:
         taken = targets + weights
         if len(set(taken)) < len(taken):
             raise ValueError("target and weight name the same column twice")
+        if callable(columns):
+            columns = columns([name for j, name in enumerate(names) if j not in taken])
         if columns is None:
             features = [j for j in range(len(names)) if j not in taken]
         else:

@@ -31,8 +31,11 @@ def with_features(opener: Callable[[Options], Blocks], options: Options, feature
             )
     if not steps:
         raise ValueError("features= is an empty list; leave it out")
-    records = bool(getattr(steps[0], "reads_records", False))
-    blocks = opener(replace(options, records=True) if records else options)
+    if getattr(steps[0], "reads_records", False):
+        options = replace(options, records=True)
+        if options.columns is None:  # the step knows what it needs; the source reads no more than that
+            options.columns = getattr(steps[0], "input_columns", None)
+    blocks = opener(options)
     for step in steps:
         made = step.transform(blocks)
         if not isinstance(made, Blocks):

@@ -118,9 +118,11 @@ def _objects(values: list[Any]) -> Any:
             )
     if any(isinstance(v, str | bytes) for v in some):
         return Strings.of(None if g else text_of(v) for v, g in zip(values, gone))
-    if some and not any(gone) and all(isinstance(v, bool | int | np.integer | np.bool_) for v in some):
-        if all(-(2**63) <= int(v) < 2**63 for v in some):
-            return np.array([int(v) for v in some], np.int64)
+    whole = (
+        bool(some) and not any(gone) and all(isinstance(v, bool | int | np.integer | np.bool_) for v in some)
+    )
+    if whole and all(-(2**63) <= int(v) < 2**63 for v in some):
+        return np.array([int(v) for v in some], np.int64)
     return np.array([np.nan if g else float(v) for v, g in zip(values, gone)], np.float64)
 
 
@@ -149,7 +151,7 @@ def _pandas(series: Any) -> Any:
     from esker.blocks import frame_columns
 
     dtype = series.dtype
-    if dtype == object:
+    if getattr(dtype, "kind", None) == "O" and isinstance(dtype, np.dtype):
         return _objects(series.tolist())
     if hasattr(dtype, "fill_value") and hasattr(series, "sparse"):
         return column_of(series.sparse.to_dense().to_numpy())
@@ -166,7 +168,7 @@ def _arrow(X: Any) -> Records:
     table = X if isinstance(X, pa.Table) else pa.table(X)
     pairs = []
     for name, chunked in zip(table.column_names, table.unify_dictionaries().columns):
-        joined = chunked.combine_chunks()
+        joined: Any = chunked.combine_chunks()
         if isinstance(joined, pa.ChunkedArray):  # pyarrow keeps one chunk or none so
             joined = joined.chunk(0) if joined.num_chunks else pa.array([], joined.type)
         pairs.append((name, column_of(arrow_columns.record(joined))))

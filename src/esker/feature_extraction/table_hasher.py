@@ -273,7 +273,9 @@ def _records_of_block(block: Block, blocks: Blocks) -> Records:
     if isinstance(X, Records):
         return X
     if not isinstance(X, np.ndarray):
-        raise TypeError(f"a table has named columns, and {blocks.source} has sparse rows: its features are made already")
+        raise TypeError(
+            f"a table has named columns, and {blocks.source} has sparse rows: its features are made already"
+        )
     names = blocks.feature_names or [f"x{j}" for j in range(X.shape[1])]
     return Records({name: np.ascontiguousarray(X[:, j]) for j, name in enumerate(names)})
 
