@@ -22,7 +22,15 @@ constexpr Words philox(Words counter, std::array<std::uint32_t, 2> key) noexcept
 
 // What a draw is for: two purposes with one seed and one row key must not share bits. Numbers are part of the
 // cache and model formats: never renumber, only append.
-enum class Stream : std::uint32_t { sketch = 1, holdout = 2, unit_order = 3, row_order = 4 };
+enum class Stream : std::uint32_t {
+    sketch = 1,
+    holdout = 2,
+    unit_order = 3,
+    row_order = 4,
+    split = 5,
+    group = 6,
+    sample = 7
+};
 
 // Four words for (seed, row key, purpose, draw).
 constexpr Words draw(std::uint64_t seed, std::int64_t key, Stream stream, std::uint32_t number = 0) noexcept {

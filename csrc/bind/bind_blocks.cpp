@@ -39,21 +39,14 @@ void bind_blocks(py::module_& m) {
         },
         py::arg("seed"), py::arg("key"), py::arg("stream"), py::arg("n"),
         "A permutation of 0..n-1, a pure function of (seed, key, stream).");
-    m.def(
-        "shuffle",
-        [](Array<std::int64_t>& items, std::uint64_t seed, std::int64_t key, std::uint32_t stream) {
-            std::int64_t* data = items.mutable_data();
-            const Index n = items.size();
-            const py::gil_scoped_release release;
-            shuffle(data, seed, key, static_cast<Stream>(stream), n);
-        },
-        py::arg("items").noconvert(), py::arg("seed"), py::arg("key"), py::arg("stream"),
-        "Put items in the order of permutation(seed, key, stream, n), in place.");
     m.def("transpose", &rows_of<float>, py::arg("out").noconvert(), py::arg("columns").noconvert(),
           "out[i, j] = columns[j, i], a tile at a time; both float32 or both float64, columns contiguous.");
     m.def("transpose", &rows_of<double>, py::arg("out").noconvert(), py::arg("columns").noconvert());
     m.attr("STREAMS") = py::dict(py::arg("unit_order") = static_cast<int>(Stream::unit_order),
-                                 py::arg("row_order") = static_cast<int>(Stream::row_order));
+                                 py::arg("row_order") = static_cast<int>(Stream::row_order),
+                                 py::arg("split") = static_cast<int>(Stream::split),
+                                 py::arg("group") = static_cast<int>(Stream::group),
+                                 py::arg("sample") = static_cast<int>(Stream::sample));
     m.def(
         "first_nonfinite",
         [](const py::object& x) {

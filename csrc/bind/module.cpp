@@ -9,6 +9,7 @@ namespace esker::bind {
 
 void bind_bytes(py::module_& m);
 void bind_memory(py::module_& m);
+void bind_choose(py::module_& m);
 void bind_blocks(py::module_& m);
 void bind_moments(py::module_& m);
 void bind_text(py::module_& m);
@@ -93,6 +94,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_bytes(m);
     bind::bind_memory(m);
     bind::bind_blocks(m);
+    bind::bind_choose(m);
     bind::bind_moments(m);
     bind::bind_text(m);
     bind::bind_tables(m);
