@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'shuffle', 'skip_svmlight_rows', 'solve', 'table_hash', 'transpose']
+__all__: list[str] = ['Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_svmlight_rows', 'solve', 'table_hash', 'text_names', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -287,6 +287,10 @@ def csr_repeats(x: typing.Any) -> bool:
     """
     Whether a row of a CSR matrix within bounds names a column twice.
     """
+def draws(seed: typing.SupportsInt | typing.SupportsIndex, keys: numpy.typing.NDArray[numpy.int64], stream: typing.SupportsInt | typing.SupportsIndex, number: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint64]:
+    """
+    64 random bits for each key: a pure function of (seed, key, stream, number).
+    """
 def factorise(gram: Gram, alpha: typing.SupportsFloat | typing.SupportsIndex, centred: bool) -> Scaling:
     """
     Cholesky of a Gram's X'X + alpha I, in the room that the Gram keeps for it.
@@ -331,10 +335,6 @@ def set_thread_limit(n: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     Threads for kernels called from this Python thread (0: what OpenMP says); returns the earlier limit.
     """
-def shuffle(items: numpy.typing.NDArray[numpy.int64], seed: typing.SupportsInt | typing.SupportsIndex, key: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex) -> None:
-    """
-    Put items in the order of permutation(seed, key, stream, n), in place.
-    """
 def skip_svmlight_rows(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, rows: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int]:
     """
     Pass over the first rows of text[begin:end], whole lines: (rows, bytes, lines) passed.
@@ -354,6 +354,14 @@ def table_hash(data: numpy.typing.NDArray[numpy.float64], indices: numpy.typing.
     The same with float64 data.
     """
 @typing.overload
+def text_names(data: numpy.typing.NDArray[numpy.uint8], offsets: numpy.typing.NDArray[numpy.int32]) -> numpy.typing.NDArray[numpy.int64]:
+    """
+    A 64-bit hash of each text data[offsets[i]:offsets[i + 1]]: MurmurHash3_x86_32 of two seeds.
+    """
+@typing.overload
+def text_names(data: numpy.typing.NDArray[numpy.uint8], offsets: numpy.typing.NDArray[numpy.int64]) -> numpy.typing.NDArray[numpy.int64]:
+    ...
+@typing.overload
 def transpose(out: numpy.typing.NDArray[numpy.float32], columns: numpy.typing.NDArray[numpy.float32]) -> None:
     """
     out[i, j] = columns[j, i], a tile at a time; both float32 or both float64, columns contiguous.
@@ -361,4 +369,4 @@ def transpose(out: numpy.typing.NDArray[numpy.float32], columns: numpy.typing.ND
 @typing.overload
 def transpose(out: numpy.typing.NDArray[numpy.float64], columns: numpy.typing.NDArray[numpy.float64]) -> None:
     ...
-STREAMS: dict[str, typing.Any] = {'unit_order': 3, 'row_order': 4}
+STREAMS: dict[str, typing.Any] = {'unit_order': 3, 'row_order': 4, 'split': 5, 'group': 6, 'sample': 7}

@@ -21,6 +21,7 @@ from esker._native import core
 from esker.blocks.ahead import ahead
 from esker.blocks.block import ROW_BITS, UNIT, Block
 from esker.blocks.buffer import RowBuffer, cut
+from esker.blocks.choices import Choices
 from esker.blocks.memory import Budget, show_size
 from esker.blocks.records import Records
 
@@ -51,7 +52,7 @@ class Part:
     rows: int | None = None
 
 
-class Blocks(ABC):
+class Blocks(Choices, ABC):
     """Rows that are read a block at a time; what `open_blocks` returns and every estimator takes.
 
     Iterating gives `Block` objects with ``X``, ``y``, ``sample_weight`` and ``keys``.

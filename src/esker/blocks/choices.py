@@ -63,9 +63,9 @@ class Choices:
         >>> blocks = open_blocks(np.arange(40.0).reshape(20, 2))
         >>> train, test = blocks.split(0.25, seed=1)
         >>> [block.keys.tolist() for block in test]
-        [[2, 8, 11, 17]]
+        [[7, 10, 11, 12, 13, 16]]
         >>> train.n_rows, test.n_rows
-        (16, 4)
+        (14, 6)
         """
         from esker.blocks.chosen import split
 
@@ -93,7 +93,7 @@ class Choices:
         >>> import numpy as np
         >>> from esker import open_blocks
         >>> [block.keys.tolist() for block in open_blocks(np.eye(50)).sample(5, seed=3)]
-        [[5, 7, 11, 42, 45]]
+        [[2, 3, 5, 12, 47]]
         """
         from esker.blocks.chosen import sample
 
@@ -114,7 +114,7 @@ class Choices:
         >>> from esker import open_blocks
         >>> small, large = open_blocks(np.eye(50)).prefixes([3, 5], seed=3)
         >>> [b.keys.tolist() for b in small], [b.keys.tolist() for b in large]
-        ([[7, 42, 45]], [[5, 7, 11, 42, 45]])
+        ([[2, 5, 47]], [[2, 3, 5, 12, 47]])
         """
         from esker.blocks.chosen import sample
 

@@ -79,9 +79,14 @@ class Chosen(Mapped):
 
     def __init__(self, inner: Blocks, rule: Rule, what: str) -> None:
         super().__init__(inner, self._choose, {"nnz": None})
-        self.rule, self.source = rule, f"{inner.source} ({what})"
+        self.rule, self.what = rule, what
         self._found: dict[int, int] = {}
         self._n_rows: int | None = None
+
+    @property
+    def source(self) -> str:  # type: ignore[override]
+        """The inner source's, and what is chosen of it."""
+        return f"{self.inner.source} ({self.what})"
 
     @property
     def n_rows(self) -> int | None:  # type: ignore[override]
@@ -122,15 +127,17 @@ def take_rows(block: Block, rows: NDArray[np.int64]) -> Block:
     else:
         some = x[rows]
         kind = x.indices.dtype
-        some.indices, some.indptr = some.indices.astype(kind, copy=False), some.indptr.astype(kind, copy=False)
+        some.indices, some.indptr = (
+            some.indices.astype(kind, copy=False),
+            some.indptr.astype(kind, copy=False),
+        )
     keys = block.keys[rows]
-    straight = len(keys) > 0 and int(keys[-1] - keys[0]) == len(keys) - 1
     return Block(
         some,
         None if block.y is None else block.y[rows],
         None if block.sample_weight is None else block.sample_weight[rows],
         first_key=int(keys[0]) if len(keys) else block.first_key,
-        row_keys=None if straight else keys,
+        row_keys=keys,
     )
 
 
@@ -163,7 +170,9 @@ def split(
         raise ValueError("drop=True has no effect unless by= names a column of X; leave it out")
     stream = core.STREAMS["split" if groups is None else "group"]
     number = _depth(blocks, stream)
-    ends = np.cumsum([0.0, *shares[::-1]])  # from the last share on, so that test rows of less are test rows of more
+    ends = np.cumsum(
+        [0.0, *shares[::-1]]
+    )  # from the last share on, so that test rows of less are test rows of more
     ends[-1] = 1.0
     chosen = []
     for i in range(len(shares)):
@@ -174,7 +183,7 @@ def split(
     return chosen
 
 
-def sample(blocks: Blocks, sizes: list[float], seed: int) -> list[Blocks]:
+def sample(blocks: Blocks, sizes: list[Any], seed: Any) -> list[Blocks]:
     """See `Blocks.sample` and `Blocks.prefixes`."""
     seed = checked_seed(seed)
     if not sizes:
@@ -219,7 +228,7 @@ def _depth(blocks: Blocks, stream: int) -> int:
     return depth
 
 
-def _shares(test_size: float | None, sizes: Sequence[float] | None) -> list[float]:
+def _shares(test_size: Any, sizes: Sequence[Any] | None) -> list[float]:
     if sizes is None:
         test = 0.25 if test_size is None else test_size
         if isinstance(test, bool) or not isinstance(test, int | float | np.number) or not 0 < test < 1:

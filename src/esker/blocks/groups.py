@@ -115,7 +115,9 @@ def _column(block: Block, wanted: int | str, blocks: Blocks) -> Any:
         if isinstance(wanted, int):
             wanted = names[wanted]
         if wanted not in x.columns:
-            raise ValueError(f"by={wanted!r} is no column; the columns are {', '.join(map(repr, names[:20]))}")
+            raise ValueError(
+                f"by={wanted!r} is no column; the columns are {', '.join(map(repr, names[:20]))}"
+            )
         return x.columns[wanted]
     if isinstance(wanted, str):
         assert blocks.feature_names is not None

@@ -29,7 +29,6 @@ class Head(Mapped):
             raise ValueError(f"head takes a positive whole number of rows, got {size!r}")
         super().__init__(inner, lambda block: block, {"nnz": None})
         self.size = int(size)
-        self.source = f"{inner.source} (first {self.size:,} rows)"
         self._found: dict[int, int] = {}
         counts = row_counts(inner)
         self._shares: dict[int, int] | None = None
@@ -39,8 +38,16 @@ class Head(Mapped):
                 self._shares[part] = min(left, rows)
                 left -= self._shares[part]
             self.keeps_rows = True
-        else:
-            self.random_access = False
+
+    @property
+    def source(self) -> str:  # type: ignore[override]
+        """The inner source's, and how many rows of it."""
+        return f"{self.inner.source} (first {self.size:,} rows)"
+
+    @property
+    def random_access(self) -> bool:  # type: ignore[override]
+        """Whether any of these rows can be read, which takes that the parts' rows are known."""
+        return self.inner.random_access and self._shares is not None
 
     @property
     def parts(self) -> tuple[Part, ...]:  # type: ignore[override]

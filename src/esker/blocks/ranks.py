@@ -59,7 +59,9 @@ class Ranks:
 
     def _check(self, rows: int | None) -> None:
         if rows is not None and max(self.sizes) > rows:
-            raise ValueError(f"expected at most the {rows:,} rows of {self.blocks.source}, got {max(self.sizes):,}")
+            raise ValueError(
+                f"expected at most the {rows:,} rows of {self.blocks.source}, got {max(self.sizes):,}"
+            )
 
     def mask(self, keys: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
         """Which of these rows are among the first `size`."""
