@@ -38,8 +38,9 @@ def _joined(pieces: list[Any]) -> Any:
         return pieces[0]
     import pyarrow as pa
 
-    table = pa.Table.from_batches(pieces).unify_dictionaries().combine_chunks()
-    return table.to_batches()[0]
+    # Permissive: batches that a caller made one by one may hold integers first and fractions later.
+    table = pa.concat_tables([pa.Table.from_batches([p]) for p in pieces], promote_options="permissive")
+    return table.unify_dictionaries().combine_chunks().to_batches()[0]
 
 
 def plain_where_cheaper(batch: Any) -> Any:

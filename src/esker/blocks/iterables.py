@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy as np
 from esker._errors import FormatError
 from esker.blocks.arrays import checked_csr, float_dtype, target_of, weight_of
 from esker.blocks.base import Blocks, Part
+from esker.blocks.batches import as_records, numbers_of, taken
 from esker.blocks.block import Block
 from esker.blocks.buffer import recut
 from esker.blocks.memory import block_rows
+from esker.blocks.walks import Walks, chain
 
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
@@ -25,72 +27,50 @@ class IterableBlocks(Blocks):
 
     Parameters
     ----------
-    source : iterable, or callable that returns an iterator
-        Of ``(X, y)``, ``(X, y, weight)`` or, without targets, ``(X, None)``. A list, or an object whose ``__iter__`` begins
-        anew, can be walked many times; an iterator (a generator) once.
+    walks : Walks
+        Each walk yields ``(X, y)``, ``(X, y, weight)`` or, without targets, ``(X, None)`` or ``(X,)``.
+    begun : iterator
+        The first walk. It is looked at for width, dtype and targets, and not asked for again.
+    options : Options
+        With ``records`` X may be a list of texts or a DataFrame, and blocks hold Records.
+    name : str
     """
 
     threaded = False
 
-    def __init__(
-        self,
-        source: Any,
-        *,
-        n_features: int | None = None,
-        dtype: Any = None,
-        max_memory: int | str | None = None,
-        block_size: int | str | None = None,
-    ) -> None:
-        name = f"iterable {type(source).__name__}"
-        super().__init__([Part(0, name)], source=name, max_memory=max_memory, block_size=block_size)
-        self._source, self._wanted = source, dtype
+    def __init__(self, walks: Walks, begun: Iterator[Any], options: Options, name: str) -> None:
+        super().__init__([Part(0, name)], source=name, **options.memory)
+        self._walks, self._wanted, self.holds_records = walks, options.dtype, options.records
         self._pending: Iterator[Any] | None = None
-        self.n_columns = n_features
-        self.rereadable = callable(source) or not isinstance(source, Iterator)
-        self._walked = False
-        self._peek()
-
-    def _iterator(self) -> Iterator[Any]:
-        if not self.rereadable:
-            if self._walked:
-                raise ValueError(
-                    "this source is an iterator and has been walked already; to walk it again pass a list, an object whose "
-                    "__iter__ begins anew, or a function that returns a new iterator"
-                )
-            self._walked = True
-        return iter(self._source() if callable(self._source) else self._source)
-
-    def _peek(self) -> None:
-        """Look at the first batch, for width, dtype and targets; it is kept, and not asked for again."""
-        batches = self._iterator()
-        for batch in batches:
-            block = self._block(batch, 0, 0, first=True)
-            if len(block):
-                self._pending = _chain(batch, batches)
+        self.n_columns = options.n_features
+        self.rereadable = walks.again
+        for number, batch in enumerate(begun):
+            if len(self._block(batch, number, 0, first=True)):
+                self._pending = chain(batch, begun)
                 return
         raise FormatError("the iterable yields no rows", self.source)
 
     def _batches(self) -> Iterator[Any]:
         pending, self._pending = self._pending, None
-        return pending if pending is not None else self._iterator()
+        return pending if pending is not None else self._walks()
 
     def _block(self, batch: Any, number: int, row: int, first: bool = False) -> Block:
         """A batch as a block in a kernel's layout; the first one fixes what all must be."""
         where = f"batch {number} (from 0; its first row is row {row})"
-        if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
-            raise FormatError(f"{where}: expected (X, y) or (X, y, weight), got {_shape(batch)}", self.source)
-        X, y, weight = (*batch, None) if len(batch) == 2 else batch
-        names = None
-        if hasattr(X, "iloc"):
-            names, X = [str(c) for c in X.columns], X.to_numpy()
+        try:
+            X, y, weight, names = taken(batch)
+            if self.holds_records:
+                X = as_records(X)
+                names = list(X.columns)
+            elif not hasattr(X, "tocsr"):
+                X = numbers_of(X)
+        except ValueError as error:
+            raise FormatError(f"{where}: {error}", self.source) from None
         sparse = hasattr(X, "tocsr")
-        X = X if sparse else np.asarray(X)
-        if X.ndim != 2:
-            raise FormatError(f"{where}: X must have 2 dimensions, got {X.ndim}", self.source)
         try:
             n = X.shape[0]
             targets, weights = target_of(y, n, "y"), weight_of(weight, n)
-            dtype = float_dtype(X.dtype, self._wanted)
+            dtype = np.dtype(float) if self.holds_records else float_dtype(X.dtype, self._wanted)
         except ValueError as error:
             raise FormatError(f"{where}: {error}", self.source) from None
         count = 0 if targets is None else 1 if targets.ndim == 1 else targets.shape[1]
@@ -98,7 +78,8 @@ class IterableBlocks(Blocks):
             if X.shape[1] == 0:
                 raise FormatError(f"{where}: X has no columns", self.source)
             self.n_columns = self.n_columns or X.shape[1]
-            self.is_sparse, self.dtype, self.n_targets, self.feature_names = sparse, dtype, count, names
+            self.is_sparse = None if self.holds_records else sparse
+            self.dtype, self.n_targets, self.feature_names = dtype, count, names
             self._flat = targets is None or targets.ndim == 1
         for what, expected, came in (
             ("columns", self.n_columns, X.shape[1]),
@@ -107,9 +88,10 @@ class IterableBlocks(Blocks):
         ):
             if expected != came:
                 raise FormatError(f"{where}: expected {expected} {what}, as before, got {came}", self.source)
-        if sparse != self.is_sparse:
-            raise FormatError(f"{where}: sparse and dense batches may not be mixed", self.source)
-        X = checked_csr(X, self.dtype) if sparse else np.ascontiguousarray(X, dtype=self.dtype)
+        if not self.holds_records:
+            if sparse != self.is_sparse:
+                raise FormatError(f"{where}: sparse and dense batches may not be mixed", self.source)
+            X = checked_csr(X, self.dtype) if sparse else np.ascontiguousarray(X, dtype=self.dtype)
         if targets is not None and targets.ndim != (1 if self._flat else 2):
             raise FormatError(
                 f"{where}: y has {targets.ndim} dimensions, and had {1 if self._flat else 2} before",
@@ -139,21 +121,11 @@ class IterableBlocks(Blocks):
             raise FormatError(f"row {block.first_key}: {error}", self.source) from None
 
 
-def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    del first
-    yield from rest
-
-
-def _shape(batch: Any) -> str:
-    if hasattr(batch, "shape"):
-        return f"{type(batch).__name__} of shape {batch.shape}; one batch alone is [(X, y)]"
-    size = f" of length {len(batch)}" if hasattr(batch, "__len__") else ""
-    return f"{type(batch).__name__}{size}"
-
-
-def open_iterable(source: Any, options: Options) -> Blocks:
-    """`open_blocks` of an iterable, or of a function that returns an iterator."""
+def open_iterable(
+    begun: Iterator[Any], make: Callable[[], Iterator[Any]] | None, options: Options, name: str
+) -> Blocks:
+    """`open_blocks` of an iterable whose first walk has begun; `make` begins others."""
     no = "the iterable yields (X, y, weight) itself"
     options.refuse("an iterable", target=no, weight=no, columns=no, zero_based="its columns have numbers")
-    return IterableBlocks(source, n_features=options.n_features, dtype=options.dtype, **options.memory)
+    walks = Walks(make or (lambda: begun), make is not None, name)
+    return IterableBlocks(walks, begun if make is not None else walks(), options, name)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from esker._errors import FormatError
 from esker.blocks.base import Blocks
@@ -167,29 +165,20 @@ def open_blocks(
 
 
 def _open(source: Any, options: Options, format: str | None) -> Blocks:
-    paths = _paths(source)
+    paths = None if _is_texts(source, options) else _paths(source)
     if paths is not None:
         return _kind(paths, format).open(paths, options)
     if format is not None:
         raise ValueError(f"format= has no effect on {type(source).__name__}: it is for files")
-    if hasattr(source, "iloc") and hasattr(source, "columns"):
-        from esker.blocks.frames import open_frame
+    from esker.blocks.objects import open_object
 
-        return open_frame(source, options)
-    if options.records:
-        raise ValueError(f"features= makes numbers of texts and tables, got {type(source).__name__}")
-    if isinstance(source, np.ndarray) or hasattr(source, "tocsr"):
-        from esker.blocks.arrays import open_array
+    return open_object(source, options)
 
-        return open_array(source, options)
-    if callable(source) or isinstance(source, Iterable):
-        from esker.blocks.iterables import open_iterable
 
-        return open_iterable(source, options)
-    raise TypeError(
-        "open_blocks takes a 2-d array, a sparse matrix, a DataFrame, a path or list of paths, or an iterable of "
-        f"(X, y) or (X, y, weight), got {type(source).__name__}"
-    )
+def _is_texts(source: Any, options: Options) -> bool:
+    from esker.blocks.objects import is_texts
+
+    return is_texts(source, options)
 
 
 def _paths(source: Any) -> list[Path] | None:

@@ -1,0 +1,42 @@
+"""How often a caller's object can be walked: anew each time, or once; the one error where a second pass is asked of the latter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+__all__ = ["Walks", "chain"]
+
+
+class Walks:
+    """Walks of an object.
+
+    Parameters
+    ----------
+    make : callable
+        Begins a walk: returns an iterator.
+    again : bool
+        Whether it may be called more than once.
+    what : str
+        What is walked, for the message.
+    """
+
+    def __init__(self, make: Callable[[], Iterator[Any]], again: bool, what: str) -> None:
+        self._make, self.again, self._what = make, again, what
+        self._begun = False
+
+    def __call__(self) -> Iterator[Any]:
+        if self._begun and not self.again:
+            raise ValueError(
+                f"{self._what} can be walked once and has been walked already; to walk it again pass a list, an object whose "
+                "__iter__ begins anew, or a function that returns a new one each time, or open it with cache="
+            )
+        self._begun = True
+        return self._make()
+
+
+def chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+    """`first`, then the others, holding none."""
+    yield first
+    del first
+    yield from rest
