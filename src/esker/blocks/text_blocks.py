@@ -194,7 +194,7 @@ class TextBlocks(Blocks):
                 for offset, found in parsed:
                     mark = texts.mark if mark.row < 0 else mark
                     if isinstance(found, FormatError):
-                        line = None if found.line is None else found.line + mark.line - 1
+                        line = found.line + mark.line - 1
                         raise FormatError(found.message, part.name, line, found.column)
                     nnz += len(found.rows.data)
                     seen.columns = max(seen.columns, found.columns)
