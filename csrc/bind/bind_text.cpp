@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "bind/array.hpp"
+#include "bind/bytes.hpp"
 #include "io/svmlight.hpp"
 
 namespace esker::bind {
@@ -10,13 +11,6 @@ namespace {
 
 // Rows that an earlier buffer left over: (y, data, indices, indptr).
 using Head = std::optional<std::tuple<Array<double>, py::array, py::array, py::array>>;
-
-py::buffer_info bytes_of(const py::buffer& text, Index begin, Index end) {
-    py::buffer_info info = text.request();
-    require(info.ndim == 1 && info.itemsize == 1 && info.strides[0] == 1, "text must be contiguous bytes");
-    require(0 <= begin && begin <= end && end <= info.size, "begin and end must lie in the text");
-    return info;
-}
 
 template <class T>
 py::array_t<T> room_for(Index n) {
