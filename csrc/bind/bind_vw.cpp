@@ -15,7 +15,7 @@ void bind_append(py::module_& m) {
     m.def(
         "append_vw",
         [](const py::buffer& text, Index begin, Index end, Numbers y, Numbers weight, py::array_t<T> values,
-           Integers indices, Integers indptr, Index rows, Index entries, int bits, int labels) {
+           Integers indices, Integers indptr, Index rows, Index entries, int bits, int labels) -> py::tuple {
             const py::buffer_info info = bytes_of(text, begin, end);
             for (const py::array& a :
                  {py::array(y), py::array(weight), py::array(values), py::array(indices), py::array(indptr)})

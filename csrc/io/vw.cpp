@@ -221,7 +221,7 @@ private:
             const char c = p < stop ? *p : ' ';
             if (p > name + 1 &&
                 !(is_digit(c) || c == '-' || c == '+' || c == '.' || ends_name(c) || is_nonfinite(p, stop))) {
-                // name:text is a category: hashed together.
+                // name:text is a category: hashed together, and of value 1 in any namespace.
                 while (p < stop && !is_blank(*p)) {
                     if (*p == '|' || *p == ':')
                         fail(text, "expected a number or a text without '|' and ':' as the value, got " +
@@ -229,6 +229,7 @@ private:
                     p++;
                 }
                 id = hashed(text, p, id);
+                scaled = 1;  // as VW has it
             } else {
                 value = scale(p, stop, "value");
             }

@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_svmlight_rows', 'solve', 'table_hash', 'text_names', 'transpose']
+__all__: list[str] = ['Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'table_hash', 'text_names', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -267,6 +267,16 @@ def append_svmlight(text: typing_extensions.Buffer, begin: typing.SupportsInt | 
     """
     Parse text[begin:end] in place, behind `rows` rows and `entries` entries: (rows, entries, columns, lines). columns is -1 where the arrays lack room, -2 where int32 does; rows and entries are then what the text may hold.
     """
+@typing.overload
+def append_vw(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, *, y: numpy.typing.NDArray[numpy.float64], weight: numpy.typing.NDArray[numpy.float64], data: numpy.typing.NDArray[numpy.float32], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], rows: typing.SupportsInt | typing.SupportsIndex, entries: typing.SupportsInt | typing.SupportsIndex, bits: typing.SupportsInt | typing.SupportsIndex = 18, labels: typing.SupportsInt | typing.SupportsIndex = -1) -> tuple[typing.Any, ...]:
+    """
+    Parse text[begin:end], whole lines of Vowpal Wabbit text, behind `rows` rows and `entries` entries: (rows, entries, columns, lines, rows with an importance, labels). columns is -1 where the arrays lack room; rows and entries are then what the text may hold.
+    """
+@typing.overload
+def append_vw(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, *, y: numpy.typing.NDArray[numpy.float64], weight: numpy.typing.NDArray[numpy.float64], data: numpy.typing.NDArray[numpy.float64], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], rows: typing.SupportsInt | typing.SupportsIndex, entries: typing.SupportsInt | typing.SupportsIndex, bits: typing.SupportsInt | typing.SupportsIndex = 18, labels: typing.SupportsInt | typing.SupportsIndex = -1) -> tuple[typing.Any, ...]:
+    """
+    Parse text[begin:end], whole lines of Vowpal Wabbit text, behind `rows` rows and `entries` entries: (rows, entries, columns, lines, rows with an importance, labels). columns is -1 where the arrays lack room; rows and entries are then what the text may hold.
+    """
 def config() -> dict[str, typing.Any]:
     """
     How this extension was built and what it picked at run time.
@@ -336,6 +346,10 @@ def set_thread_limit(n: typing.SupportsInt | typing.SupportsIndex) -> int:
     Threads for kernels called from this Python thread (0: what OpenMP says); returns the earlier limit.
     """
 def skip_svmlight_rows(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, rows: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int]:
+    """
+    Pass over the first rows of text[begin:end], whole lines: (rows, bytes, lines) passed.
+    """
+def skip_vw_rows(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, rows: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int]:
     """
     Pass over the first rows of text[begin:end], whole lines: (rows, bytes, lines) passed.
     """

@@ -27,7 +27,7 @@ from esker.blocks.crew import in_order
 from esker.blocks.text import LineReader, Lines, is_compressed
 from esker.blocks.text_rows import Room, Rows, gathered, granules
 
-__all__ = ["LONGEST_LINE", "Mark", "TextBlocks", "checked_dtype"]
+__all__ = ["LONGEST_LINE", "Mark", "Parsed", "TextBlocks", "checked_dtype"]
 
 #: The longest line read where no memory limit says otherwise.
 LONGEST_LINE = 1 << 30
@@ -47,6 +47,7 @@ class Mark:
 
 
 NOWHERE = Mark(-1)
+MIXED = "from this line on rows have labels and those before have none, or the other way round; a source has one or the other"
 
 
 @dataclass
@@ -86,6 +87,8 @@ class Parsed:
     rows: Rows
     columns: int
     lines: int
+    #: 1 where every row has a label, 0 where none has, -1 where there are no rows.
+    labels: int = 1
 
 
 class TextBlocks(Blocks):
@@ -99,7 +102,7 @@ class TextBlocks(Blocks):
     """
 
     is_sparse = True
-    n_targets = 1
+    n_targets: int | None = 1
     checked = False  # the parsers refuse what is not finite
     #: Where a file has no row.
     no_rows = "there are no rows, only empty lines"
@@ -179,7 +182,7 @@ class TextBlocks(Blocks):
         room = Room(self.dtype, self._weights, int((threads + 2) * self.chunk * GROWTH))
         wide = seen.columns > np.iinfo(np.int32).max
         mark = NOWHERE
-        nnz = 0
+        nnz, labels = 0, -1
         with closing(_Texts(self, source, seen.before(start), start)) as texts:
 
             def work(text: Lines) -> tuple[int, Parsed | FormatError]:
@@ -196,6 +199,9 @@ class TextBlocks(Blocks):
                     if isinstance(found, FormatError):
                         line = found.line + mark.line - 1
                         raise FormatError(found.message, part.name, line, found.column)
+                    labels = found.labels if labels < 0 else labels
+                    if found.labels not in (labels, -1):
+                        raise FormatError(MIXED, part.name, mark.line)
                     nnz += len(found.rows.data)
                     seen.columns = max(seen.columns, found.columns)
                     mark = Mark(mark.row + len(found.rows), offset, mark.line + found.lines)
@@ -218,7 +224,7 @@ class TextBlocks(Blocks):
         nbytes = text.end - text.begin
         arrays = room.guess(nbytes)
         while True:
-            rows, entries, columns, lines = parse(
+            rows, entries, columns, lines, *more = parse(
                 text.buffer, text.begin, text.end, **arrays, rows=0, entries=0, **options
             )
             if columns == -2:
@@ -227,15 +233,15 @@ class TextBlocks(Blocks):
                 break
             arrays = room.exactly(rows, entries)
         room.learn(nbytes, lines, entries)
-        weight = arrays["weight"][:rows] if self._weights else None
+        weights, labels = more or (0, 1)
         made = Rows(
-            arrays["y"][:rows],
+            arrays["y"][:rows] if labels else None,
             arrays["data"][:entries],
             arrays["indices"][:entries],
             arrays["indptr"][: rows + 1],
-            weight,
+            arrays["weight"][:rows] if weights else None,
         )
-        return Parsed(made, columns, lines)
+        return Parsed(made, columns, lines, labels)
 
     def _block(self, part: Part, first: int, rows: Rows) -> Block:
         # Columns seen by other walks count: a second walk is as wide as the first came to be.

@@ -41,7 +41,7 @@ class Rows:
             return self
         first, last = int(self.indptr[begin]), int(self.indptr[end])
         return Rows(
-            self.y[begin:end],
+            None if self.y is None else self.y[begin:end],
             self.data[first:last],
             self.indices[first:last],
             self.indptr[begin : end + 1] - self.indptr[begin],
@@ -97,9 +97,11 @@ def _together(pieces: list[Rows]) -> Rows:
     arrays: dict[str, Any] = {}
     for name in ("y", "data", "indices", "weight"):
         parts = [getattr(p, name) for p in pieces]
-        if parts[0] is None:
+        if all(part is None for part in parts):
             arrays[name] = None
             continue
+        # Only weights may be missing in some pieces: ones.
+        parts = [np.ones(len(piece)) if part is None else part for piece, part in zip(pieces, parts)]
         shape = (sum(len(a) for a in parts), *parts[0].shape[1:])
         arrays[name] = np.concatenate(parts, out=empty(shape, np.result_type(*parts)))
     indptr = np.zeros(sum(map(len, pieces)) + 1, np.int64)
