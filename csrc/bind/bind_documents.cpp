@@ -70,7 +70,7 @@ public:
     }
 
     // `prepare(doc)` decodes, lower-cases and strips as the estimator's own Python code does.
-    void add(const py::sequence& documents, const py::function& prepare) {
+    void add(const py::object& documents, const py::object& prepare) {
         const py::tuple kept(documents);  // another thread may change the list meanwhile
         std::vector<Document> found(kept.size());
         std::vector<py::object> made;
@@ -87,7 +87,7 @@ public:
     // Texts of a column: codes may be empty, missing too; a row without a text is a document without words.
     void add_strings(const Array<std::uint8_t>& data, const Array<std::int64_t>& offsets,
                      const std::optional<Array<bool>>& missing,
-                     const std::optional<Array<std::int32_t>>& codes, const py::function& prepare) {
+                     const std::optional<Array<std::int32_t>>& codes, const py::object& prepare) {
         require(offsets.size() >= 1, "offsets must hold at least one number");
         const std::int64_t texts = offsets.size() - 1;
         const std::int64_t rows = codes ? codes->size() : texts;
@@ -139,10 +139,10 @@ public:
     }
 
     // Rows of n-grams that Python code made.
-    void add_ngrams(const py::iterable& rows) {
+    void add_ngrams(const py::object& rows) {
         std::string text;
         std::vector<std::int64_t> begins;
-        for (const py::handle row : rows) {
+        for (const py::handle row : py::reinterpret_borrow<py::iterable>(rows)) {
             if (PyUnicode_Check(row.ptr()))
                 throw py::value_error(
                     "Samples can not be a single string. The input must be an iterable over iterables of "

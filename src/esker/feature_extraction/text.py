@@ -19,7 +19,7 @@ __all__ = ["HashingVectorizer"]
 _WORDS = r"(?u)\b\w\w+\b"
 
 
-class HashingVectorizer(_Parent, auto_wrap_output_keys=None):
+class HashingVectorizer(_Parent, auto_wrap_output_keys=None):  # type: ignore[call-arg,misc]
     r"""Documents to rows of hashed n-gram counts.
 
     Parameters, errors, warnings and the resulting matrix are those of `sklearn.feature_extraction.text.HashingVectorizer`,
