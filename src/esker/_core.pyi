@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'table_hash', 'text_names', 'transpose']
+__all__: list[str] = ['Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'table_hash', 'text_names', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -55,6 +55,28 @@ class Moments:
     @property
     def weight(self) -> float:
         ...
+class Documents:
+    """
+    Documents to the rows of a HashingVectorizer.
+    """
+    def __init__(self, *, unit: str, shortest: typing.SupportsInt | typing.SupportsIndex, longest: typing.SupportsInt | typing.SupportsIndex, n_features: typing.SupportsInt | typing.SupportsIndex, alternate_sign: bool, binary: bool, norm: str, lowercase: bool, accents: bool, stop: collections.abc.Sequence[str] | None, float32: bool) -> None:
+        ...
+    def add(self, documents: typing.Any, prepare: typing.Any) -> None:
+        """
+        Rows of a list[typing.Any] of str; prepare(doc) makes a str of what is none, or is hard to lower-case.
+        """
+    def add_ngrams(self, rows: typing.Any) -> None:
+        """
+        Rows of n-grams: an iterable of str or bytes for each.
+        """
+    def add_strings(self, data: numpy.typing.NDArray[numpy.uint8], offsets: numpy.typing.NDArray[numpy.int64], missing: typing.Annotated[numpy.typing.ArrayLike, numpy.bool] | None, codes: typing.Annotated[numpy.typing.ArrayLike, numpy.int32] | None, prepare: typing.Any) -> None:
+        """
+        Rows of a column of UTF-8 texts.
+        """
+    def take(self) -> tuple[typing.Any, ...]:
+        """
+        (data, indices, indptr) of the rows since the last take.
+        """
 class RowSketch:
     """
     S [X | y | sqrt(w)] with a sparse sign matrix S of (seed, row key).
