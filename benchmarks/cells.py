@@ -11,7 +11,7 @@ from benchmarks.contest import Cell
 
 __all__ = ["SUITES", "all_cells", "find", "suite"]
 
-SUITES = ("bench_svmlight", "bench_sgd", "bench_ridge", "bench_sketch", "bench_import")
+SUITES = ("bench_svmlight", "bench_sgd", "bench_ridge", "bench_sketch", "bench_import", "bench_pass")
 
 
 def all_cells() -> dict[str, Cell]:

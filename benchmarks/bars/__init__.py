@@ -9,6 +9,8 @@ BARS = {
     "out-of-core": "benchmarks.bars.out_of_core",
     "sgd-speed": "benchmarks.bars.sgd_speed",
     "svmlight-speed": "benchmarks.bars.svmlight_speed",
+    "text-pass": "benchmarks.bars.text_pass",
+    "block-file-pass": "benchmarks.bars.block_file_pass",
     "imports": "benchmarks.bars.imports",
     "killed": "benchmarks.bars.killed",
 }
