@@ -24,6 +24,20 @@ void rows_of(py::array_t<T>& out, const py::array_t<T>& columns) {
     transpose(to, from, rows, cols, stride);
 }
 
+template <class T>
+void bind_total(py::module_& m) {
+    m.def(
+        "total",
+        [](const Array<T>& x) {
+            const T* data = x.data();
+            const Index n = x.size();
+            const py::gil_scoped_release release;
+            return total(data, n);
+        },
+        py::arg("x").noconvert(),
+        "Sum of a C-contiguous array's numbers in float64, at the speed of memory.");
+}
+
 }  // namespace
 
 void bind_blocks(py::module_& m) {
@@ -39,6 +53,7 @@ void bind_blocks(py::module_& m) {
         },
         py::arg("seed"), py::arg("key"), py::arg("stream"), py::arg("n"),
         "A permutation of 0..n-1, a pure function of (seed, key, stream).");
+    bind_total<float>(m), bind_total<double>(m), bind_total<std::int32_t>(m), bind_total<std::int64_t>(m);
     m.def("transpose", &rows_of<float>, py::arg("out").noconvert(), py::arg("columns").noconvert(),
           "out[i, j] = columns[j, i], a tile at a time; both float32 or both float64, columns contiguous.");
     m.def("transpose", &rows_of<double>, py::arg("out").noconvert(), py::arg("columns").noconvert());

@@ -104,4 +104,27 @@ bool csr_repeats(const Matrix& x) {
     return std::visit([](const auto& m) { return repeats(m); }, x);
 }
 
+template <class T>
+double total(const T* x, Index n) noexcept {
+    using Sum =
+        std::conditional_t<std::is_integral_v<T>, std::int64_t, T>;  // a chunk's integers cannot overflow it
+    constexpr Index chunk = 4096, lanes = 64;  // as many additions at once as hide an addition's latency
+    double sum = 0;
+    for (Index begin = 0; begin < n; begin += chunk) {
+        const Index m = std::min(chunk, n - begin), even = m / lanes * lanes;
+        Sum part[lanes] = {};
+        for (Index i = 0; i < even; i += lanes)
+#pragma omp simd
+            for (Index k = 0; k < lanes; k++) part[k] += static_cast<Sum>(x[begin + i + k]);
+        for (Index i = even; i < m; i++) part[0] += static_cast<Sum>(x[begin + i]);
+        for (const Sum s : part) sum += static_cast<double>(s);
+    }
+    return sum;
+}
+
+template double total(const float*, Index) noexcept;
+template double total(const double*, Index) noexcept;
+template double total(const std::int32_t*, Index) noexcept;
+template double total(const std::int64_t*, Index) noexcept;
+
 }  // namespace esker

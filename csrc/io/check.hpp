@@ -18,4 +18,9 @@ void csr_bounds(const Matrix& x, Index size);
 // Whether some row of a CSR matrix within bounds names a column twice.
 bool csr_repeats(const Matrix& x);
 
+// Sum of n numbers in float64, by 4096; the order of additions is fixed by n. The cheapest thing a fold can
+// do with numbers once they are decoded, so it is what reading is measured by.
+template <class T>
+double total(const T* x, Index n) noexcept;
+
 }  // namespace esker
