@@ -11,6 +11,9 @@ BARS = {
     "svmlight-speed": "benchmarks.bars.svmlight_speed",
     "text-pass": "benchmarks.bars.text_pass",
     "block-file-pass": "benchmarks.bars.block_file_pass",
+    "block-file-speed": "benchmarks.bars.block_file_speed",
+    "out-of-core-epoch": "benchmarks.bars.out_of_core_epoch",
+    "memory-promise": "benchmarks.bars.memory_promise",
     "imports": "benchmarks.bars.imports",
     "killed": "benchmarks.bars.killed",
 }

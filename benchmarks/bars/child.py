@@ -1,7 +1,8 @@
 """A fit in a process of its own, which a bar measures or kills: `Fit` is the parent's side, `main` the child's.
 
 The child opens its source, says so, waits for a line, fits, says how long it took, waits again, and saves what it found.
-`python -m benchmarks.bars.child JOB`, JOB as JSON: path, open (options of open_blocks), model, options, in_memory, out.
+`python -m benchmarks.bars.child JOB`, JOB as JSON: path, open (options of open_blocks), model, options,
+in_memory, out; or kind and max_memory, for a source of the memory promise.
 """
 
 from __future__ import annotations
@@ -71,6 +72,10 @@ def source(job: dict[str, Any]) -> Any:
     """The Blocks that a job names; with "in_memory" all numbers are loaded first."""
     import esker
 
+    if "kind" in job:
+        from benchmarks.bars.promise_sources import KINDS
+
+        return KINDS[job["kind"]].open(Path(job["path"]), job["max_memory"])
     if job.get("in_memory") == "array":
         whole = np.load(job["path"])
         return esker.open_blocks(whole, target=job["open"]["target"])

@@ -14,7 +14,7 @@ TOLERANCE = 0.005
 def judge(name: str, scale: str, bound: float) -> bool:
     """Both in turn, each with all cores; the ratio of medians, and a test error that is no worse."""
     cell = find(name)
-    contest = alternate(cell, scale=scale)
+    contest = alternate(cell, scale=scale, runs=2 if scale == "small" else 5)
     print("  " + show(cell, contest, machine(cell.threads)).replace("\n", "\n  "))
     if contest["missing"]:
         return line(False, f"{name}: the peer is not installed (extra bench)")
