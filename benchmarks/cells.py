@@ -11,7 +11,15 @@ from benchmarks.contest import Cell
 
 __all__ = ["SUITES", "all_cells", "find", "suite"]
 
-SUITES = ("bench_svmlight", "bench_sgd", "bench_ridge", "bench_sketch", "bench_import", "bench_pass", "bench_epoch")
+SUITES = (
+    "bench_svmlight",
+    "bench_sgd",
+    "bench_ridge",
+    "bench_sketch",
+    "bench_import",
+    "bench_pass",
+    "bench_epoch",
+)
 
 
 def all_cells() -> dict[str, Cell]:

@@ -141,14 +141,16 @@ def npy_file(path: Path, size: int) -> None:
 
 def npz(path: Path, size: int) -> None:
     head, piece, times = _npy_bytes(size)
-    X, y = dense_piece(100_000)
+    _, y = dense_piece(100_000)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as out:
         with out.open("X.npy", "w", force_zip64=True) as member:
             member.write(head)
             for _ in range(times):
                 member.write(piece)
         with out.open("y.npy", "w", force_zip64=True) as member:
-            npy.write_array_header_1_0(member, {"descr": "<f8", "fortran_order": False, "shape": (times * len(y),)})
+            npy.write_array_header_1_0(
+                member, {"descr": "<f8", "fortran_order": False, "shape": (times * len(y),)}
+            )
             for _ in range(times):
                 member.write(y.tobytes())
 

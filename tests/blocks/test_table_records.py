@@ -199,3 +199,15 @@ def test_files_of_one_source(tmp_path):
     pd.DataFrame({"a": [1]}).to_parquet(two.with_suffix(".parquet"))
     with pytest.raises(FormatError, match=r"2.parquet: column 'a' is (large_)?string in .*, and int64 here"):
         opened([one.with_suffix(".parquet"), two.with_suffix(".parquet")])
+
+
+def test_a_column_with_a_dictionary_in_some_batches_alone_is_joined():
+    pa = pytest.importorskip("pyarrow")
+    from esker.blocks.arrow_cut import cut_batches
+
+    few = pa.record_batch({"a": pa.array(["x", "y", "x"]).dictionary_encode(), "b": [1, 2, 3]})
+    many = pa.record_batch({"a": pa.array(["z", None]), "b": [4, 5]})
+    found = list(cut_batches(iter([(0, few), (3, many), (5, few)]), lambda batch: 100))
+    assert [row for row, _ in found] == [0]
+    assert found[0][1].column("a").to_pylist() == ["x", "y", "x", "z", None, "x", "y", "x"]
+    assert found[0][1].column("b").to_pylist() == [1, 2, 3, 4, 5, 1, 2, 3]

@@ -39,8 +39,31 @@ def _joined(pieces: list[Any]) -> Any:
     import pyarrow as pa
 
     # Permissive: batches that a caller made one by one may hold integers first and fractions later.
-    table = pa.concat_tables([pa.Table.from_batches([p]) for p in pieces], promote_options="permissive")
+    tables = [pa.Table.from_batches([p]) for p in _plain_where_they_differ(pieces)]
+    table = pa.concat_tables(tables, promote_options="permissive")
     return table.unify_dictionaries().combine_chunks().to_batches()[0]
+
+
+def _plain_where_they_differ(pieces: list[Any]) -> list[Any]:
+    """Columns that come with a dictionary in some batches and without in others, without in all: Arrow joins only the like."""
+    import pyarrow as pa
+
+    mixed = {
+        j
+        for j in range(pieces[0].num_columns)
+        if len({pa.types.is_dictionary(p.schema.types[j]) for p in pieces}) > 1
+    }
+    if not mixed:
+        return pieces
+
+    def plain(piece: Any, j: int) -> Any:
+        column = piece.column(j)
+        return column.dictionary_decode() if j in mixed and pa.types.is_dictionary(column.type) else column
+
+    return [
+        pa.RecordBatch.from_arrays([plain(p, j) for j in range(p.num_columns)], names=p.schema.names)
+        for p in pieces
+    ]
 
 
 def plain_where_cheaper(batch: Any) -> Any:
