@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'table_hash', 'text_names', 'transpose']
+__all__: list[str] = ['Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'table_hash', 'text_names', 'total', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -397,6 +397,26 @@ def text_names(data: numpy.typing.NDArray[numpy.uint8], offsets: numpy.typing.ND
 @typing.overload
 def text_names(data: numpy.typing.NDArray[numpy.uint8], offsets: numpy.typing.NDArray[numpy.int64]) -> numpy.typing.NDArray[numpy.int64]:
     ...
+@typing.overload
+def total(x: numpy.typing.NDArray[numpy.float32]) -> float:
+    """
+    Sum of a C-contiguous array's numbers in float64, at the speed of memory.
+    """
+@typing.overload
+def total(x: numpy.typing.NDArray[numpy.float64]) -> float:
+    """
+    Sum of a C-contiguous array's numbers in float64, at the speed of memory.
+    """
+@typing.overload
+def total(x: numpy.typing.NDArray[numpy.int32]) -> float:
+    """
+    Sum of a C-contiguous array's numbers in float64, at the speed of memory.
+    """
+@typing.overload
+def total(x: numpy.typing.NDArray[numpy.int64]) -> float:
+    """
+    Sum of a C-contiguous array's numbers in float64, at the speed of memory.
+    """
 @typing.overload
 def transpose(out: numpy.typing.NDArray[numpy.float32], columns: numpy.typing.NDArray[numpy.float32]) -> None:
     """
