@@ -23,9 +23,7 @@ __all__ = ["main"]
 #: Exit codes: a bad argument or bad input; anything else that failed; ended by Ctrl-C.
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 #: Arguments that errors name as Python has them, and the command line as ``--zero-based``.
-OPTIONS = (
-    "target|weight|columns|max_memory|max_time|zero_based|n_features|dtype|format|alpha|loss|penalty|l1_ratio"
-)
+OPTIONS = "target|weight|columns|max_memory|max_time|zero_based|n_features|dtype|format|cache|alpha|loss|penalty|l1_ratio"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,7 +88,8 @@ def _line(error: Exception) -> str:
         files = " -> ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
         return f"{files}: {error.strerror.lower()}" if files else error.strerror.lower()
     if isinstance(error, MemoryError):
-        return f"not enough memory ({error}); grant less with --max-memory or free some"
+        why = f" ({error})" if str(error) else ""
+        return f"not enough memory{why}; grant less with --max-memory, or free some"
     words = " ".join(str(error).split())
     words = re.sub(rf"\b({OPTIONS})=(?=\S)(?![,.;)])", r"--\1 ", words)
     words = re.sub(rf"\b({OPTIONS})=", r"--\1", words)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from esker.blocks import Blocks
 
-__all__ = ["number_or_name", "open_data", "run"]
+__all__ = ["number_or_name", "open_data", "run", "source_of"]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -21,38 +21,51 @@ def run(args: argparse.Namespace) -> int:
     return commands[args.command](args)
 
 
-def open_data(args: argparse.Namespace, file: str | None = None, **instead: Any) -> Blocks:
-    """The data file as the options of this command read it; `instead` overrides some."""
+def open_data(args: argparse.Namespace, files: list[str] | None = None, **instead: Any) -> Blocks:
+    """The data files as the options of this command read them; `instead` overrides some."""
     from esker import open_blocks
+    from esker._cli.features import features_of, said_of
 
-    file = args.file if file is None else file
-    if not os.path.exists(file):
-        raise FileNotFoundError(2, "no such file", file)
+    files = args.file if files is None else files
     options: dict[str, Any] = {
-        "target": _columns(args.target, file),
-        "weight": None if args.weight is None else number_or_name(args.weight, file),
+        "target": _columns(args.target, files),
+        "weight": None if args.weight is None else number_or_name(args.weight, files),
         "columns": None
         if args.columns is None
-        else [number_or_name(c, file) for c in args.columns.split(",")],
+        else [number_or_name(c, files) for c in args.columns.split(",")],
         "max_memory": args.max_memory,
         "zero_based": {None: "auto", "auto": "auto", "yes": True, "no": False}[args.zero_based],
         "n_features": args.n_features,
         "dtype": args.dtype,
         "format": args.format,
+        "cache": getattr(args, "cache", None),
     }
-    return open_blocks(file, **(options | instead))
+    return open_blocks(source_of(files), **(options | features_of(said_of(args)) | instead))
 
 
-def _columns(names: list[str] | None, file: str) -> Any:
+def source_of(files: list[str]) -> Any:
+    """What `open_blocks` is given: one path, or the list of several."""
+    for file in files:
+        if file != "-" and not os.path.exists(file) and not any(c in file for c in "*?["):
+            raise FileNotFoundError(2, "no such file", file)
+    if len(files) > 1 and "-" in files:
+        raise ValueError(
+            "expected standard input (-) alone or files alone, got both; read them one after the other"
+        )
+    return files[0] if len(files) == 1 else files
+
+
+def _columns(names: list[str] | None, files: list[str]) -> Any:
     if names is None:
         return None
-    columns = [number_or_name(name, file) for name in names]
+    columns = [number_or_name(name, files) for name in names]
     return columns[0] if len(columns) == 1 else columns
 
 
-def number_or_name(column: str, file: str) -> int | str:
-    """Columns of ``.npy`` files have numbers; those of others have names, even where a name is ``"3"``."""
-    return int(column) if file.endswith(".npy") and column.lstrip("-").isdigit() else column
+def number_or_name(column: str, files: list[str]) -> int | str:
+    """Columns of ``.npy`` and ``.npz`` files have numbers; those of others have names, even where a name is ``"3"``."""
+    numbered = files[0].endswith((".npy", ".npz"))
+    return int(column) if numbered and column.lstrip("-").isdigit() else column
 
 
 def _info(args: argparse.Namespace) -> int:
@@ -100,19 +113,18 @@ def _convert(args: argparse.Namespace) -> int:
     from esker.blocks import write_block_file
     from esker.blocks.memory import show_size
 
-    if os.path.exists(args.out) and os.path.samefile(args.file, args.out):
-        raise ValueError(f"expected another file to write to, got the one that is read: {args.out}")
     blocks = open_data(args)
+    if os.path.exists(args.out) and any(os.path.samefile(file, args.out) for file in blocks.files):
+        raise ValueError(f"expected another file to write to, got one that is read: {args.out}")
     line = Line(blocks.n_rows)
     began = time.monotonic()
     with watching(line):
         write_block_file(blocks, args.out)
     line.close()
-    before, after = os.path.getsize(args.file), os.path.getsize(args.out)
-    print(
-        f"{args.out}: {line.rows:,} rows, {show_size(after)} (from {show_size(before)}), "
-        f"{time.monotonic() - began:.1f} s"
-    )
+    size = show_size(os.path.getsize(args.out))
+    if blocks.files:
+        size += f" (from {show_size(sum(os.path.getsize(file) for file in blocks.files))})"
+    print(f"{args.out}: {line.rows:,} rows, {size}, {time.monotonic() - began:.1f} s")
     return 0
 
 

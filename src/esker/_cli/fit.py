@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from esker._cli.data import open_data
+from esker._cli.features import said_of
 from esker._cli.options import fraction
 
 if TYPE_CHECKING:
@@ -44,8 +46,15 @@ def run(args: argparse.Namespace) -> int:
     _check_folder(args.out)
     max_time = parse_duration(args.max_time)
     share = None if args.holdout is None else fraction(args.holdout)
+    said = said_of(args)
     blocks = open_data(args)
-    test = None if args.test is None else _open_test(args, blocks)  # a missing file is better known now
+    if share is not None and not blocks.rereadable:
+        raise ValueError(
+            f"--holdout reads the rows again to test on them, and {blocks.source} can be read once; "
+            "pass --test FILE, or write a block file first: esker convert"
+        )
+    if args.test is not None:
+        _check_test(args)  # what is wrong with it is better known now
     model = _model(args, blocks, max_time)
 
     began = time.monotonic()
@@ -61,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         finally:
             line.close()
     took = time.monotonic() - began
-    model.source_ = _source(args, blocks)
+    model.source_ = _source(args, blocks) | ({} if said is None else {"features": said})
     save(model, args.out)
 
     _report(args, model, line.rows, took)
@@ -71,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
         return 130
     if share is not None:
         _print_errors(model, blocks, f"{args.holdout} held out", args, share)
-    elif test is not None:
-        _print_errors(model, _open_test(args, blocks, model), args.test, args, None)
+    elif args.test is not None:
+        _print_errors(model, _open_test(args, model), args.test, args, None)
     return 0
 
 
@@ -147,6 +156,11 @@ def _guess_task(blocks: Blocks) -> str:
     """Labels that are words, or few whole numbers in the first block, are classes."""
     import numpy as np
 
+    if not blocks.rereadable:
+        raise ValueError(
+            f"--task auto looks at the first labels, and {blocks.source} can be read once; "
+            "pass --task regression or --task classification"
+        )
     first = next(iter(blocks), None)
     if first is None or first.y is None:
         raise ValueError(
@@ -186,12 +200,25 @@ def _without(block: Block, args: argparse.Namespace, share: float) -> Block:
     return replace(block, sample_weight=weight)
 
 
-def _open_test(args: argparse.Namespace, blocks: Blocks, model: Any = None) -> Blocks:
+def _check_test(args: argparse.Namespace) -> None:
+    """The test file is there, its first rows can be read, and they have labels."""
+    if args.test == "-" or args.test in args.file:
+        return
+    test = _open_test(args)
+    with closing(test.head(1).read_ahead()) as rows:  # type: ignore[type-var]
+        first = next(rows, None)
+    if first is not None and first.y is None:
+        raise ValueError(
+            f"expected rows with a label in {args.test}, got none; name its column with --target"
+        )
+
+
+def _open_test(args: argparse.Namespace, model: Any = None) -> Blocks:
     """The test file as the training file was read; after the fit, with the training file's columns."""
     from esker._cli.predict import known_columns
 
-    instead = {} if model is None else known_columns(model, args.test)
-    return open_data(args, args.test, **({"format": None} | instead))
+    instead = {} if model is None else known_columns(model, [args.test])
+    return open_data(args, [args.test], **({"format": None, "cache": None} | instead))
 
 
 def _source(args: argparse.Namespace, blocks: Blocks) -> dict[str, Any]:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import argparse
 
+from esker._cli.features import add_features
+
 __all__ = ["fraction", "parser"]
 
+FILES = "files, folders or globs, which are read as one; - for standard input"
+FORMATS = "of the files, such as svmlight, vw, csv or parquet; else their first bytes and names tell"
 EXAMPLES = """examples:
   esker info train.svm
   esker convert train.csv train.esk --target price
   esker fit train.esk --model ridge --alpha 1 --holdout 10% -o price.model
   esker fit train.svm --model sgd --max-time 30s --max-memory 256MB --test test.svm -o words.model
+  esker fit 'clicks/*.parquet' --target click --categorical site,ad --cross site:hour --model sgd -o clicks.model
+  zcat train.svm.gz | esker convert - train.esk --format svmlight
   esker predict words.model test.svm -o predictions.csv
 """
 
@@ -27,33 +33,39 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
     info = _command(commands, "info", "rows, columns, density, dtypes, label moments and size of a data file")
-    info.add_argument("file", metavar="FILE")
+    info.add_argument("file", metavar="FILE", nargs="+", help=FILES)
     info.add_argument("--json", action="store_true", help="print one JSON object")
     _add_reading(info)
+    add_features(info)
 
     convert = _command(
         commands, "convert", "write a data file as a block file, which is read many times faster"
     )
-    convert.add_argument("file", metavar="IN")
-    convert.add_argument("out", metavar="OUT")
+    convert.add_argument("file", metavar="IN", nargs="+", help=FILES)
+    convert.add_argument("out", metavar="OUT", help="the block file to write")
     _add_reading(convert)
+    add_features(convert)
 
     fit = _command(commands, "fit", "learn a model from a data file and save it")
-    fit.add_argument("file", metavar="FILE")
+    fit.add_argument("file", metavar="FILE", nargs="+", help=FILES)
     fit.add_argument("-o", "--out", metavar="MODEL", required=True, help="where to save the model")
     _add_reading(fit)
+    fit.add_argument(
+        "--cache",
+        metavar="auto|PATH",
+        help="keep what is read as a block file, beside the source or at PATH, and read it in later epochs and fits",
+    )
+    add_features(fit)
     _add_learning(fit)
 
     predict = _command(commands, "predict", "predict every row of a data file with a saved model")
     predict.add_argument("model", metavar="MODEL")
-    predict.add_argument("file", metavar="FILE")
+    predict.add_argument("file", metavar="FILE", nargs="+", help=FILES)
     predict.add_argument(
         "-o", "--out", metavar="OUT", required=True, help="a CSV file; - for standard output"
     )
     predict.add_argument("--max-memory", metavar="SIZE", help="such as 256MB")
-    predict.add_argument(
-        "--format", metavar="NAME", help="svmlight, npy, csv, tsv, parquet or esk; else the file tells"
-    )
+    predict.add_argument("--format", metavar="NAME", help=FORMATS)
 
     demo = _command(commands, "demo", "learn out of core from real data, and draw test error against time")
     demo.add_argument("-o", "--out", metavar="FOLDER", help="where the picture and its figures go")
@@ -87,7 +99,7 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help="feature columns to use, separated by commas; all others by default",
     )
-    add("--format", metavar="NAME", help="svmlight, npy, csv, tsv, parquet or esk; else the file tells")
+    add("--format", metavar="NAME", help=FORMATS)
     add("--zero-based", choices=("auto", "yes", "no"), help="svmlight: is the first column 0? (default auto)")
     add("--n-features", metavar="N", type=int, help="svmlight: how many columns there are")
     add("--dtype", choices=("float32", "float64"), help="numbers to read the features as")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import sys
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
@@ -48,11 +47,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def known_columns(model: Any, file: str, format: str | None = None) -> dict[str, Any]:
+def known_columns(model: Any, files: list[str], format: str | None = None) -> dict[str, Any]:
     """Options of `open_blocks` that give this model its columns, by name in tables, by number elsewhere."""
+    from esker._cli.features import features_of
+
     source = getattr(model, "source_", {})
     names = getattr(model, "feature_names_in_", None)
-    kind = kind_of(file, format)
+    kind = kind_of(files, format)
+    if source.get("features") is not None and kind != "esk":  # a block file holds what the steps made
+        return features_of(source["features"])
     if kind in TABLES:
         return {} if names is None else {"columns": list(names)}
     if kind != "svmlight":
@@ -68,43 +71,42 @@ def numbering(blocks: Blocks) -> bool | None:
     return options["zero_based"] is not False if "zero_based" in options else None
 
 
-def kind_of(file: str, format: str | None) -> str:
-    """The name of the file's format."""
-    from pathlib import Path
+def kind_of(files: list[str], format: str | None) -> str:
+    """The name of the files' format, without reading standard input."""
+    if format is not None or files == ["-"]:
+        return format or ""
+    from esker.blocks.sources import _kind, _paths
 
-    from esker.blocks.sources import _kind
-
-    return _kind([Path(file)], format).name
+    return _kind(_paths(files) or [], None).name
 
 
 def _open(args: argparse.Namespace, model: Any) -> Blocks:
     """The file with the columns of the fit; labels in it are passed over."""
     from esker import open_blocks
-    from esker._cli.data import number_or_name
+    from esker._cli.data import number_or_name, source_of
 
-    if not os.path.exists(args.file):
-        raise FileNotFoundError(2, "no such file", args.file)
+    files = source_of(args.file)
     options = known_columns(model, args.file, args.format) | {
         "max_memory": args.max_memory,
         "format": args.format,
     }
-    blocks = open_blocks(args.file, **options)
+    blocks = open_blocks(files, **options)
     source = getattr(model, "source_", {})
     at_fit, here = source.get("zero_based"), numbering(blocks)
     if at_fit is not None and here is not None and at_fit != here:
         said = ["with one subtracted", "as they are written"]
         raise ValueError(
-            f"expected columns numbered {said[at_fit]}, as the model was fitted, got {args.file}, converted with "
+            f"expected columns numbered {said[at_fit]}, as the model was fitted, got {blocks.source}, converted with "
             f"columns numbered {said[here]}; convert it again with --zero-based {'yes' if at_fit else 'no'}"
         )
     targets = [number_or_name(name, args.file) for name in source.get("target") or ()]
     weight = source.get("weight")
     extra = len(targets) + (weight is not None)
-    if args.file.endswith(".npy") and extra and blocks.n_columns == model.n_features_in_ + extra:
+    if args.file[0].endswith(".npy") and extra and blocks.n_columns == model.n_features_in_ + extra:
         # The layout of the training file: its label and weight columns are no features.
         options["target"] = targets[0] if len(targets) == 1 else targets
         options["weight"] = None if weight is None else number_or_name(weight, args.file)
-        blocks = open_blocks(args.file, **options)
+        blocks = open_blocks(files, **options)
     return blocks
 
 

@@ -230,7 +230,7 @@ class Blocks(Choices, ABC):
 
         return visits(self, epoch, seed=seed, shuffle=shuffle, shuffle_rows=shuffle_rows, start=start)
 
-    def before_epoch(self, epoch: int, shuffle: bool) -> None:  # noqa: B027 - most need nothing
+    def before_epoch(self, epoch: int, shuffle: bool) -> None:
         """Called before the rows of an epoch are visited: what a source does to be ready for it."""
 
     def take_all(self) -> Block:
