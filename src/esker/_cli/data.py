@@ -69,42 +69,39 @@ def number_or_name(column: str, files: list[str]) -> int | str:
 
 
 def _info(args: argparse.Namespace) -> int:
-    facts = open_data(args).describe()
+    from esker._cli.show import plain, print_facts
+
+    facts = _facts(args)
     if args.json:
-        print(json.dumps(facts, default=_plain))
+        print(json.dumps(facts, default=plain))
     else:
-        _print_facts(facts)
+        print_facts(facts)
     return 0
 
 
-def _plain(value: Any) -> Any:
-    """NumPy's numbers and arrays, for JSON."""
-    return value.tolist() if hasattr(value, "tolist") else str(value)
+class _AsTheyAre:
+    """A feature step that leaves texts and missing values of a table as they are, to be described."""
+
+    reads_records = True
+
+    def transform(self, blocks: Blocks) -> Blocks:
+        return blocks
 
 
-def _print_facts(facts: dict[str, Any]) -> None:
-    width = max(map(len, facts))
-    for name, value in facts.items():
-        if value is not None and value != []:
-            print(f"{name.replace('_', ' '):{width}}  {_shown(value)}")
+def _facts(args: argparse.Namespace) -> dict[str, Any]:
+    """What the files hold; of tables that are not all numbers, what each column holds."""
+    from esker._errors import FormatError
 
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_shown(item)}" for name, item in value.items())
-    if isinstance(value, list | tuple) or hasattr(value, "tolist"):
-        items = value.tolist() if hasattr(value, "tolist") else list(value)
-        if not isinstance(items, list):
-            return _shown(items)
-        more = f", ... ({len(items):,} in all)" if len(items) > 8 else ""
-        return ", ".join(map(_shown, items[:8])) + more
-    return str(value)
+    try:
+        return open_data(args).describe()
+    except FormatError as error:
+        if args.file == ["-"] or args.dtype is not None or args.text or args.categorical or args.numeric:
+            raise
+        try:
+            facts = open_data(args, features=_AsTheyAre()).describe()
+        except Exception:
+            raise error from None
+        return facts | {"features": None}
 
 
 def _convert(args: argparse.Namespace) -> int:

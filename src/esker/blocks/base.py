@@ -102,6 +102,8 @@ class Blocks(Choices, ABC):
     n_threads: int | None = None
     #: The files that are read, where there are any.
     files: tuple[Path, ...] = ()
+    #: The feature steps that the rows came through, as text.
+    steps: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -303,10 +305,17 @@ class Blocks(Choices, ABC):
         return Mapped(self, f, known)
 
     def describe(self) -> dict[str, Any]:
-        """Read everything once and say what is there: what ``esker info`` prints."""
-        from esker.blocks.describe import describe
+        """What is there, as a dict of plain values: what ``esker info`` prints.
 
-        return describe(self)
+        Everything is read once, but for block files, whose footers know. The guide of blocks has the schema.
+        """
+        from esker.blocks.describe import described
+
+        return described(self)
+
+    def footer(self) -> dict[str, Any] | None:
+        """What `describe` says of the rows, where a source knows it without reading them; None elsewhere."""
+        return None
 
     # --- checks of every block ---
 

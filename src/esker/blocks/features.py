@@ -44,4 +44,5 @@ def with_features(opener: Callable[[Options], Blocks], options: Options, feature
                 "use esker's own steps"
             )
         blocks = made
+    blocks.steps = tuple(" ".join(repr(step).split()) for step in steps)
     return blocks

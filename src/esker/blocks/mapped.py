@@ -59,6 +59,11 @@ class Mapped(Blocks):
     def reading_bytes(self) -> int:
         return self.inner.reading_bytes
 
+    @property
+    def parse_options(self) -> dict[str, Any]:
+        """How the source's files are parsed."""
+        return dict(getattr(self.inner, "parse_options", {}))
+
     def read_rows(self, part: Part, begin: int, end: int) -> Block:
         return self._apply(self.inner.read_rows(part, begin, end))
 
