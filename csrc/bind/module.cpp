@@ -16,6 +16,7 @@ void bind_text(py::module_& m);
 void bind_tables(py::module_& m);
 void bind_vw(py::module_& m);
 void bind_documents(py::module_& m);
+void bind_lines(py::module_& m);
 void bind_sketch(py::module_& m);
 void bind_sgd(py::module_& m);
 void bind_holdout(py::module_& m);
@@ -102,6 +103,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_tables(m);
     bind::bind_vw(m);
     bind::bind_documents(m);
+    bind::bind_lines(m);
     bind::bind_sketch(m);
     bind::bind_sgd(m);
     bind::bind_holdout(m);

@@ -80,6 +80,7 @@ KINDS = [
     Kind("tsv", (".tsv", ".tab"), "esker.blocks.tables:open_tsv", records=True, lines=True),
     Kind("esk", (".esk",), "esker.blocks.block_file:open_block_file", b"ESKER"),
     Kind("vw", (".vw",), "esker.blocks.vw:open_vw", lines=True),
+    Kind("lines", (".lines", ".ft"), "esker.blocks.lines:open_lines", records=True, lines=True),
     Kind(
         "svmlight",
         (".svm", ".svmlight", ".libsvm", ".txt", ".dat"),
@@ -124,7 +125,7 @@ def open_blocks(
         Of X; by default what the source has, integers of up to 16 bits as float32 and longer ones as float64.
     block_size : int or str, optional
         Bytes of a block.
-    format : {"npy", "csv", "tsv", "parquet", "svmlight", "vw", "esk"}, optional
+    format : {"npy", "csv", "tsv", "parquet", "svmlight", "vw", "lines", "esk"}, optional
         Of the files; by default their first bytes and names tell.
     features : transformer or list of transformers, optional
         Feature steps applied to every block as it is read, one after the other: what has ``transform(blocks)``, such as

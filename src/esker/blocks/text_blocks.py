@@ -101,7 +101,7 @@ class TextBlocks(Blocks):
         Whether rows carry weights.
     """
 
-    is_sparse = True
+    is_sparse: bool | None = True
     n_targets: int | None = 1
     checked = False  # the parsers refuse what is not finite
     #: Where a file has no row.

@@ -94,6 +94,9 @@ def _together(pieces: list[Rows]) -> Rows:
     """One copy of the pieces' rows."""
     if len(pieces) == 1:
         return pieces[0]
+    if hasattr(pieces[0], "together"):
+        made: Rows = pieces[0].together(pieces)  # rows of another kind know how
+        return made
     arrays: dict[str, Any] = {}
     for name in ("y", "data", "indices", "weight"):
         parts = [getattr(p, name) for p in pieces]
