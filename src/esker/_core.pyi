@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'table_hash', 'text_names', 'total', 'transpose']
+__all__: list[str] = ['Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'table_hash', 'text_names', 'total', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -367,6 +367,10 @@ def set_thread_limit(n: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     Threads for kernels called from this Python thread (0: what OpenMP says); returns the earlier limit.
     """
+def skip_lines(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, rows: typing.SupportsInt | typing.SupportsIndex, target: str) -> tuple[int, int, int]:
+    """
+    Pass over the first rows of text[begin:end], whole lines: (rows, bytes, lines) passed.
+    """
 def skip_svmlight_rows(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, rows: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int]:
     """
     Pass over the first rows of text[begin:end], whole lines: (rows, bytes, lines) passed.
@@ -378,6 +382,10 @@ def skip_vw_rows(text: typing_extensions.Buffer, begin: typing.SupportsInt | typ
 def solve(gram: Gram, scaling: Scaling, b: numpy.typing.NDArray[numpy.float64]) -> None:
     """
     b becomes the solutions, a row each.
+    """
+def split_lines(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, target: str) -> tuple[numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.int64], int]:
+    """
+    Whole lines text[begin:end] to (texts, offsets, labels, offsets of labels, lines).
     """
 @typing.overload
 def table_hash(data: numpy.typing.NDArray[numpy.float32], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], columns: list[typing.Any], features: collections.abc.Sequence[tuple[bool, collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, bool]]]], n_features: typing.SupportsInt | typing.SupportsIndex, alternate_sign: bool) -> int:
