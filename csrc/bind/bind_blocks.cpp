@@ -71,6 +71,14 @@ void bind_blocks(py::module_& m) {
         },
         py::arg("x"), "(row, column) of the first NaN or infinity, or None.");
     m.def(
+        "first_infinite",
+        [](const py::object& x) {
+            const Matrix view = matrix_of(x);
+            const py::gil_scoped_release release;
+            return first_infinite(view);
+        },
+        py::arg("x"), "(row, column) of the first infinity, or None.");
+    m.def(
         "csr_bounds",
         [](const py::object& x) {
             const Matrix view = matrix_of(x);

@@ -12,6 +12,7 @@ void bind_memory(py::module_& m);
 void bind_choose(py::module_& m);
 void bind_blocks(py::module_& m);
 void bind_moments(py::module_& m);
+void bind_columns(py::module_& m);
 void bind_text(py::module_& m);
 void bind_tables(py::module_& m);
 void bind_vw(py::module_& m);
@@ -99,6 +100,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_blocks(m);
     bind::bind_choose(m);
     bind::bind_moments(m);
+    bind::bind_columns(m);
     bind::bind_text(m);
     bind::bind_tables(m);
     bind::bind_vw(m);

@@ -14,7 +14,7 @@ namespace esker {
 namespace {
 
 template <class T>
-Index nonfinite_at(const T* x, Index n) {
+Index nonfinite_at(const T* x, Index n, bool nan_too) {
     constexpr Index step = 4096;
     for (Index begin = 0; begin < n; begin += step) {
         const Index end = std::min(n, begin + step);
@@ -23,26 +23,26 @@ Index nonfinite_at(const T* x, Index n) {
         for (Index i = begin; i < end; i++) sum += x[i] - x[i];
         if (sum == 0) continue;
         for (Index i = begin; i < end; i++)
-            if (!std::isfinite(x[i])) return i;
+            if (nan_too ? !std::isfinite(x[i]) : std::isinf(x[i])) return i;
     }
     return -1;
 }
 
 template <class T>
-std::optional<std::pair<Index, Index>> find(const DenseView<T>& x) {
+std::optional<std::pair<Index, Index>> find(const DenseView<T>& x, bool nan_too) {
     if (x.stride == x.cols || x.rows == 1) {  // one walk over all rows
-        const Index i = nonfinite_at(x.data, x.rows * x.cols);
+        const Index i = nonfinite_at(x.data, x.rows * x.cols, nan_too);
         return i < 0 ? std::nullopt : std::optional{std::pair{i / x.cols, i % x.cols}};
     }
     for (Index r = 0; r < x.rows; r++)
-        if (const Index j = nonfinite_at(x.row(r), x.cols); j >= 0) return std::pair{r, j};
+        if (const Index j = nonfinite_at(x.row(r), x.cols, nan_too); j >= 0) return std::pair{r, j};
     return std::nullopt;
 }
 
 template <class T, class I>
-std::optional<std::pair<Index, Index>> find(const CsrView<T, I>& x) {
+std::optional<std::pair<Index, Index>> find(const CsrView<T, I>& x, bool nan_too) {
     const Index begin = x.indptr[0], end = x.indptr[x.rows];
-    const Index i = nonfinite_at(x.data + begin, end - begin);
+    const Index i = nonfinite_at(x.data + begin, end - begin, nan_too);
     if (i < 0) return std::nullopt;
     const auto* row = std::upper_bound(x.indptr, x.indptr + x.rows + 1, static_cast<I>(begin + i)) - 1;
     return std::pair{static_cast<Index>(row - x.indptr), static_cast<Index>(x.indices[begin + i])};
@@ -93,7 +93,11 @@ bool repeats(const DenseView<T>&) {
 }  // namespace
 
 std::optional<std::pair<Index, Index>> first_nonfinite(const Matrix& x) {
-    return std::visit([](const auto& m) { return find(m); }, x);
+    return std::visit([](const auto& m) { return find(m, true); }, x);
+}
+
+std::optional<std::pair<Index, Index>> first_infinite(const Matrix& x) {
+    return std::visit([](const auto& m) { return find(m, false); }, x);
 }
 
 void csr_bounds(const Matrix& x, Index size) {

@@ -10,6 +10,8 @@ namespace esker {
 
 // (row, column) of the first NaN or infinity.
 std::optional<std::pair<Index, Index>> first_nonfinite(const Matrix& x);
+// The same of infinity alone.
+std::optional<std::pair<Index, Index>> first_infinite(const Matrix& x);
 
 // A CSR matrix's indices lie in 0..cols-1, and its indptr ascends within 0..size, the length of data; else
 // std::invalid_argument says where not.

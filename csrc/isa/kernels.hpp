@@ -18,6 +18,15 @@ struct RowKernels {
     void (*moments)(double* mean, double* m2, const T* x, double w_over_total, double w, std::int64_t n);
     // ^ Welford's weighted update of n columns by one row
     void (*scale)(double* y, double a, const T* x, std::int64_t n);  // y = a x
+    // Of n columns, NaN being a missing value: weight += w, sum += w (x - shift), most = max |x|
+    void (*column_sums)(double* weight, double* sum, double* most, const T* x, const double* shift, double w,
+                        std::int64_t n);
+    void (*column_squares)(double* sum, const T* x, const double* mean, double w,
+                           std::int64_t n);  // sum += w (x - mean)^2
+    void (*shift_scale)(T* y, const T* x, const double* mean, const double* scale,
+                        std::int64_t n);  // y = (x - mean) / scale
+    void (*fill_nan)(T* y, const T* x, const double* with,
+                     std::int64_t n);  // y = with where x is NaN, else x
 };
 
 struct Isa {

@@ -30,6 +30,43 @@ void scale(double* __restrict y, double a, const T* __restrict x, std::int64_t n
     for (std::int64_t j = 0; j < n; j++) y[j] = a * static_cast<double>(x[j]);
 }
 
+template <class T>
+void column_sums(double* __restrict weight, double* __restrict sum, double* __restrict most,
+                 const T* __restrict x, const double* __restrict shift, double w, std::int64_t n) {
+#pragma omp simd
+    for (std::int64_t j = 0; j < n; j++) {
+        const double v = static_cast<double>(x[j]), size = v < 0 ? -v : v;
+        const bool is = v == v;
+        weight[j] += is ? w : 0.0;
+        sum[j] += is ? w * (v - shift[j]) : 0.0;
+        most[j] = size > most[j] ? size : most[j];
+    }
+}
+
+template <class T>
+void column_squares(double* __restrict sum, const T* __restrict x, const double* __restrict mean, double w,
+                    std::int64_t n) {
+#pragma omp simd
+    for (std::int64_t j = 0; j < n; j++) {
+        const double d = static_cast<double>(x[j]) - mean[j];
+        sum[j] += d == d ? w * d * d : 0.0;
+    }
+}
+
+template <class T>
+void shift_scale(T* __restrict y, const T* __restrict x, const double* __restrict mean,
+                 const double* __restrict scale, std::int64_t n) {
+#pragma omp simd
+    for (std::int64_t j = 0; j < n; j++)
+        y[j] = static_cast<T>((static_cast<double>(x[j]) - mean[j]) / scale[j]);
+}
+
+template <class T>
+void fill_nan(T* __restrict y, const T* __restrict x, const double* __restrict with, std::int64_t n) {
+#pragma omp simd
+    for (std::int64_t j = 0; j < n; j++) y[j] = x[j] == x[j] ? x[j] : static_cast<T>(with[j]);
+}
+
 // The sums of 32 columns stay in registers while the rows go by.
 typedef double Eight __attribute__((vector_size(64), aligned(8), may_alias));
 inline void gather32(double* __restrict out, const double* __restrict x, const std::int32_t* __restrict rows,
@@ -47,5 +84,6 @@ inline void gather32(double* __restrict out, const double* __restrict x, const s
 
 template <class T>
 constexpr RowKernels<T> row_kernels() {
-    return {dot<T>, axpy<T>, moments<T>, scale<T>};
+    return {dot<T>,         axpy<T>,           moments<T>,     scale<T>,
+            column_sums<T>, column_squares<T>, shift_scale<T>, fill_nan<T>};
 }

@@ -41,6 +41,8 @@ _MODULES = (
     "learning",
     "linear_model",
     "feature_extraction",
+    "preprocessing",
+    "impute",
 )
 
 __all__ = [*_NAMES, *_MODULES, "__version__"]

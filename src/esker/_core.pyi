@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'factorise', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'table_hash', 'text_names', 'total', 'transpose']
+__all__: list[str] = ['ColumnMoments', 'Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'table_hash', 'text_names', 'total', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -77,6 +77,33 @@ class Documents:
         """
         (data, indices, indptr) of the rows since the last take.
         """
+class ColumnMoments:
+    """
+    Weight, mean, second moment and size of each column, NaN left out.
+    """
+    @staticmethod
+    def from_arrays(arrays: dict[str, typing.Any]) -> ColumnMoments:
+        ...
+    def __init__(self) -> None:
+        ...
+    def finish(self) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        (weight, mean, variance, largest size), each of the columns' length.
+        """
+    def merge(self, other: ColumnMoments) -> None:
+        ...
+    def to_arrays(self) -> dict[str, typing.Any]:
+        ...
+    def update(self, x: typing.Any, weight: numpy.typing.NDArray[numpy.float64] | None = None) -> None:
+        ...
+    def widen(self, cols: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def row_weight(self) -> float:
+        ...
+    @property
+    def rows(self) -> int:
+        ...
 class RowSketch:
     """
     S [X | y | sqrt(w)] with a sparse sign matrix S of (seed, row key).
@@ -327,6 +354,20 @@ def factorise(gram: Gram, alpha: typing.SupportsFloat | typing.SupportsIndex, ce
     """
     Cholesky of a Gram's X'X + alpha I, in the room that the Gram keeps for it.
     """
+@typing.overload
+def fill_missing(out: numpy.typing.NDArray[numpy.float32], x: typing.Any, with_: numpy.typing.NDArray[numpy.float64]) -> None:
+    """
+    out = x with NaN replaced by its column's number.
+    """
+@typing.overload
+def fill_missing(out: numpy.typing.NDArray[numpy.float64], x: typing.Any, with_: numpy.typing.NDArray[numpy.float64]) -> None:
+    """
+    out = x with NaN replaced by its column's number.
+    """
+def first_infinite(x: typing.Any) -> tuple[int, int] | None:
+    """
+    (row, column) of the first infinity, or None.
+    """
 def first_nonfinite(x: typing.Any) -> tuple[int, int] | None:
     """
     (row, column) of the first NaN or infinity, or None.
@@ -386,6 +427,16 @@ def solve(gram: Gram, scaling: Scaling, b: numpy.typing.NDArray[numpy.float64]) 
 def split_lines(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, target: str) -> tuple[numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.int64], int]:
     """
     Whole lines text[begin:end] to (texts, offsets, labels, offsets of labels, lines).
+    """
+@typing.overload
+def standardise(out: numpy.typing.NDArray[numpy.float32], x: typing.Any, mean: numpy.typing.NDArray[numpy.float64], scale: numpy.typing.NDArray[numpy.float64]) -> None:
+    """
+    out = (x - mean) / scale by columns, in float64.
+    """
+@typing.overload
+def standardise(out: numpy.typing.NDArray[numpy.float64], x: typing.Any, mean: numpy.typing.NDArray[numpy.float64], scale: numpy.typing.NDArray[numpy.float64]) -> None:
+    """
+    out = (x - mean) / scale by columns, in float64.
     """
 @typing.overload
 def table_hash(data: numpy.typing.NDArray[numpy.float32], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], columns: list[typing.Any], features: collections.abc.Sequence[tuple[bool, collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, bool]]]], n_features: typing.SupportsInt | typing.SupportsIndex, alternate_sign: bool) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from esker._native import core
+from esker.folds_columns import ColumnMoments
 from esker.folds_gram import Gram
 from esker.folds_sgd import Sgd
 from esker.folds_sketch import RowSketch, Sketched
@@ -22,15 +23,7 @@ if TYPE_CHECKING:
     from esker.blocks import Block, Blocks
     from esker.engines import Engine
 
-__all__ = [
-    "Fold",
-    "Moments",
-    "RowSketch",
-    "Sgd",
-    "Sketched",
-    "fold",
-]
-__all__ = ["Fold", "Gram", "Moments", "RowSketch", "Sketched", "fold"]
+__all__ = ["ColumnMoments", "Fold", "Gram", "Moments", "RowSketch", "Sgd", "Sketched", "fold"]
 
 
 class Fold(Protocol):

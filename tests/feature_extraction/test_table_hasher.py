@@ -12,12 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.feature_extraction import FeatureHasher
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.feature_extraction.table_oracle import table_hash
 
 import esker
 from esker._native import core, threads
 from esker.blocks.records import Records, Strings
 from esker.feature_extraction import TableHasher
+from esker.impute import SimpleImputer
+from esker.linear_model import SGDClassifier
+from esker.preprocessing import StandardScaler
 
 
 def rows_of(made: Any) -> list[dict[int, float]]:
@@ -276,3 +281,26 @@ def test_all_ones_share_no_bytes_of_values_with_signs() -> None:
     assert (ones.data == 1).all()
     signed = TableHasher(n_features=2**20, alternate_sign=True).transform(table)
     assert set(signed.data.tolist()) == {-1.0, 1.0}
+
+
+@parametrize_with_checks([TableHasher(n_features=2**10)])
+def test_scikit_learn_checks(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+def test_estimators_refuse_tables_by_the_way_out(tmp_path: Path) -> None:
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pa.table(flights()), tmp_path / "t.parquet")
+    hasher = TableHasher(**FLIGHTS)
+    records = esker.open_blocks(tmp_path / "t.parquet", target="y", features=hasher).inner
+    assert records.holds_records
+    model = SGDClassifier(random_state=0)
+    for act in (model.fit, StandardScaler(with_mean=False).fit, SimpleImputer().fit):
+        with pytest.raises(ValueError, match=r"takes rows of numbers, .* features=esker"):
+            act(records)
+    pipeline = make_pipeline(hasher, StandardScaler(with_mean=False), model).fit(records)
+    with pytest.raises(ValueError, match=r"SGDClassifier takes rows of numbers, .* features=esker"):
+        model.predict(records)
+    assert pipeline.score(records) > 0.5
+    through = esker.open_blocks(tmp_path / "t.parquet", target="y", features=list(pipeline[:-1]))
+    np.testing.assert_array_equal(model.predict(through), pipeline.predict(records))

@@ -55,6 +55,7 @@ def sgd(loss: str, **options: Any) -> Case:
 
 CASES = [
     Case("Moments", folds.Moments),
+    Case("ColumnMoments", folds.ColumnMoments),
     Case("Gram", folds.Gram, answer=all_of_gram, rounding32=3e-6, rounding64=1e-11),
     Case("RowSketch", lambda: folds.RowSketch(50, seed=3), repeats=False),
     Case("RowSketch-odd", lambda: folds.RowSketch(37, seed=2**63 + 5, nonzeros=5), repeats=False),

@@ -175,7 +175,8 @@ class ArrowBlocks(Blocks):
 
     def _numbers(self, part: Part, batch: Any, j: int, row: int) -> Any:
         name = self._names[j]
-        values = self._whole(part, batch, name, row)
+        gaps = self.allows_missing and j in self._roles.features
+        values = batch.column(name) if gaps else self._whole(part, batch, name, row)
         if arrow_columns.number_dtype(values.type) is None:
             raise FormatError(f"column {name!r} must be numeric, got {values.type}", part.name)
         return arrow_columns.numbers(values)

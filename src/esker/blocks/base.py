@@ -9,9 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +93,8 @@ class Blocks(Choices, ABC):
     threaded = True
     #: Every block is searched for NaN and infinity.
     checked = True
+    #: Whether NaN in X is a missing value, for a step that fills it in, and not an error: see `with_missing`.
+    allows_missing = False
     #: Bytes of max_memory that the learner has claimed, see `reserve`.
     reserved = 0
     #: Whether the parts' rows, where known, are exactly what reading gives.
@@ -304,6 +307,20 @@ class Blocks(Choices, ABC):
 
         return Mapped(self, f, known)
 
+    def with_missing(self) -> Self:
+        """The same rows with missing values of X as NaN, for a step that fills them in; elsewhere they are errors."""
+        if self.allows_missing:
+            return self
+        kept = vars(self).get("_with_missing")
+        if kept is None:
+            kept = copy(self)
+            kept.allows_missing = True
+            for name, value in vars(self).items():
+                if isinstance(value, Blocks):
+                    setattr(kept, name, value.with_missing())
+            self._with_missing = kept  # one for all, so that what a walk teaches is known to the next
+        return kept
+
     def describe(self) -> dict[str, Any]:
         """What is there, as a dict of plain values: what ``esker info`` prints.
 
@@ -344,7 +361,8 @@ class Blocks(Choices, ABC):
                 )
 
     def _check_finite(self, part: Part, block: Block, values: Any, what: str) -> None:
-        found = core.first_nonfinite(values)
+        gaps = what == "X" and self.allows_missing
+        found = core.first_infinite(values) if gaps else core.first_nonfinite(values)
         if found is None:
             return
         row, column = found
@@ -354,8 +372,12 @@ class Blocks(Choices, ABC):
             if self.feature_names is not None and column < len(self.feature_names):
                 name += f" ({self.feature_names[column]!r})"
         raise FormatError(
-            f"{what} must be finite, got NaN or infinity in row {self._row(block, row)}{name} (from 0); "
-            "drop such rows or fill them in",
+            f"{what} must be finite, got {'' if gaps else 'NaN or '}infinity in row {self._row(block, row)}{name} (from 0); "
+            + (
+                "drop such rows"
+                if gaps or what != "X"
+                else "drop such rows, or fill them in with esker.impute.SimpleImputer"
+            ),
             part.name,
         )
 

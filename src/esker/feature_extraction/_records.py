@@ -29,6 +29,11 @@ def records_of(X: Any) -> Records:
     """
     if isinstance(X, Records):
         return X
+    if hasattr(X, "tocsr"):
+        raise TypeError(
+            "Sparse data was passed, but dense data is required: a table has named columns; a sparse matrix holds "
+            "features already"
+        )
     if hasattr(X, "iloc") and hasattr(X, "columns"):
         made = Records(_by_name((str(name), _pandas(X.iloc[:, j])) for j, name in enumerate(X.columns)))
     elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "combine_chunks"):
@@ -60,11 +65,6 @@ def _by_name(pairs: Any) -> dict[str, Any]:
 
 
 def _array(X: Any) -> Records:
-    if hasattr(X, "tocsr"):
-        raise TypeError(
-            "Sparse data was passed, but dense data is required: a table has named columns; a sparse matrix holds "
-            "features already"
-        )
     array = np.asarray(X)
     if array.dtype.names is not None:
         return records_of(array)

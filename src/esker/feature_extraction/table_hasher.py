@@ -160,7 +160,7 @@ class TableHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         -------
         self
         """
-        for name in ("numeric_", "categorical_"):
+        for name in ("numeric_", "categorical_", "n_features_in_"):
             if hasattr(self, name):
                 delattr(self, name)
         numeric, _, crosses = self._names()
@@ -173,6 +173,7 @@ class TableHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 self.input_columns(X.feature_names)
             return self
         records = records_of(X)
+        self.n_features_in_ = records.shape[1]
         if numeric is None:
             self.numeric_, self.categorical_ = _infer(records)
             _find([c for cross in crosses for c in cross], list(records.columns))
@@ -204,7 +205,14 @@ class TableHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 feature_names=None,
                 holds_records=False,
             )
-        return self._hash(records_of(X))
+        records = records_of(X)
+        if isinstance(X, np.ndarray) and X.dtype.names is None:  # names by position say nothing
+            seen = getattr(self, "n_features_in_", records.shape[1])
+            if seen != records.shape[1]:
+                raise ValueError(
+                    f"X has {records.shape[1]} features, but TableHasher is expecting {seen} features as input"
+                )
+        return self._hash(records)
 
     def _hash(self, records: Records) -> Any:
         plan = self._plan(records)

@@ -16,7 +16,15 @@ from esker.blocks.arrays import check_sparse
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["as_blocks", "check_indices", "check_rows", "check_weights", "fitted_blocks", "learn_width"]
+__all__ = [
+    "as_blocks",
+    "check_indices",
+    "check_rows",
+    "check_weights",
+    "fitted_blocks",
+    "learn_width",
+    "refuse_records",
+]
 
 
 def as_blocks(
@@ -104,6 +112,7 @@ def _check_blocks(
 ) -> Blocks:
     """A data set to fit: it has a target, every block of it is finite; widths are compared unless `reset`."""
     name = type(estimator).__name__
+    refuse_records(estimator, blocks)
     if y is not None:
         raise ValueError(
             f"{name} got Blocks as X and also y; a data set brings its target with it: "
@@ -151,6 +160,16 @@ def _check_blocks(
     return blocks.map(check) if width is None else blocks.map(check, n_columns=width)
 
 
+def refuse_records(estimator: Any, blocks: Blocks) -> None:
+    """Texts and tables must become numbers first."""
+    if blocks.holds_records:
+        raise ValueError(
+            f"{type(estimator).__name__} takes rows of numbers, and {blocks.source} gives tables with texts; let a feature step "
+            "make numbers of them: open_blocks(..., features=esker.feature_extraction.TableHasher(...)), or put the step "
+            "before the estimator in a Pipeline"
+        )
+
+
 def _forget_width(estimator: Any) -> None:
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(estimator, name):
@@ -192,6 +211,7 @@ def _check_names(estimator: Any, blocks: Blocks) -> None:
 
 def fitted_blocks(estimator: Any, blocks: Blocks) -> Blocks:
     """Blocks to predict: as wide as the model, sparse rows being widened with zeros."""
+    refuse_records(estimator, blocks)
     _check_names(estimator, blocks)
     return blocks.map(
         lambda block: check_rows(estimator, block, blocks), n_columns=int(estimator.n_features_in_)
