@@ -55,28 +55,6 @@ class Moments:
     @property
     def weight(self) -> float:
         ...
-class Documents:
-    """
-    Documents to the rows of a HashingVectorizer.
-    """
-    def __init__(self, *, unit: str, shortest: typing.SupportsInt | typing.SupportsIndex, longest: typing.SupportsInt | typing.SupportsIndex, n_features: typing.SupportsInt | typing.SupportsIndex, alternate_sign: bool, binary: bool, norm: str, lowercase: bool, accents: bool, stop: collections.abc.Sequence[str] | None, float32: bool) -> None:
-        ...
-    def add(self, documents: typing.Any, prepare: typing.Any) -> None:
-        """
-        Rows of a list[typing.Any] of str; prepare(doc) makes a str of what is none, or is hard to lower-case.
-        """
-    def add_ngrams(self, rows: typing.Any) -> None:
-        """
-        Rows of n-grams: an iterable of str or bytes for each.
-        """
-    def add_strings(self, data: numpy.typing.NDArray[numpy.uint8], offsets: numpy.typing.NDArray[numpy.int64], missing: typing.Annotated[numpy.typing.ArrayLike, numpy.bool] | None, codes: typing.Annotated[numpy.typing.ArrayLike, numpy.int32] | None, prepare: typing.Any) -> None:
-        """
-        Rows of a column of UTF-8 texts.
-        """
-    def take(self) -> tuple[typing.Any, ...]:
-        """
-        (data, indices, indptr) of the rows since the last take.
-        """
 class ColumnMoments:
     """
     Weight, mean, second moment and size of each column, NaN left out.
@@ -104,6 +82,28 @@ class ColumnMoments:
     @property
     def rows(self) -> int:
         ...
+class Documents:
+    """
+    Documents to the rows of a HashingVectorizer.
+    """
+    def __init__(self, *, unit: str, shortest: typing.SupportsInt | typing.SupportsIndex, longest: typing.SupportsInt | typing.SupportsIndex, n_features: typing.SupportsInt | typing.SupportsIndex, alternate_sign: bool, binary: bool, norm: str, lowercase: bool, accents: bool, stop: collections.abc.Sequence[str] | None, float32: bool) -> None:
+        ...
+    def add(self, documents: typing.Any, prepare: typing.Any) -> None:
+        """
+        Rows of a list[typing.Any] of str; prepare(doc) makes a str of what is none, or is hard to lower-case.
+        """
+    def add_ngrams(self, rows: typing.Any) -> None:
+        """
+        Rows of n-grams: an iterable of str or bytes for each.
+        """
+    def add_strings(self, data: numpy.typing.NDArray[numpy.uint8], offsets: numpy.typing.NDArray[numpy.int64], missing: typing.Annotated[numpy.typing.ArrayLike, numpy.bool] | None, codes: typing.Annotated[numpy.typing.ArrayLike, numpy.int32] | None, prepare: typing.Any) -> None:
+        """
+        Rows of a column of UTF-8 texts.
+        """
+    def take(self) -> tuple[typing.Any, ...]:
+        """
+        (data, indices, indptr) of the rows since the last take.
+        """
 class RowSketch:
     """
     S [X | y | sqrt(w)] with a sparse sign matrix S of (seed, row key).
