@@ -9,10 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -307,19 +306,11 @@ class Blocks(Choices, ABC):
 
         return Mapped(self, f, known)
 
-    def with_missing(self) -> Self:
+    def with_missing(self) -> Blocks:
         """The same rows with missing values of X as NaN, for a step that fills them in; elsewhere they are errors."""
-        if self.allows_missing:
-            return self
-        kept = vars(self).get("_with_missing")
-        if kept is None:
-            kept = copy(self)
-            kept.allows_missing = True
-            for name, value in vars(self).items():
-                if isinstance(value, Blocks):
-                    setattr(kept, name, value.with_missing())
-            self._with_missing = kept  # one for all, so that what a walk teaches is known to the next
-        return kept
+        from esker.blocks.missing import with_missing
+
+        return with_missing(self)
 
     def describe(self) -> dict[str, Any]:
         """What is there, as a dict of plain values: what ``esker info`` prints.
