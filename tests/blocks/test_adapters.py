@@ -173,6 +173,7 @@ def test_batches_that_are_no_tuples():
         open_blocks(DataIter)
 
 
+@pytest.mark.filterwarnings("ignore:Sparse CS. tensor support is in beta")
 def test_pytorch():
     torch = pytest.importorskip("torch")
     from torch.utils.data import DataLoader, TensorDataset

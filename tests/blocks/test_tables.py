@@ -226,3 +226,23 @@ def test_without_pyarrow_the_way_out_is_named(tmp_path):
         check=True,
     )
     assert done.stdout == "reading CSV files needs pyarrow: pip install esker[arrow]\n"
+
+
+# --- text without a line of names ---
+
+
+def test_names_of_text_without_them(tmp_path):
+    path = csv(tmp_path, "1,2.5\n3,4\n")
+    with pytest.raises(FormatError, match=r"the first line must name the columns, .* pass names=\[...\]"):
+        open_blocks(path)
+    blocks = open_blocks(path, names=["a", "y"], target="y")
+    assert [(b.X.tolist(), b.y.tolist()) for b in blocks] == [([[1], [3]], [2.5, 4])]
+    with pytest.raises(FormatError, match=r"t.csv:1: .*Expected 3 columns, got 2"):
+        open_blocks(path, names=["a", "b", "y"])
+    with pytest.raises(ValueError, match="names= must be a list of the columns' names"):
+        open_blocks(path, names="ab")
+    with pytest.raises(ValueError, match="names= has no effect on ndarray"):
+        open_blocks(np.ones((3, 2)), names=["a", "y"])
+    TABLE.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match="names= has no effect on parquet files"):
+        open_blocks(tmp_path / "t.parquet", names=["a", "y"])

@@ -162,6 +162,8 @@ class ArrowBlocks(Blocks):
             name = self._names[j]
             array = batch.column(name)
             try:
+                if arrow_columns.is_text(array.type):  # offsets and UTF-8 are what a file says they are
+                    array.validate(full=True)
                 columns[name] = arrow_columns.record(array)
             except ArithmeticError as error:
                 raise FormatError(

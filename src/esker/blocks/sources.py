@@ -31,6 +31,8 @@ class Options:
     block_size: int | str | None = None
     #: Whether a feature step follows, so that texts and missing values are to be kept: blocks of Records.
     records: bool = False
+    #: Columns' names of text without a line of them.
+    names: Any = None
 
     def refuse(self, source: str, **ways_out: str) -> None:
         """Raise where one of these options was given: ``refuse("a .npy file", zero_based="it has no column numbers")``."""
@@ -67,6 +69,10 @@ class Kind:
             raise ValueError(
                 f"features= makes numbers of texts and tables, and {self.name} files hold numbers already"
             )
+        if options.names is not None and self.name not in ("csv", "tsv"):
+            raise ValueError(
+                f"names= has no effect on {self.name} files: it is for CSV and TSV files without a line of names"
+            )
         module, name = self.opener.split(":")
         opener: Callable[[list[Path], Options], Blocks] = getattr(import_module(module), name)
         return opener(paths, options)
@@ -78,6 +84,8 @@ KINDS = [
     Kind("parquet", (".parquet", ".pq"), "esker.blocks.parquet:open_parquet", b"PAR1", records=True),
     Kind("csv", (".csv",), "esker.blocks.tables:open_csv", records=True, lines=True),
     Kind("tsv", (".tsv", ".tab"), "esker.blocks.tables:open_tsv", records=True, lines=True),
+    Kind("jsonl", (".jsonl", ".ndjson", ".json"), "esker.blocks.jsonl:open_jsonl", records=True, lines=True),
+    Kind("feather", (".feather", ".arrow", ".ipc"), "esker.blocks.feather:open_feather", records=True),
     Kind("esk", (".esk",), "esker.blocks.block_file:open_block_file", b"ESKER"),
     Kind("vw", (".vw",), "esker.blocks.vw:open_vw", lines=True),
     Kind("lines", (".lines", ".ft"), "esker.blocks.lines:open_lines", records=True, lines=True),
@@ -102,6 +110,7 @@ def open_blocks(
     dtype: Any = None,
     block_size: int | str | None = None,
     format: str | None = None,
+    names: list[str] | None = None,
     features: Any = None,
     cache: str | os.PathLike[str] | None = None,
 ) -> Blocks:
@@ -110,7 +119,7 @@ def open_blocks(
     Parameters
     ----------
     source : array, sparse matrix, DataFrame, path or list of paths, iterable of (X, y) or (X, y, weight)
-        See the guide of blocks for what each kind accepts. Paths in a list are parts in that order.
+        See the guide of blocks for what each kind accepts: also Arrow streams, database cursors, other libraries' loaders. Paths in a list are parts in that order.
     target, weight : array, or column number or name of a table, or None
         The target and the rows' weights. A table's columns so used are not features. In svmlight files the label is the target.
     columns : list of names or numbers, optional
@@ -125,8 +134,10 @@ def open_blocks(
         Of X; by default what the source has, integers of up to 16 bits as float32 and longer ones as float64.
     block_size : int or str, optional
         Bytes of a block.
-    format : {"npy", "csv", "tsv", "parquet", "svmlight", "vw", "lines", "esk"}, optional
+    format : {"npy", "csv", "tsv", "parquet", "jsonl", "feather", "svmlight", "vw", "lines", "esk"}, optional
         Of the files; by default their first bytes and names tell.
+    names : list of str, optional
+        The columns of a CSV or TSV file whose first line is a row already.
     features : transformer or list of transformers, optional
         Feature steps applied to every block as it is read, one after the other: what has ``transform(blocks)``, such as
         `esker.feature_extraction.TableHasher`. Stateless, or fitted already.
@@ -153,6 +164,7 @@ def open_blocks(
     [((3, 2), [0, 1, 1], [0, 1, 2])]
     """
     options = Options(target, weight, columns, max_memory, zero_based, n_features, dtype, block_size)
+    options.names = names
     if isinstance(source, Blocks):
         raise TypeError("the source is a Blocks object already; use it as it is")
     if features is None:
@@ -172,6 +184,10 @@ def _open(source: Any, options: Options, format: str | None) -> Blocks:
         return _kind(paths, format).open(paths, options)
     if format is not None:
         raise ValueError(f"format= has no effect on {type(source).__name__}: it is for files")
+    if options.names is not None:
+        raise ValueError(
+            f"names= has no effect on {type(source).__name__}: it is for CSV files without a line of names"
+        )
     from esker.blocks.objects import open_object
 
     return open_object(source, options)

@@ -25,6 +25,8 @@ class CsvBlocks(TableBlocks):
 
     delimiter = ","
     reads_as_told = True
+    #: The names, where the file has none.
+    _told: tuple[str, ...] = ()
 
     def _what(self) -> str:
         return "CSV files"
@@ -39,7 +41,9 @@ class CsvBlocks(TableBlocks):
             return csv.open_csv(
                 io.BufferedReader(open_bytes(path), 1 << 20) if is_compressed(path) else str(path),
                 # One thread: memory stays bounded, and errors tell their line.
-                read_options=csv.ReadOptions(use_threads=False, block_size=text),
+                read_options=csv.ReadOptions(
+                    use_threads=False, block_size=text, column_names=list(self._told) or None
+                ),
                 parse_options=csv.ParseOptions(delimiter=self.delimiter),
                 convert_options=csv.ConvertOptions(
                     column_types=types,
@@ -53,13 +57,17 @@ class CsvBlocks(TableBlocks):
     def _schema(self, path: Path, options: Options) -> tuple[list[str], list[Any]]:
         import pyarrow as pa
 
+        if options.names is not None:
+            self._told = tuple(options.names)
+            if isinstance(options.names, str) or not all(isinstance(name, str) for name in self._told):
+                raise ValueError(f"names= must be a list of the columns' names, got {options.names!r}")
         with self._open(path) as reader:
             names, types = reader.schema.names, reader.schema.types
         numbers = [name for name in names if _is_number(name)]
-        if len(numbers) == len(names) and names != [str(j) for j in range(len(names))]:
+        if not self._told and len(numbers) == len(names) and names != [str(j) for j in range(len(names))]:
             raise FormatError(
                 f"the first line must name the columns, got numbers: {', '.join(names[:5])}; "
-                "add a line of names, or read the file with another tool first",
+                "pass names=[...] where there is no such line",
                 str(path),
                 1,
             )
