@@ -12,6 +12,10 @@ namespace {
 // Rows that an earlier buffer left over: (y, data, indices, indptr).
 using Head = std::optional<std::tuple<Array<double>, py::array, py::array, py::array>>;
 
+Index count_lines(const char* text, Index size) {
+    return std::count(text, text + size, '\n') + (size > 0 && text[size - 1] != '\n');
+}
+
 template <class T>
 py::array_t<T> room_for(Index n) {
     return py::array_t<T>(static_cast<py::ssize_t>(n));  // not cleared: a page is first touched by the parser
@@ -168,6 +172,24 @@ void bind_text(py::module_& m) {
         "hold.";
     bind_append<double>(m, appended);
     bind_append<float>(m, appended);
+    m.def(
+        "svmlight_labels",
+        [](const py::buffer& text, Index begin, Index end) {
+            const py::buffer_info info = bytes_of(text, begin, end);
+            const char* const from = static_cast<const char*>(info.ptr) + begin;
+            Labels found;
+            std::vector<double> y;
+            {
+                const py::gil_scoped_release release;
+                y.resize(static_cast<std::size_t>(count_lines(from, end - begin)));
+                found = svmlight_labels(y.data(), from, end - begin, info.size - begin, 1);
+                y.resize(static_cast<std::size_t>(found.rows));
+            }
+            return py::make_tuple(own(std::move(y)), found.lines);
+        },
+        py::arg("text"), py::arg("begin"), py::arg("end"),
+        "The labels of text[begin:end], whole svmlight lines, and how many lines there are; entries are not "
+        "looked at.");
     m.def(
         "skip_svmlight_rows",
         [](const py::buffer& text, Index begin, Index end, Index rows) {

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/parallel.hpp"
+#include "io/entry.hpp"
 #include "io/number.hpp"
 
 namespace esker {
@@ -117,6 +118,16 @@ struct Place {
     place.fail(p, "expected column:value, got " + shown(p));
 }
 
+[[noreturn]] void zero_column(const Place& place, const char* p) {
+    place.fail(p, "expected column numbers from 1 on (zero_based=False), got " + shown(p) +
+                      "; use zero_based=True if they count from 0");
+}
+
+[[noreturn]] void wide_column(const Place& place, const SvmlightOptions& options, const char* p) {
+    place.fail(
+        p, "expected columns below n_features=" + std::to_string(options.n_features) + ", got " + shown(p));
+}
+
 template <class T>
 T narrowed(const Place& place, const char* p, double v) {
     if (!std::isfinite(v)) [[unlikely]]
@@ -196,6 +207,22 @@ bool parse_line(const char*& p, const Place& place, const SvmlightOptions& optio
     Index n = 0, last = -1;
     bool sorted = true;
     for (;;) {
+        if (Entry entry; read_entry(p, entry)) [[likely]] {
+            Index j = entry.column;
+            if (options.subtract_one && --j < 0) [[unlikely]]
+                zero_column(place, p);
+            if (options.n_features >= 0 && j >= options.n_features) [[unlikely]]
+                wide_column(place, options, p);
+            sorted &= j > last;
+            last = j;
+            columns = std::max(columns, j + 1);
+            indices[n] = static_cast<I>(j);
+            values[n++] = static_cast<T>(entry.value);
+            p = entry.end;
+            if (*p == '\n') break;
+            p++;
+            continue;
+        }
         while (is_blank(*p)) p++;
         const char* const token = p;
         const std::uint64_t v = load8(p);
@@ -216,11 +243,9 @@ bool parse_line(const char*& p, const Place& place, const SvmlightOptions& optio
             bad_column(place, token);
         p++;
         if (options.subtract_one && --j < 0) [[unlikely]]
-            place.fail(token, "expected column numbers from 1 on (zero_based=False), got " + shown(token) +
-                                  "; use zero_based=True if they count from 0");
+            zero_column(place, token);
         if (options.n_features >= 0 && j >= options.n_features) [[unlikely]]
-            place.fail(token, "expected columns below n_features=" + std::to_string(options.n_features) +
-                                  ", got " + shown(token));
+            wide_column(place, options, token);
         if constexpr (sizeof(I) == 4)
             if (j >= std::numeric_limits<I>::max()) [[unlikely]]
                 throw ColumnsTooWide{};
@@ -292,6 +317,32 @@ SkippedRows skip_svmlight_rows(const char* text, Index size, Index rows) {
     }
     skipped.bytes = p - text;
     return skipped;
+}
+
+Labels svmlight_labels(double* y, const char* text, Index size, Index readable, Index first_line) {
+    Labels found;
+    std::vector<char> copy;
+    if (size > 0 && (readable - size < padding || text[size - 1] != '\n')) {
+        copy.assign(text, text + size);
+        copy.resize(copy.size() + static_cast<std::size_t>(padding), '\n');
+        text = copy.data();
+    }
+    for (const char *p = text, *const end = text + size; p < end; found.lines++) {
+        const Place place{p, first_line + found.lines};
+        while (is_blank(*p)) p++;
+        if (!(*p == '\n' || *p == '#' || (*p == '\r' && p[1] == '\n'))) {
+            const char* const label = p;
+            if (!scan_double(p, y[found.rows]) || !ends_token(*p) || !std::isfinite(y[found.rows]))
+                bad_label(place, label);
+            found.rows++;
+        }
+        if (*p != '\n') {
+            const void* newline = std::memchr(p, '\n', static_cast<std::size_t>(text + size - p));
+            p = newline ? static_cast<const char*>(newline) : end;
+        }
+        p++;
+    }
+    return found;
 }
 
 template <class T, class I>

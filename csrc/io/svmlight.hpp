@@ -39,6 +39,13 @@ struct SkippedRows {
 };
 SkippedRows skip_svmlight_rows(const char* text, Index size, Index rows);
 
+// The labels alone, as fast as line ends are found: what stands behind them is not looked at. Room for as
+// many as there are lines; the rows and lines found. Throws FormatError.
+struct Labels {
+    Index rows = 0, lines = 0;
+};
+Labels svmlight_labels(double* y, const char* text, Index size, Index readable, Index first_line);
+
 // Where rows go: room for rows + plan.lines rows and entries + plan.entries entries, the first `rows` and
 // `entries` of which are rows that are there already (what an earlier text left over). indptr[rows] ==
 // entries on entry.

@@ -429,3 +429,42 @@ def test_too_many_bytes_in_a_panel_are_refused(tmp_path):
     with pytest.raises(FormatError, match="grant more memory"):
         list(open_blocks(path, max_memory="1MB"))
     assert sum(len(b) for b in open_blocks(path, max_memory="64MB")) == 300
+
+
+def test_labels_alone(file):
+    path, _, y = file
+    assert np.array_equal(np.concatenate(list(open_blocks(path).labels())), y)
+    text = path.read_bytes() + b"x 1:2\n"
+    path.write_bytes(text)
+    with pytest.raises(FormatError, match="a number as the label, got 'x'") as caught:
+        list(open_blocks(path).labels())
+    assert caught.value.line == text.count(b"\n")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(list(b"01:.-+e# \t\r\nqid\0")), max_size=40).map(bytes))
+def test_labels_are_those_of_the_rows(noise):
+    text = b"1 2:3\n" + noise
+    try:
+        y = core.parse_svmlight(text, 0, len(text))[0]
+    except FormatError:
+        return
+    for readable in (text, text + b"1" * 64):
+        assert np.array_equal(core.svmlight_labels(readable, 0, len(text))[0], y)
+
+
+entry = st.tuples(
+    st.integers(0, 10**9).map(str),
+    st.from_regex(r"-?[0-9]{1,9}(\.[0-9]{0,18})?", fullmatch=True),
+    st.sampled_from([" ", "  ", "\t"]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(entry, min_size=1, max_size=12, unique_by=lambda e: int(e[0])))
+def test_entries_of_any_length_equal_float(entries):
+    text = ("1 " + "".join(f"{j}:{v}{blank}" for j, v, blank in entries) + "\n").encode()
+    X, _ = parsed(text)
+    entries.sort(key=lambda e: int(e[0]))
+    assert X.indices.tolist() == [int(j) for j, _, _ in entries]
+    assert X.data.tobytes() == np.array([float(v) for _, v, _ in entries]).tobytes()

@@ -198,6 +198,11 @@ class Blocks(Choices, ABC):
     def __iter__(self) -> Iterator[Block]:
         return self.read_ahead()
 
+    def labels(self) -> Iterator[NDArray[Any] | None]:
+        """The targets alone, in order and in pieces of any size, where a source can do better than to read whole rows."""
+        for block in self:
+            yield block.y
+
     def fold(self, state: S) -> S:
         """Walk every block through `state` and return it."""
         from esker.folds import fold

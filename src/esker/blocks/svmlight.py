@@ -6,12 +6,13 @@ one. How wide and how long the files are is known after one whole walk; until th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from esker._errors import FormatError
 from esker._native import core, threads
@@ -95,6 +96,21 @@ class SvmlightBlocks(TextBlocks):
     def _skip(self, text: Lines, rows: int) -> tuple[int, int, int]:
         passed: tuple[int, int, int] = core.skip_svmlight_rows(text.buffer, text.begin, text.end, rows)
         return passed
+
+    def labels(self) -> Iterator[NDArray[Any] | None]:
+        """The labels alone: lines are only looked at where they begin."""
+        if not self.rereadable:
+            yield from super().labels()
+            return
+
+        def labels(text: Lines) -> Parsed:
+            y, lines = core.svmlight_labels(text.buffer, text.begin, text.end)
+            return Parsed(y, 0, lines)
+
+        for part in self.parts:
+            with closing(self._chunks(part, 0, labels)) as chunks:
+                for found, _ in chunks:
+                    yield found.rows
 
     def take_all(self) -> Block:
         """Every row in memory, as one block; without a limit of memory, parsed to its final place."""

@@ -84,7 +84,7 @@ class _Seen:
 class Parsed:
     """What a format makes of a chunk of text."""
 
-    rows: Rows
+    rows: Any
     columns: int
     lines: int
     #: 1 where every row has a label, 0 where none has, -1 where there are no rows.
@@ -170,6 +170,26 @@ class TextBlocks(Blocks):
 
     def _pieces(self, part: Part, start: int) -> Generator[Rows, None, None]:
         """The rows of a file from `start` on, as they were parsed; what they show of the file is noted."""
+        seen = self._seen[part.index]
+        wide = seen.columns > np.iinfo(np.int32).max
+        room = Room(self.dtype, self._weights, int((self._threads + 2) * self.chunk * GROWTH))
+        nnz, mark = 0, Mark()
+        with closing(self._chunks(part, start, lambda text: self._parse(text, room, wide))) as chunks:
+            for found, mark in chunks:
+                nnz += len(found.rows.data)
+                seen.columns = max(seen.columns, found.columns)
+                seen.note(mark)
+                rows = found.rows
+                del found
+                yield rows
+                del rows
+        if start == 0:
+            self._note_whole(part, mark.row, nnz)
+
+    def _chunks(
+        self, part: Part, start: int, parse: Callable[[Lines], Parsed]
+    ) -> Generator[tuple[Parsed, Mark], None, None]:
+        """What `parse` makes of the chunks of a file from row `start` on, each with the mark behind it."""
         source, seen = self.paths[part.index], self._seen[part.index]
         if not self.rereadable and self._walked:
             raise ValueError(
@@ -179,15 +199,12 @@ class TextBlocks(Blocks):
         self._walked = True
         seen.check(source)
         threads = self._threads if self._threads > 1 else 0
-        room = Room(self.dtype, self._weights, int((threads + 2) * self.chunk * GROWTH))
-        wide = seen.columns > np.iinfo(np.int32).max
-        mark = NOWHERE
-        nnz, labels = 0, -1
+        mark, labels = NOWHERE, -1
         with closing(_Texts(self, source, seen.before(start), start)) as texts:
 
             def work(text: Lines) -> tuple[int, Parsed | FormatError]:
                 try:
-                    return text.offset + text.end - text.begin, self._parse(text, room, wide)
+                    return text.offset + text.end - text.begin, parse(text)
                 except FormatError as error:
                     return 0, error
                 finally:
@@ -197,25 +214,17 @@ class TextBlocks(Blocks):
                 for offset, found in parsed:
                     mark = texts.mark if mark.row < 0 else mark
                     if isinstance(found, FormatError):
-                        line = found.line + mark.line - 1
-                        raise FormatError(found.message, part.name, line, found.column)
+                        raise FormatError(found.message, part.name, found.line + mark.line - 1, found.column)
                     labels = found.labels if labels < 0 else labels
                     if found.labels not in (labels, -1):
                         raise FormatError(MIXED, part.name, mark.line)
-                    nnz += len(found.rows.data)
-                    seen.columns = max(seen.columns, found.columns)
                     mark = Mark(mark.row + len(found.rows), offset, mark.line + found.lines)
-                    seen.note(mark)
-                    rows = found.rows
+                    yield found, mark
                     del found
-                    yield rows
-                    del rows
         mark = texts.mark if mark.row < 0 else mark
         seen.check(source)
         if mark.row == 0:
             raise FormatError(self.no_rows, part.name)
-        if start == 0:
-            self._note_whole(part, mark.row, nnz)
 
     def _append(
         self, parse: Callable[..., Any], text: Lines, room: Room, options: dict[str, Any]

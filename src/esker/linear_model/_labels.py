@@ -23,8 +23,8 @@ MOST = 1 << 16
 def count_labels(blocks: Blocks) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The sorted classes of a data set and how many rows each has, by one pass over it."""
     counts: dict[Any, int] = {}
-    for block in blocks:
-        labels, rows = np.unique(_column(block), return_counts=True)
+    for y in blocks.labels():
+        labels, rows = np.unique(np.asarray(y).ravel(), return_counts=True)
         if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
             raise ValueError(
                 f"Unknown label type: continuous. The target of {blocks.source} holds numbers such as "
@@ -36,7 +36,7 @@ def count_labels(blocks: Blocks) -> tuple[NDArray[Any], NDArray[np.int64]]:
             raise ValueError(
                 f"the target of {blocks.source} has more than {MOST} different labels; is it a number?"
             )
-        if not advance(len(block), block.nbytes):
+        if not advance(0 if y is None else len(y), 0 if y is None else y.nbytes):
             raise KeyboardInterrupt
     classes = np.array(sorted(counts))
     return classes, np.array([counts[c] for c in classes.tolist()], dtype=np.int64)
