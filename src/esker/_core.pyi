@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['ColumnMoments', 'Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'table_hash', 'text_names', 'total', 'transpose']
+__all__: list[str] = ['ColumnMoments', 'Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -437,6 +437,10 @@ def standardise(out: numpy.typing.NDArray[numpy.float32], x: typing.Any, mean: n
 def standardise(out: numpy.typing.NDArray[numpy.float64], x: typing.Any, mean: numpy.typing.NDArray[numpy.float64], scale: numpy.typing.NDArray[numpy.float64]) -> None:
     """
     out = (x - mean) / scale by columns, in float64.
+    """
+def svmlight_labels(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.float64], int]:
+    """
+    The labels of text[begin:end], whole svmlight lines, and how many lines there are; entries are not looked at.
     """
 @typing.overload
 def table_hash(data: numpy.typing.NDArray[numpy.float32], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], columns: list[typing.Any], features: collections.abc.Sequence[tuple[bool, collections.abc.Sequence[tuple[typing.SupportsInt | typing.SupportsIndex, bool]]]], n_features: typing.SupportsInt | typing.SupportsIndex, alternate_sign: bool) -> int:
