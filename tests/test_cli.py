@@ -343,7 +343,7 @@ BAD = {
     "empty svmlight": (lambda: text("e.svm", ""), [], "empty"),
     "empty csv": (lambda: text("e.csv", ""), ["--target", "y"], "empty"),
     "no rows": (lambda: text("e.csv", "a,y\n"), ["--target", "y"], "rows"),
-    "folder": (lambda: ".", [], "directory"),
+    "empty folder": (lambda: os.mkdir("nothing") or "nothing", [], "holds no files"),
     "unknown format": (lambda: text("e.what", "hello"), [], "format"),
     "malformed svmlight": (lambda: text("e.svm", "1 1:2\n1 1:2 x:3\n"), [], "e.svm:2:7"),
     "label not a number": (lambda: text("e.svm", "1 1:2\nfoo 1:2\n"), [], "e.svm:2:1"),

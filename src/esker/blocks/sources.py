@@ -11,8 +11,9 @@ from typing import Any
 
 from esker._errors import FormatError
 from esker.blocks.base import Blocks
-from esker.blocks.compressed import compression_of, plain_name
+from esker.blocks.compressed import HEAD, compression_of, plain_name
 from esker.blocks.features import with_features
+from esker.blocks.paths import files_of, in_folder, stream_of
 
 __all__ = ["Kind", "Options", "open_blocks"]
 
@@ -53,8 +54,9 @@ class Options:
 class Kind:
     """A format of files, and who opens it.
 
-    Files of lines (``lines``) may be compressed. ``opener`` is ``"module:function"``; the function takes (list of paths, Options) and returns Blocks. ``records`` says that
-    it can keep texts for a feature step (``options.records``).
+    ``opener`` is ``"module:function"``; the function takes (list of paths, Options) and returns Blocks. ``records`` says that
+    it can keep texts for a feature step (``options.records``), ``lines`` that its files may be compressed, ``streams`` that the
+    list may be one binary file object.
     """
 
     name: str
@@ -63,8 +65,9 @@ class Kind:
     magic: bytes = b""
     records: bool = False
     lines: bool = False
+    streams: bool = False
 
-    def open(self, paths: list[Path], options: Options) -> Blocks:
+    def open(self, paths: list[Any], options: Options) -> Blocks:
         if options.records and not self.records:
             raise ValueError(
                 f"features= makes numbers of texts and tables, and {self.name} files hold numbers already"
@@ -74,7 +77,7 @@ class Kind:
                 f"names= has no effect on {self.name} files: it is for CSV and TSV files without a line of names"
             )
         module, name = self.opener.split(":")
-        opener: Callable[[list[Path], Options], Blocks] = getattr(import_module(module), name)
+        opener: Callable[[list[Any], Options], Blocks] = getattr(import_module(module), name)
         return opener(paths, options)
 
 
@@ -87,13 +90,14 @@ KINDS = [
     Kind("jsonl", (".jsonl", ".ndjson", ".json"), "esker.blocks.jsonl:open_jsonl", records=True, lines=True),
     Kind("feather", (".feather", ".arrow", ".ipc"), "esker.blocks.feather:open_feather", records=True),
     Kind("esk", (".esk",), "esker.blocks.block_file:open_block_file", b"ESKER"),
-    Kind("vw", (".vw",), "esker.blocks.vw:open_vw", lines=True),
+    Kind("vw", (".vw",), "esker.blocks.vw:open_vw", lines=True, streams=True),
     Kind("lines", (".lines", ".ft"), "esker.blocks.lines:open_lines", records=True, lines=True),
     Kind(
         "svmlight",
         (".svm", ".svmlight", ".libsvm", ".txt", ".dat"),
         "esker.blocks.svmlight:open_svmlight",
         lines=True,
+        streams=True,
     ),
 ]
 
@@ -179,7 +183,10 @@ def open_blocks(
 
 
 def _open(source: Any, options: Options, format: str | None) -> Blocks:
-    paths = None if _is_texts(source, options) else _paths(source)
+    stream = stream_of(source)
+    if stream is not None:
+        return _stream_kind(format).open([stream], options)
+    paths = None if _is_texts(source, options) else _paths(source, format)
     if paths is not None:
         return _kind(paths, format).open(paths, options)
     if format is not None:
@@ -199,13 +206,39 @@ def _is_texts(source: Any, options: Options) -> bool:
     return is_texts(source, options)
 
 
-def _paths(source: Any) -> list[Path] | None:
-    """The files that a source names, or None where it names none."""
-    if isinstance(source, str | os.PathLike):
-        return [Path(source)]
-    if isinstance(source, list | tuple) and source and all(isinstance(p, str | os.PathLike) for p in source):
-        return [Path(p) for p in source]
-    return None
+def _paths(source: Any, format: str | None = None) -> list[Path] | None:
+    """The files that a source names, those of patterns and folders among them, or None where it names none."""
+    named = files_of(source)
+    return None if named is None else [file for path in named for file in _files(path, format)]
+
+
+def _files(path: Path, format: str | None) -> list[Path]:
+    """A file itself, or the files of a known format in a folder."""
+    if not path.is_dir():
+        return [path]
+    files = in_folder(path)
+    known = [file for file in files if format is not None or _is_known(file)]
+    if not known:
+        raise FormatError(
+            f"no file in the folder is of a known format, such as {files[0].name}; pass format=", str(path)
+        )
+    return known
+
+
+def _is_known(path: Path) -> bool:
+    with open(path, "rb") as file:
+        head = file.read(HEAD)
+    name = plain_name(path.name).lower()
+    return any((k.magic and head.startswith(k.magic)) or name.endswith(k.endings) for k in KINDS)
+
+
+def _stream_kind(format: str | None) -> Kind:
+    names = [kind.name for kind in KINDS if kind.streams]
+    if format not in names:
+        raise ValueError(
+            f"a stream does not tell its format: pass format= one of {', '.join(names)}, got {format!r}"
+        )
+    return next(kind for kind in KINDS if kind.name == format)
 
 
 def _kind(paths: list[Path], format: str | None) -> Kind:
@@ -221,10 +254,8 @@ def _kind(paths: list[Path], format: str | None) -> Kind:
 
 
 def _sniff(path: Path, format: str | None) -> Kind:
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a directory; pass the list of its files in the order wanted")
     with open(path, "rb") as file:  # raises FileNotFoundError or PermissionError, which name the path
-        head = file.read(16)
+        head = file.read(HEAD)
     if not head:
         raise FormatError("the file is empty", str(path))
     compression = compression_of(head)
