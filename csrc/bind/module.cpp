@@ -17,6 +17,7 @@ void bind_text(py::module_& m);
 void bind_tables(py::module_& m);
 void bind_vw(py::module_& m);
 void bind_documents(py::module_& m);
+void bind_pairs(py::module_& m);
 void bind_lines(py::module_& m);
 void bind_sketch(py::module_& m);
 void bind_sgd(py::module_& m);
@@ -105,6 +106,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_tables(m);
     bind::bind_vw(m);
     bind::bind_documents(m);
+    bind::bind_pairs(m);
     bind::bind_lines(m);
     bind::bind_sketch(m);
     bind::bind_sgd(m);

@@ -7,6 +7,7 @@ from typing import Any
 
 # Public name -> the module that defines it.
 _NAMES: dict[str, str] = {
+    "FeatureHasher": "esker.feature_extraction.feature_hasher",
     "TableHasher": "esker.feature_extraction.table_hasher",
 }
 
