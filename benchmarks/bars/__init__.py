@@ -12,6 +12,7 @@ BARS = {
     "text-pass": "benchmarks.bars.text_pass",
     "block-file-pass": "benchmarks.bars.block_file_pass",
     "block-file-speed": "benchmarks.bars.block_file_speed",
+    "hashing-speed": "benchmarks.bars.hashing_speed",
     "table-hasher": "benchmarks.bars.table_hasher",
     "out-of-core-epoch": "benchmarks.bars.out_of_core_epoch",
     "memory-promise": "benchmarks.bars.memory_promise",
