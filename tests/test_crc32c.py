@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from esker._native import core
+
+NOISE = np.random.default_rng(2).integers(0, 256, 6000, dtype=np.uint8).tobytes()
 
 # RFC 3720, B.4, and the check value of the catalogue of CRC algorithms.
 KNOWN = [
@@ -24,7 +28,11 @@ KNOWN = [
 ]
 
 
-@pytest.mark.parametrize("crc", [core.crc32c, core.crc32c_by_tables], ids=["instruction", "tables"])
+@pytest.mark.parametrize(
+    "crc",
+    [core.crc32c, core.crc32c_by_instruction, core.crc32c_by_tables],
+    ids=["best", "instruction", "tables"],
+)
 @pytest.mark.parametrize(("data", "expected"), KNOWN)
 def test_published_vectors(crc, data, expected):
     assert crc(data) == expected
@@ -35,7 +43,17 @@ def test_instruction_equals_tables_at_any_length():
     lengths = [*range(70), 255, 256, 767, 768, 769, 1000, 24_575, 24_576, 24_577, 50_001, 60_000]
     for n in lengths:
         for begin in (0, 1, 7):
-            assert core.crc32c(data[begin : begin + n]) == core.crc32c_by_tables(data[begin : begin + n])
+            expected = core.crc32c_by_tables(data[begin : begin + n])
+            assert core.crc32c(data[begin : begin + n]) == expected
+            assert core.crc32c_by_instruction(data[begin : begin + n]) == expected
+
+
+@given(st.integers(0, 5000), st.integers(0, 200), st.integers(0, 2**32 - 1))
+def test_any_length_offset_and_start(n, begin, crc):
+    data = memoryview(NOISE)[begin : begin + n]
+    expected = core.crc32c_by_tables(data, crc)
+    assert core.crc32c(data, crc) == expected
+    assert core.crc32c_by_instruction(data, crc) == expected
 
 
 def test_pieces_equal_the_whole():

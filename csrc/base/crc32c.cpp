@@ -1,10 +1,13 @@
-// The instruction has a latency of 3 cycles and a throughput of 1, so three streams run side by side; a
+// Wide carry-less multiplication where the CPU has it (isa/crc32c_vpclmul.cpp), else the CRC32 instruction:
+// it has a latency of 3 cycles and a throughput of 1, so three streams run side by side; a
 // stream's checksum is moved over the bytes of the next by a linear map on 32 bits, held as four tables of
 // 256 words.
 #include "base/crc32c.hpp"
 
 #include <array>
 #include <cstring>
+
+#include "isa/crc32c_kernels.hpp"
 
 #ifdef __SSE4_2__
 #include <nmmintrin.h>
@@ -111,6 +114,12 @@ std::uint32_t crc32c_by_tables(std::uint32_t crc, const void* data, std::size_t 
 }
 
 std::uint32_t crc32c(std::uint32_t crc, const void* data, std::size_t n) noexcept {
+    static const Crc32cKernel wide = crc32c_kernel();
+    if (wide) return ~wide(~crc, static_cast<const unsigned char*>(data), n);
+    return crc32c_by_instruction(crc, data, n);
+}
+
+std::uint32_t crc32c_by_instruction(std::uint32_t crc, const void* data, std::size_t n) noexcept {
 #ifdef __SSE4_2__
     const auto* p = static_cast<const unsigned char*>(data);
     std::uint64_t c = ~crc;

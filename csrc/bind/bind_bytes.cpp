@@ -16,6 +16,8 @@ void bind_bytes(py::module_& m) {
     };
     m.def("crc32c", checksum(&crc32c), py::arg("data"), py::arg("crc") = 0,
           "CRC32C of bytes, or of what `crc` is of, then these.");
+    m.def("crc32c_by_instruction", checksum(&crc32c_by_instruction), py::arg("data"), py::arg("crc") = 0,
+          "crc32c without carry-less multiplication, for tests.");
     m.def("crc32c_by_tables", checksum(&crc32c_by_tables), py::arg("data"), py::arg("crc") = 0,
           "crc32c without the CPU's instruction, for tests.");
     m.def(

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "isa/crc32c_kernels.hpp"
 #include "isa/kernels.hpp"
 
 namespace esker {
@@ -43,6 +44,18 @@ const Isa& choose() {
 const Isa& kernels() {
     static const Isa& chosen = choose();
     return chosen;
+}
+
+Crc32cKernel crc32c_kernel() noexcept {
+#if defined(__x86_64__)
+    try {
+        if (std::strcmp(kernels().name, "avx512") == 0 && __builtin_cpu_supports("vpclmulqdq") &&
+            __builtin_cpu_supports("pclmul"))
+            return &isa::crc32c_vpclmul;
+    } catch (...) {  // ESKER_ISA names nothing: whoever asks for kernels() says so
+    }
+#endif
+    return nullptr;
 }
 
 int available_isas(const char** names) noexcept {
