@@ -8,6 +8,7 @@
 namespace esker::bind {
 
 void bind_bytes(py::module_& m);
+void bind_block_file(py::module_& m);
 void bind_memory(py::module_& m);
 void bind_choose(py::module_& m);
 void bind_blocks(py::module_& m);
@@ -98,6 +99,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
         py::arg("counter"), py::arg("key"), "Philox4x32-10 of one counter.");
     bind::bind_bytes(m);
     bind::bind_memory(m);
+    bind::bind_block_file(m);
     bind::bind_blocks(m);
     bind::bind_choose(m);
     bind::bind_moments(m);
