@@ -11,6 +11,8 @@ namespace esker {
 namespace {
 
 constexpr std::size_t entry = 24;
+// More numbers than this take at least a bit each, so that a reader can hold a file to its size.
+constexpr Index free_numbers = Index{1} << 22;
 
 class Page {
 public:
@@ -94,7 +96,7 @@ void pack(Page& page, Index n, int bits, F&& number) {
 template <class T>
 std::size_t numbers(Page& page, page::Kind kind, page::Dtype dtype, const T* x, Index n) {
     std::size_t at;
-    if (n > 0 && all_same(x, n)) {
+    if (n > 0 && n <= free_numbers && all_same(x, n)) {
         const auto base = std::is_integral_v<T> && sizeof(T) != 2 ? static_cast<std::int64_t>(x[0])
                                                                   : static_cast<std::int64_t>(pattern(x[0]));
         at = page.begin(kind, dtype, page::constant, 0, base);
@@ -105,7 +107,7 @@ std::size_t numbers(Page& page, page::Kind kind, page::Dtype dtype, const T* x, 
         std::int64_t low, high;
         if (n > 0 && integers(x, n, low, high)) {
             const std::uint64_t spread = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
-            const int bits = bits_of(spread);
+            const int bits = std::max(bits_of(spread), n > free_numbers ? 1 : 0);
             if (bits <= max_bits && bits < 8 * static_cast<int>(sizeof(T)) - 1) {
                 at = page.begin(kind, dtype, page::packed, bits, low);
                 pack<T>(page, n, bits, [&](Index k) {
@@ -155,7 +157,9 @@ Index column_numbers(Page& page, const I* ids, const I* indptr, Index rows) {
             before = id;
         }
     }
-    const int gap_bits = bits_of(widest), own_bits = n ? bits_of(high - low) : 0;
+    const int least = n > free_numbers ? 1 : 0;
+    const int gap_bits = std::max(bits_of(widest), least);
+    const int own_bits = n ? std::max(bits_of(high - low), least) : 0;
     if (ascending && gap_bits <= own_bits && gap_bits <= max_bits &&
         gap_bits + bits_of(static_cast<std::uint64_t>(n)) <= 62) {
         page.begin(page::ids, page::i64, page::gaps, gap_bits, 0);

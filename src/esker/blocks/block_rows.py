@@ -1,8 +1,7 @@
-"""Rows into the blocks of a block file: gathered, encoded, under checksums, and the tables that say where they lie."""
+"""Rows into the pages of a block file: cut at fixed rows, encoded by all threads, written, and counted for the footer."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 from esker._errors import FormatError
 from esker._native import core
 from esker.blocks.block import ROW_BITS, UNIT, Block
-from esker.blocks.block_format import DTYPES, PAGE, Kind, aligned, header, tail
-from esker.blocks.block_targets import Labels
+from esker.blocks.block_format import header, tail
+from esker.blocks.block_targets import Labels, Targets
 from esker.blocks.buffer import RowBuffer, cut
 from esker.blocks.memory import PANEL
 
@@ -21,38 +20,40 @@ if TYPE_CHECKING:
 
 __all__ = ["RowWriter"]
 
-#: Blocks are gathered to at least this size where the memory granted allows.
-TARGET_BYTES = 8 * 10**6
-#: Moments of features are left out of the footer where they would take more bytes than this.
-MOMENTS_BYTES = 1 << 28
+#: Rows of a page: as many as decode to about so many bytes, which with the page itself a core's own cache holds.
+PAGE_BYTES = 1 << 18
+#: Rows that are encoded at once.
+BATCH_BYTES = 1 << 22
+#: Moments of more features than this are left out of the footer: with hashed columns they cost more than all the rest.
+MOMENTS_COLUMNS = 1 << 16
 
 
 class RowWriter:
-    """The file so far: its blocks' tables, and rows that wait to fill a block."""
+    """The file so far: its table of pages, what is counted for the footer, and rows that wait to fill a page."""
 
     def __init__(self, file: IO[bytes], blocks: Blocks, dtype: np.dtype[Any]) -> None:
         from esker.folds import Moments
 
-        self.file, self.source, self.dtype = file, blocks, dtype
-        self.target_bytes = min(TARGET_BYTES, max(blocks.block_bytes // 2, 1))
+        self.file, self.source, self.stored = file, blocks, dtype
+        self.dtype = np.dtype(np.float32) if dtype == np.float16 else dtype
         self.offset = file.write(header())
-        self.blocks: list[tuple[int, ...]] = []
-        self.sections: list[tuple[int, ...]] = []
-        self.page_crc: list[int] = []
-        self.waiting: list[Block] = []
-        self.labels = Labels()
+        self.pages: list[tuple[int, ...]] = []
+        self.crc: list[int] = []
+        self.waiting: Block | None = None
+        self.labels, self.targets = Labels(), Targets()
         self.moments: Moments | None = Moments()
         self.y_moments: Moments | None = Moments()
         self.sparse: bool | None = None
-        self.columns = self.numbers = 0
+        self.columns = self.top = self.numbers = self.nonzeros = 0
         self.weight = 0.0
-        self.weighted = False
+        self.weighted: bool | None = None
+        self.finite = True
         self.rows: dict[int, int] = {}
 
     # --- rows in ---
 
     def add(self, block: Block) -> None:
-        """Write rows, or keep them until a block is full: whole units, or panels where units are too large."""
+        """Write rows, or keep the last of them until a page is full."""
         if not len(block):
             return
         if block.row_keys is not None:
@@ -63,114 +64,120 @@ class RowWriter:
         sparse = not isinstance(block.X, np.ndarray)
         if self.sparse is not None and sparse != self.sparse:
             raise FormatError("blocks of one source must all be dense or all be sparse", self.source.source)
+        if not sparse and self.sparse is not None and block.X.shape[1] != self.columns:
+            raise FormatError(
+                f"every block must have {self.columns} columns, got {block.X.shape[1]}", self.source.source
+            )
         self.sparse = sparse
-        if self.waiting and self.waiting[-1].first_key + len(self.waiting[-1]) != block.first_key:
+        self.columns = max(self.columns, block.X.shape[1])
+        page, begin, n = self.page_rows(block), 0, len(block)
+        if self.waiting is not None and self.waiting.first_key + len(self.waiting) != block.first_key:
             self.flush()
-        limit = 4 * self.target_bytes
-        step = max(int(len(block) * limit / max(block.nbytes, 1)), 1)
-        step = step // UNIT * UNIT or step // PANEL * PANEL or PANEL
-        for begin in range(0, len(block), step):
-            piece = cut(block, begin, min(begin + step, len(block)))
-            self.waiting.append(piece)
-            ends = (piece.first_key + len(piece)) % PANEL == 0
-            if ends and sum(b.nbytes for b in self.waiting) >= self.target_bytes:
-                self.flush()
-        if self.waiting:
-            self.waiting[-1] = _owned(self.waiting[-1])
+        if self.waiting is not None:
+            begin = min(-block.first_key % page, n)
+            self.waiting = _joined(self.waiting, cut(block, 0, begin))
+            if (block.first_key + begin) % page:
+                return
+            self.flush()
+        whole = max((block.first_key + n) // page * page - block.first_key, begin)
+        if whole > begin:
+            self.write(cut(block, begin, whole), page)
+        if whole < n:
+            # A copy: the source may fill its memory again, and a few rows must not keep a whole block of it.
+            self.waiting = _joined(cut(block, whole, n))
+
+    @staticmethod
+    def page_rows(block: Block) -> int:
+        """Rows of a page: a power of two from 256 to 4,096, so that no page crosses a unit of order."""
+        row, page = block.nbytes / len(block), UNIT
+        while page > PANEL and page * row > PAGE_BYTES:
+            page //= 2
+        return page
 
     def flush(self) -> None:
-        """Write the rows that wait as one block."""
-        if not self.waiting:
-            return
-        block = self.waiting[0]
-        if len(self.waiting) > 1:
-            buffer = RowBuffer(sum(map(len, self.waiting)))
-            for piece in self.waiting:
-                buffer.add(piece)
-            block = buffer.block()
-        self.waiting = []
-        self.write(block)
+        """Write the rows that wait as one page, or a few where what came after them has larger rows."""
+        if self.waiting is not None:
+            block, self.waiting = self.waiting, None
+            self.write(block, self.page_rows(block))
 
-    def write(self, block: Block) -> None:
+    def write(self, block: Block, page: int) -> None:
         part, row = block.first_key >> ROW_BITS, block.first_key & ((1 << ROW_BITS) - 1)
-        if row != self.rows.get(part, 0) or (self.blocks and part < self.blocks[-1][2]):
+        if row != self.rows.get(part, 0) or (self.pages and part < self.pages[-1][2]):
             raise ValueError(
                 f"{self.source.source}: rows must come part by part and from row 0 on, got row {row} of part {part}"
             )
-        block = replace(block, X=self.values(block.X))
-        y = self.labels.numbers(block.y, not self.blocks, self.source.source)
+        y = self.labels.numbers(block.y, not self.pages, self.source.source)
+        weight = self.weights(block)
         self.measure(block, y)
-        arrays = self.arrays(block, y)
-        first_page, begin = len(self.page_crc), self.offset
-        pages = _Pages()
-        for kind, array in arrays:
-            code = next(c for c, d in DTYPES.items() if d == array.dtype)
-            at = self.offset - begin
-            self.sections.append((len(self.blocks), kind, code, 0, at, array.nbytes, array.size))
-            self.put(array, pages)
-        self.page_crc += pages.finish()
-        numbers = block.X.size if not self.sparse else len(block.X.data)
+        cuts = [0, *range(page - row % page, len(block), page), len(block)]
+        step = max(BATCH_BYTES // max(int(page * block.nbytes / len(block)), 1), 1)
+        for i in range(0, len(cuts) - 1, step):
+            some = cuts[i : i + step + 1]
+            begin, end = some[0], some[-1]
+            encoded = core.encode_pages(
+                self.values(cut(block, begin, end).X),
+                None if y is None else np.ascontiguousarray(y[begin:end]),
+                None if weight is None else weight[begin:end],
+                [at - begin for at in some],
+            )
+            for (bytes_, x_at, numbers, nonzeros, top, finite, crc), at, stop in zip(encoded, some, some[1:]):
+                self.file.write(bytes_.data)
+                self.pages.append(
+                    (self.offset, len(bytes_), part, row + at, stop - at, numbers, x_at, nonzeros)
+                )
+                self.crc.append(crc)
+                self.offset += len(bytes_)
+                self.top, self.finite = max(self.top, top), self.finite and finite
+                self.numbers, self.nonzeros = self.numbers + numbers, self.nonzeros + nonzeros
         self.rows[part] = row + len(block)
-        self.numbers += numbers
-        self.columns = max(self.columns, block.X.shape[1])
-        self.blocks.append(
-            (begin, self.offset - begin, part, row, len(block), block.X.shape[1], numbers, first_page)
-        )
 
     def values(self, x: Any) -> Any:
-        """X in the file's dtype; CSR rows with an indptr that starts at 0 and no room unused."""
-        from esker.blocks.buffer import csr
-
+        """X as it is stored: a dense array, or (data, indices, indptr)."""
         values = x if isinstance(x, np.ndarray) else x.data
-        if values.dtype != self.dtype:
+        if values.dtype != self.stored:
             with np.errstate(over="ignore"):
-                values = values.astype(self.dtype)
-            if not np.isfinite(values).all():
+                narrow = values.astype(self.stored)
+            if not np.isfinite(narrow).all() and np.isfinite(values).all():
+                worst = float(values.reshape(-1)[np.argmax(~np.isfinite(narrow.reshape(-1)))])
                 raise ValueError(
-                    f"{self.source.source} holds a value that float32 cannot; write dtype=float64"
+                    f"{self.source.source} holds {worst:g}, a value that {self.stored} cannot: its largest is "
+                    f"{float(np.finfo(self.stored).max):g}; write dtype={'float32 or ' if self.stored == 'f2' else ''}float64"
                 )
+            values = narrow
         if isinstance(x, np.ndarray):
-            if self.blocks and x.shape[1] != self.columns:
-                raise FormatError(
-                    f"every block must have {self.columns} columns, got {x.shape[1]}", self.source.source
-                )
             return np.ascontiguousarray(values)
-        first, last = int(x.indptr[0]), int(x.indptr[-1])
-        indptr = (x.indptr - first).astype(x.indices.dtype, copy=False)
-        return csr(values[first:last], x.indices[first:last], indptr, x.shape[1])
+        return (
+            np.ascontiguousarray(values),
+            np.ascontiguousarray(x.indices),
+            x.indptr.astype(x.indices.dtype, copy=False),
+        )
 
-    def arrays(self, block: Block, y: NDArray[Any] | None) -> list[tuple[int, NDArray[Any]]]:
-        """The block's sections, in the order of the file."""
-        x = block.X
-        arrays = [(Kind.dense, x)]
-        if self.sparse:
-            arrays = [(Kind.indptr, x.indptr), (Kind.indices, x.indices), (Kind.data, x.data)]
-        if y is not None:
-            arrays.append((Kind.y, y))
-        if block.sample_weight is not None:
-            arrays.append((Kind.weight, np.asarray(block.sample_weight, np.float64)))
-        return [(kind, np.ascontiguousarray(a)) for kind, a in arrays]
-
-    def put(self, array: NDArray[Any], pages: _Pages) -> None:
-        raw = array.reshape(-1).view(np.uint8).data if array.size else memoryview(b"")
-        padding = bytes(aligned(len(raw)) - len(raw))
-        for piece in (raw, memoryview(padding)):
-            pages.add(piece)
-            self.file.write(piece)
-        self.offset += len(raw) + len(padding)
+    def weights(self, block: Block) -> NDArray[np.float64] | None:
+        """Weights of the rows; ones where some blocks of the source have weights and this has none."""
+        w = block.sample_weight
+        if self.weighted is None:
+            self.weighted = w is not None
+        if not self.weighted:
+            if w is not None and not (np.asarray(w) == 1).all():
+                raise FormatError("every block must have weights, or none", self.source.source)
+            return None
+        return np.ones(len(block)) if w is None else np.ascontiguousarray(w, np.float64)
 
     def measure(self, block: Block, y: NDArray[Any] | None) -> None:
-        """Moments of features and of targets, with the rows' weights."""
+        """Moments of features and of targets, with the rows' weights, and what else describes them."""
         w = block.sample_weight
-        self.weighted |= w is not None
         self.weight += len(block) if w is None else float(w.sum())
-        if self.moments is not None and block.X.shape[1] * 32 > MOMENTS_BYTES:
+        if block.X.shape[1] > MOMENTS_COLUMNS:
             self.moments = None
         if self.moments is not None:
             self.moments.update(block)
+        if w is not None:
+            self.finite = self.finite and bool(np.isfinite(w).all() and w.min() >= 0)
+        self.targets.update(block.y)
         if y is None or self.labels.codes:
             self.y_moments = None
         elif self.y_moments is not None:
+            self.finite = self.finite and bool(y.dtype.kind != "f" or np.isfinite(y).all())
             numbers = np.ascontiguousarray(y.reshape(len(block), -1), dtype=np.float64)
             self.y_moments.update(Block(numbers, None, w))
 
@@ -178,72 +185,50 @@ class RowWriter:
 
     def finish(self, files: list[dict[str, Any]]) -> None:
         self.flush()
-        if not self.blocks:
+        if not self.pages:
             raise FormatError("there are no rows", self.source.source)
-        arrays = {
-            "blocks": np.array(self.blocks, "<i8"),
-            "sections": np.array(self.sections, "<i8"),
-            "page_crc": np.array(self.page_crc, "<u4"),
-        }
+        arrays = {"pages": np.array(self.pages, "<i8"), "page_crc": np.array(self.crc, "<u4")}
         for prefix, moments in (("", self.moments), ("y_", self.y_moments)):
             if moments is not None:
                 state = moments.to_arrays()
                 arrays |= {f"{prefix}mean": state["mean"], f"{prefix}m2": state["m2"]}
-        source = self.source
-        last = max(self.rows)
+        self.file.write(tail(self.offset, self.facts(files), arrays))
+
+    def facts(self, files: list[dict[str, Any]]) -> dict[str, Any]:
+        source, labels = self.source, self.labels
         names = {p.index: p.name for p in source.parts}
-        facts = {
+        return {
             "written_by": f"esker {core.config()['version']}",
             "n_rows": sum(self.rows.values()),
-            "n_columns": max(self.columns, source.n_columns or 0),
+            "n_columns": max(self.columns, self.top, source.n_columns or 0),
             "n_numbers": self.numbers,
+            "nonzeros": self.nonzeros,
             "dtype": self.dtype.name,
+            "stored_dtype": self.stored.name,
             "layout": "csr" if self.sparse else "dense",
-            "y_shape": None if self.labels.shape is None else list(self.labels.shape),
-            "labels": list(self.labels.codes) if self.labels.codes else None,
-            "finite": self.finite(arrays),
+            "y_shape": None if labels.shape is None else list(labels.shape),
+            "y_dtype": None if labels.dtype is None else labels.dtype.name,
+            "labels": list(labels.codes) if labels.codes else None,
+            "targets": self.targets.facts(),
+            "finite": self.finite,
             "weight": self.weight,
-            "weighted": self.weighted,
+            "weighted": bool(self.weighted),
             "feature_names": source.feature_names,
             "sequential_first": source.sequential_first,
-            "parts": [{"name": names.get(i, ""), "rows": self.rows.get(i, 0)} for i in range(last + 1)],
+            "parts": [
+                {"name": names.get(i, ""), "rows": self.rows.get(i, 0)} for i in range(max(self.rows) + 1)
+            ],
             "source": {
                 "name": source.source,
                 "files": files,
                 "options": getattr(source, "parse_options", {}),
             },
         }
-        self.file.write(tail(self.offset, facts, arrays))
-
-    def finite(self, arrays: dict[str, NDArray[Any]]) -> bool:
-        """Whether moments show that no number is NaN or infinite, so that readers need not look; rows of weight 0 hide."""
-        known = self.moments is not None and not self.weighted
-        return known and all(bool(np.isfinite(a).all()) for a in arrays.values())
 
 
-class _Pages:
-    """Checksums of the pages of a block, from its bytes in any pieces."""
-
-    def __init__(self) -> None:
-        self.done: list[int] = []
-        self.crc = self.filled = 0
-
-    def add(self, raw: memoryview) -> None:
-        while len(raw):
-            piece = raw[: PAGE - self.filled]
-            self.crc = core.crc32c(piece, self.crc)
-            self.filled += len(piece)
-            raw = raw[len(piece) :]
-            if self.filled == PAGE:
-                self.done.append(self.crc)
-                self.crc = self.filled = 0
-
-    def finish(self) -> list[int]:
-        return [*self.done, self.crc] if self.filled else self.done
-
-
-def _owned(block: Block) -> Block:
-    """A copy of rows that wait: the source may fill its memory again, and they must not keep a whole block of it."""
-    buffer = RowBuffer(len(block))
-    buffer.add(block)
+def _joined(*blocks: Block) -> Block:
+    buffer = RowBuffer(sum(map(len, blocks)))
+    for block in blocks:
+        if len(block):
+            buffer.add(block)
     return buffer.block()

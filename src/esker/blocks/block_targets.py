@@ -1,4 +1,4 @@
-"""Targets as a block file stores them: numbers as they are, strings as codes by first appearance."""
+"""Targets as a block file stores them, numbers as they are and strings as codes, and what its footer says of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from esker._errors import FormatError
 
-__all__ = ["Labels"]
+__all__ = ["Labels", "Targets"]
+
+#: A target with at most so many distinct values is told by their counts.
+CLASSES = 50
 
 
 class Labels:
@@ -61,3 +64,55 @@ class Labels:
             self.codes.setdefault(value, len(self.codes))
         codes = np.array([self.codes[value] for value in values.tolist()], np.int32)
         return codes[where].reshape(y.shape)
+
+
+class Targets:
+    """What the footer says of each target: counts while its values are few, and moments of numbers (Chan's update)."""
+
+    def __init__(self) -> None:
+        self.columns: list[_Target] | None = None
+
+    def update(self, y: NDArray[Any] | None) -> None:
+        if y is None:
+            return
+        columns = y.reshape(len(y), -1)
+        if self.columns is None:
+            self.columns = [_Target() for _ in range(columns.shape[1])]
+        for j, target in enumerate(self.columns):
+            target.update(columns[:, j])
+
+    def facts(self) -> list[dict[str, Any]]:
+        return [target.facts() for target in self.columns or ()]
+
+
+class _Target:
+    def __init__(self) -> None:
+        self.counts: dict[Any, int] | None = {}
+        self.n, self.mean, self.m2 = 0, 0.0, 0.0
+        self.low, self.high = np.inf, -np.inf
+
+    def update(self, y: NDArray[Any]) -> None:
+        if self.counts is not None:
+            values, counts = np.unique(y.astype(object) if y.dtype.kind == "T" else y, return_counts=True)
+            if len(values) <= CLASSES:
+                for value, count in zip(values.tolist(), counts.tolist()):
+                    self.counts[value] = self.counts.get(value, 0) + count
+            if len(values) > CLASSES or len(self.counts) > CLASSES:
+                self.counts = None
+        if y.dtype.kind not in "biuf":
+            return
+        y = y.astype(np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean, total = float(y.mean()), self.n + len(y)
+            delta = mean - self.mean
+            self.m2 += float(((y - mean) ** 2).sum()) + delta * delta * self.n * len(y) / total
+        self.mean += delta * len(y) / total
+        self.n = total
+        self.low, self.high = min(self.low, float(y.min())), max(self.high, float(y.max()))
+
+    def facts(self) -> dict[str, Any]:
+        counts = None if self.counts is None else [[v, n] for v, n in self.counts.items()]
+        said: dict[str, Any] = {"counts": counts, "n": self.n}
+        if self.n:
+            said |= {"mean": self.mean, "m2": self.m2, "min": self.low, "max": self.high}
+        return said

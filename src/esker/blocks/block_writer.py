@@ -31,12 +31,13 @@ def write_block_file(blocks: Blocks, path: str | os.PathLike[str], *, dtype: Any
         Walked once.
     path : path
         Replaced when the new file is whole, not before; the ending ``.esk`` is what `open_blocks` knows.
-    dtype : {float32, float64}, optional
-        Of the stored values; by default that of `blocks`. A finite value that float32 cannot hold is refused.
+    dtype : {float16, float32, float64}, optional
+        Of the stored values of X; by default that of `blocks`. float16 halves the file: reading gives float32. A finite value
+        that the dtype cannot hold (beyond 65,504 for float16) is refused; others are rounded to the nearest.
 
     Notes
     -----
-    Peak memory is that of reading `blocks`, two more blocks, and the moments of the features (left out beyond 2**23
+    Peak memory is that of reading `blocks`, and a few MB for pages and for the moments of the features (left out beyond 65,536
     features). Row keys are kept, so that random choices made by row key agree between a source and its block file.
 
     Examples
@@ -66,7 +67,7 @@ class BlockWriter:
         Replaced by `finish`, not before.
     source : Blocks
         Whose rows come: the file takes its names, widths, files and parse options from it. It is not read here.
-    dtype : {float32, float64}, optional
+    dtype : {float16, float32, float64}, optional
         As for `write_block_file`.
 
     Notes
@@ -89,8 +90,8 @@ class BlockWriter:
 
     def __init__(self, path: str | os.PathLike[str], source: Blocks, dtype: Any = None) -> None:
         dtype = np.dtype(source.dtype if dtype is None else dtype)
-        if dtype not in (np.float32, np.float64):
-            raise ValueError(f"dtype must be float32 or float64, got {dtype}")
+        if dtype not in (np.float16, np.float32, np.float64):
+            raise ValueError(f"dtype must be float16, float32 or float64, got {dtype}")
         self.path, self.source = path, source
         self._before = [fingerprint(p) for p in _files(source)]
         self._open = ExitStack()

@@ -50,7 +50,7 @@ class Pool:
     """
 
     def __init__(self, keep: int) -> None:
-        self._pool = core.Pool(max(int(keep), 0))
+        self.core = core.Pool(max(int(keep), 0))
 
     def empty(self, shape: tuple[int, ...] | int, dtype: Any) -> NDArray[Any]:
         """An array that is not cleared, its first byte at a multiple of 64 where it is not small."""
@@ -59,17 +59,17 @@ class Pool:
         size = prod(shape) * dtype.itemsize
         if size < SMALL:
             return np.empty(shape, dtype)
-        array: NDArray[Any] = self._pool.empty(size).view(dtype).reshape(shape)
+        array: NDArray[Any] = self.core.empty(size).view(dtype).reshape(shape)
         return array
 
     @property
     def idle(self) -> int:
         """Bytes that wait to be used again."""
-        return self._pool.idle
+        return self.core.idle
 
     def close(self) -> None:
         """Give back what is idle now, and what is in use when it is dropped."""
-        self._pool.close()
+        self.core.close()
 
     def __enter__(self) -> Pool:
         return self
