@@ -14,6 +14,7 @@ from esker import open_blocks
 from esker._native import core
 from esker.blocks import UNIT, Block, BlockFile, BlockWriter, write_block_file
 from esker.blocks.buffer import slice_rows
+from esker.blocks.describe import walked
 
 KINDS = ["gaps", "wide", "unsorted", "ones", "counts", "runs", "empty"]
 
@@ -270,10 +271,11 @@ def test_the_description_needs_no_reading(tmp_path, y, sparse):
     }[y]
     write_block_file(open_blocks(x, target=targets, weight=rng.random(n)), tmp_path / "a.esk")
     blocks = BlockFile(tmp_path / "a.esk")
-    known = blocks.describe()
-    walked = super(BlockFile, blocks).describe()
-    assert known.keys() == walked.keys()
-    for key, value in walked.items():
+    known, read = blocks.footer(), walked(blocks)
+    assert known.keys() | {"records"} == read.keys()
+    for key, value in read.items():
+        if key == "records":
+            continue
         if key == "targets":
             for a, b in zip(known[key], value):
                 assert a.keys() == b.keys()
@@ -281,4 +283,4 @@ def test_the_description_needs_no_reading(tmp_path, y, sparse):
                     assert a[name] == (pytest.approx(b[name]) if name in ("mean", "std") else b[name])
         elif key != "bytes_in_memory":
             assert known[key] == (pytest.approx(value) if key == "weight" else value)
-    assert known["bytes_in_memory"] == pytest.approx(walked["bytes_in_memory"], rel=0.01)
+    assert known["bytes_in_memory"] == pytest.approx(read["bytes_in_memory"], rel=0.01)

@@ -98,7 +98,7 @@ def _targets(files: list[list[dict[str, Any]] | None]) -> list[dict[str, Any]] |
 
 
 def described(blocks: BlockFile) -> dict[str, Any] | None:
-    """What `Blocks.describe` says, from the footers alone; None where a file of version 1 does not say it."""
+    """What `Blocks.describe` says of the rows, from the footers alone; None where a file of version 1 does not say it."""
     facts = blocks.facts
     targets, nonzeros = facts.get("targets"), facts.get("nonzeros")
     if targets is None or nonzeros is None:

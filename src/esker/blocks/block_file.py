@@ -100,10 +100,9 @@ class BlockFile(Blocks):
         ]
         self._labels = None if facts["labels"] is None else np.array(facts["labels"])
 
-    def describe(self) -> dict[str, Any]:
-        """What is there, without reading the rows where the files say it (version 2; several files: without labels)."""
-        known = described(self)
-        return super().describe() if known is None else known
+    def footer(self) -> dict[str, Any] | None:
+        """What the files say of their rows; None where one is of version 1, which says less."""
+        return described(self)
 
     # --- reading ---
 
