@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['ColumnMoments', 'Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
+__all__: list[str] = ['ColumnMoments', 'Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -334,6 +334,10 @@ def crc32c(data: typing_extensions.Buffer, crc: typing.SupportsInt | typing.Supp
     """
     CRC32C of bytes, or of what `crc` is of, then these.
     """
+def crc32c_by_instruction(data: typing_extensions.Buffer, crc: typing.SupportsInt | typing.SupportsIndex = 0) -> int:
+    """
+    crc32c without carry-less multiplication, for tests.
+    """
 def crc32c_by_tables(data: typing_extensions.Buffer, crc: typing.SupportsInt | typing.SupportsIndex = 0) -> int:
     """
     crc32c without the CPU's instruction, for tests.
@@ -349,6 +353,10 @@ def csr_repeats(x: typing.Any) -> bool:
 def draws(seed: typing.SupportsInt | typing.SupportsIndex, keys: numpy.typing.NDArray[numpy.int64], stream: typing.SupportsInt | typing.SupportsIndex, number: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint64]:
     """
     64 random bits for each key: a pure function of (seed, key, stream, number).
+    """
+def encode_pages(x: typing.Any, y: numpy.ndarray | None, weight: numpy.typing.NDArray[numpy.float64] | None, cuts: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> list[typing.Any]:
+    """
+    Rows cuts[i]..cuts[i + 1] - 1 as page i: (bytes, x_at, numbers, nonzeros, top column + 1, finite, checksum) of each. x is a dense array or (data, indices, indptr), of float16, float32 or float64.
     """
 def factorise(gram: Gram, alpha: typing.SupportsFloat | typing.SupportsIndex, centred: bool) -> Scaling:
     """
@@ -371,10 +379,6 @@ def first_infinite(x: typing.Any) -> tuple[int, int] | None:
 def first_nonfinite(x: typing.Any) -> tuple[int, int] | None:
     """
     (row, column) of the first NaN or infinity, or None.
-    """
-def hash_samples(rows: typing.Any, *, kind: str, n_features: typing.SupportsInt | typing.SupportsIndex, alternate_sign: bool, float32: bool) -> tuple[typing.Any, ...]:
-    """
-    Samples of names, pairs or dicts to (data, indices, indptr).
     """
 def holdout_mask(seed: typing.SupportsInt | typing.SupportsIndex, keys: numpy.typing.NDArray[numpy.int64], fraction: typing.SupportsFloat | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.bool]:
     """
@@ -403,6 +407,10 @@ def permutation(seed: typing.SupportsInt | typing.SupportsIndex, key: typing.Sup
 def philox(counter: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"], key: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"]) -> typing.Annotated[list[int], "FixedSize(4)"]:
     """
     Philox4x32-10 of one counter.
+    """
+def read_pages(x: typing.Any, y: numpy.ndarray | None, weight: numpy.typing.NDArray[numpy.float64] | None, *, file: typing.SupportsInt | typing.SupportsIndex, table: numpy.typing.NDArray[numpy.int64], crc: numpy.typing.NDArray[numpy.uint32], first_page: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex, half: bool, scratch: Pool) -> None:
+    """
+    Read, check and decode pages that lie one behind the other into the arrays x (or (data, indices, indptr)), y and weight.
     """
 def routine_names() -> list[str]:
     """
