@@ -33,7 +33,17 @@ ESTIMATORS = {
     "Ridge": "esker.linear_model",
     "SGDClassifier": "esker.linear_model",
     "SGDRegressor": "esker.linear_model",
+    "TableHasher": "esker.feature_extraction",
+    "FeatureHasher": "esker.feature_extraction",
+    "HashingVectorizer": "esker.feature_extraction.text",
+    "StandardScaler": "esker.preprocessing",
+    "MaxAbsScaler": "esker.preprocessing",
+    "SimpleImputer": "esker.impute",
+    "MissingIndicator": "sklearn.impute",
+    "Pipeline": "sklearn.pipeline",
 }
+#: Fitted arrays that have a place for each column.
+BY_COLUMN = ("mean_", "var_", "scale_", "max_abs_", "statistics_")
 META = "esker.json"
 
 
@@ -43,8 +53,9 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     model : estimator
-        An `esker.linear_model.Ridge`, `SGDRegressor` or `SGDClassifier`, fitted or not. States kept for
-        ``partial_fit`` are kept, so a loaded model goes on with the same bits.
+        An estimator or a step of esker's (`Ridge`, `SGDRegressor`, `SGDClassifier`, `TableHasher`, `StandardScaler`,
+        `SimpleImputer`, ...), or a scikit-learn `Pipeline` of them, fitted or not. States kept for ``partial_fit`` are kept, so a
+        loaded model goes on with the same bits.
     path : path
         Written under another name in the same folder and renamed when it is whole.
 
@@ -68,22 +79,17 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     True
     """
     name = type(model).__name__
-    if name not in ESTIMATORS or type(model) is not _class(name):
+    if not _known(model):
         raise ValueError(
             f"expected a model of one of the classes {', '.join(ESTIMATORS)}, got {type(model).__name__}; "
-            "save the esker step of a pipeline, or use joblib.dump for what you trust"
+            "save the esker steps of a pipeline, or use joblib.dump for what you trust"
         )
-    params = model.get_params(deep=False)
-    packer = _plain.Packer(f"this {name}")
+    packer = _Packer(f"this {name}")
     meta = {
         "format": FORMAT,
         "version": VERSION,
         "esker": import_module("esker").__version__,
-        "class": name,
-        "params": {key: packer.pack(value, key) for key, value in params.items()},
-        "attributes": {
-            key: packer.pack(value, key) for key, value in vars(model).items() if key not in params
-        },
+        **packer.describe(model, ""),
     }
     with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
         # A fixed date: equal models are equal files.
@@ -91,6 +97,37 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         for key, array in packer.arrays.items():
             with archive.open(zipfile.ZipInfo(f"{key}.npy"), "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, array, allow_pickle=False)
+
+
+def _known(model: Any) -> bool:
+    name = type(model).__name__
+    return name in ESTIMATORS and type(model) is _class(name)
+
+
+class _Packer(_plain.Packer):
+    """Models within models: the steps of a pipeline."""
+
+    def describe(self, model: Any, where: str) -> dict[str, Any]:
+        """Class, parameters and attributes as JSON; arrays are kept."""
+        params = model.get_params(deep=False)
+        before = f"{where}." if where else ""
+        return {
+            "class": type(model).__name__,
+            "params": {key: self.pack(value, before + key) for key, value in params.items()},
+            "attributes": {
+                key: self.pack(value, before + key) for key, value in vars(model).items() if key not in params
+            },
+        }
+
+    def pack_other(self, value: Any, where: str) -> Any:
+        return {"model": self.describe(value, where)} if _known(value) else None
+
+
+class _Unpacker(_plain.Unpacker):
+    def _model(self, node: dict[str, Any], where: str) -> Any:
+        if not isinstance(node["model"], dict):
+            raise _plain.Malformed(f"{where} holds no model")
+        return _model_of(node["model"], self, where)
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -163,27 +200,49 @@ def _read(archive: zipfile.ZipFile, size: int) -> tuple[dict[str, Any], dict[str
 
 def _build(meta: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Any:
     """The estimator, checked to fit together."""
+    unpacker = _Unpacker(arrays)
+    model = _model_of(meta, unpacker, "")
+    left = sorted(set(arrays) - unpacker.used)
+    if left:
+        raise _plain.Malformed(f"array {left[0]!r} belongs to nothing")
+    return model
+
+
+def _model_of(meta: dict[str, Any], unpacker: _Unpacker, where: str) -> Any:
     name = meta.get("class")
     if not isinstance(name, str) or name not in ESTIMATORS:
         raise _plain.Malformed(f"class {name!r} is none of {', '.join(ESTIMATORS)}")
-    cls = _class(name)
-    unpacker = _plain.Unpacker(arrays)
-    params = {key: unpacker.unpack(node, key) for key, node in _named(meta, "params")}
+    cls, before = _class(name), f"{where}." if where else ""
+    if cls is None:
+        raise _plain.Malformed(f"this installation has no {name}")
+    params = {key: unpacker.unpack(node, before + key) for key, node in _named(meta, "params")}
     unknown = sorted(set(params) - set(cls._get_param_names()))
     if unknown:
         raise _plain.Malformed(f"{name} has no parameter {unknown[0]!r}")
+    if name == "Pipeline":
+        _check_steps(params.get("steps"))
     model = cls(**params)
     for key, node in _named(meta, "attributes"):
         inherited = getattr(cls, key, None)
         taken = callable(inherited) or isinstance(inherited, property)
         if taken or not re.fullmatch(r"_?[A-Za-z][A-Za-z0-9_]*", key):
             raise _plain.Malformed(f"{key!r} is no attribute that a {name} keeps")
-        setattr(model, key, unpacker.unpack(node, key))
+        setattr(model, key, unpacker.unpack(node, before + key))
     _check_shapes(model)
-    left = sorted(set(arrays) - unpacker.used)
-    if left:
-        raise _plain.Malformed(f"array {left[0]!r} belongs to nothing")
     return model
+
+
+def _check_steps(steps: Any) -> None:
+    """A pipeline's steps are pairs of a name and a model that was read here."""
+    good = isinstance(steps, list) and all(
+        isinstance(step, tuple)
+        and len(step) == 2
+        and isinstance(step[0], str)
+        and (step[1] is None or step[1] == "passthrough" or type(step[1]).__name__ in ESTIMATORS)
+        for step in steps
+    )
+    if not good:
+        raise _plain.Malformed("the steps of a Pipeline must be pairs of a name and a model")
 
 
 def _named(meta: dict[str, Any], part: str) -> list[tuple[str, Any]]:
@@ -194,6 +253,10 @@ def _named(meta: dict[str, Any], part: str) -> list[tuple[str, Any]]:
 
 def _check_shapes(model: Any) -> None:
     """The fitted arrays agree with each other, so that predict can trust them."""
+    for key in BY_COLUMN:
+        array, d = getattr(model, key, None), getattr(model, "n_features_in_", None)
+        if array is not None and np.shape(array) != (d,):
+            raise _plain.Malformed(f"{key} has shape {np.shape(array)} for {d} columns")
     if not hasattr(model, "coef_"):
         return
     d, coef = getattr(model, "n_features_in_", None), model.coef_
@@ -217,4 +280,5 @@ def _check_shapes(model: Any) -> None:
 
 
 def _class(name: str) -> Any:
-    return getattr(import_module(ESTIMATORS[name]), name)
+    """The class of that name, or None where what is installed has none."""
+    return getattr(import_module(ESTIMATORS[name]), name, None)

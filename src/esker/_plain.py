@@ -23,6 +23,8 @@ __all__ = ["Malformed", "Packer", "Unpacker", "parse_npy"]
 #: Learners' states that models keep for ``partial_fit``: rebuilt by ``from_arrays``.
 STATES = dict.fromkeys(("Gram", "Moments", "RowSketch", "Sgd"), "esker.folds")
 NUMBERS = "biuf"
+#: What a JSON object says it is by its first key.
+KINDS = ("dict", "tuple", "array", "scalar", "strings", "float", "state", "dtype", "model")
 
 
 class Malformed(Exception):
@@ -53,6 +55,8 @@ class Packer:
             return {"scalar": self._keep(np.asarray(value), where)}
         if isinstance(value, np.str_):
             return str(value)
+        if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+            return {"dtype": np.dtype(value).str, "as": "type" if isinstance(value, type) else "dtype"}
         if isinstance(value, np.ndarray):
             return self._array(value, where)
         if type(value) is list:
@@ -64,10 +68,17 @@ class Packer:
         if type(value).__module__.startswith("esker.folds") and type(value).__name__ in STATES:
             arrays = {key: self._keep(a, f"{where}.{key}") for key, a in value.to_arrays().items()}
             return {"state": type(value).__name__, "arrays": arrays}
+        node = self.pack_other(value, where)
+        if node is not None:
+            return node
         raise ValueError(
             f"{where}={type(value).__name__} cannot be saved in {self.owner}: expected numbers, strings, "
             "None, lists, dicts or arrays of them; set it to one of these (an int for a random state)"
         )
+
+    def pack_other(self, value: Any, where: str) -> Any:
+        """For who derives from this: the node of a value that is no plain data, or None."""
+        return None
 
     def _array(self, value: NDArray[Any], where: str) -> Any:
         if value.dtype.kind in NUMBERS:
@@ -100,7 +111,7 @@ class Unpacker:
         if isinstance(node, list):
             return [self.unpack(item, where) for item in node]
         kind = next(iter(node), "nothing")
-        if kind in ("dict", "tuple", "array", "scalar", "strings", "float", "state"):
+        if kind in KINDS:
             return getattr(self, f"_{kind}")(node, where)
         raise Malformed(f"{where} is of the unknown kind {kind!r}")
 
@@ -118,6 +129,18 @@ class Unpacker:
         if node["float"] not in ("nan", "inf", "-inf"):
             raise Malformed(f"{where} holds no number")
         return float(node["float"])
+
+    def _dtype(self, node: dict[str, Any], where: str) -> Any:
+        if not isinstance(node["dtype"], str) or not re.fullmatch(r"[<>|=]?([biuf]\d{1,2}|O)", node["dtype"]):
+            raise Malformed(f"{where} holds no dtype of numbers")
+        try:
+            dtype = np.dtype(node["dtype"])
+        except TypeError as error:
+            raise Malformed(f"{where}: {error}") from None
+        return dtype.type if node.get("as") == "type" else dtype
+
+    def _model(self, node: dict[str, Any], where: str) -> Any:
+        raise Malformed(f"{where} holds a model, which this part cannot")
 
     def _array(self, node: dict[str, Any], where: str) -> NDArray[Any]:
         return self._get(node["array"], where)

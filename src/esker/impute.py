@@ -81,6 +81,7 @@ class SimpleImputer(StreamingStep, sklearn.impute.SimpleImputer):  # type: ignor
         """
         if not isinstance(X, Blocks):
             super().fit(X, y)
+            self._plain_statistics()
             return self
         self._validate_params()
         if self.strategy == "median" or callable(self.strategy):
@@ -113,6 +114,7 @@ class SimpleImputer(StreamingStep, sklearn.impute.SimpleImputer):  # type: ignor
             rows = np.where(np.isnan(rows), np.asarray(self.missing_values, X.dtype), rows)
         names = X.feature_names
         super().fit(rows)
+        self._plain_statistics()
         if names is not None:
             self.feature_names_in_ = np.asarray(names, dtype=object)
         return self
@@ -169,6 +171,11 @@ class SimpleImputer(StreamingStep, sklearn.impute.SimpleImputer):  # type: ignor
                 "inverse_transform of SimpleImputer takes arrays: blocks.map(...) applies it to each block's X"
             )
         return super().inverse_transform(X)
+
+    def _plain_statistics(self) -> None:
+        """Numbers as numbers; scikit-learn keeps a constant as Python objects."""
+        if self.statistics_.dtype.kind == "O" and self._fit_dtype.kind in "fiu":
+            self.statistics_: Any = self.statistics_.astype(np.float64)
 
     def _source(self, blocks: Blocks) -> Blocks:
         """The rows with their gaps: NaN, or numbers that stand for them."""
