@@ -139,7 +139,7 @@ def test_other_classes_are_refused_by_name(tmp_path):
     class Ours(Ridge):
         pass
 
-    for model in (Ours(), make_pipeline(Ridge()), object()):
+    for model in (Ours(), make_pipeline(BaseEstimator()), object()):
         with pytest.raises(ValueError, match=type(model).__name__):
             esker.save(model, tmp_path / "m")
     assert os.listdir(tmp_path) == []
@@ -224,7 +224,7 @@ class Bomb:
         ({"format": "other model"}, "does not say 'esker model'"),
         ({"version": 2}, "format version 2, and this esker reads version 1"),
         ({"version": None}, "format version None"),
-        ({"class": "Pipeline"}, "class 'GridSearchCV' is none of"),
+        ({"class": "GridSearchCV"}, "class 'GridSearchCV' is none of"),
         ({"class": ["Ridge"]}, "is none of"),
         ({"params": lambda p: p | {"surprise": 1}}, "no parameter 'surprise'"),
         ({"params": lambda p: p | {"alpha": {"eval": "1"}}}, "unknown kind 'eval'"),

@@ -82,7 +82,7 @@ class StreamingStep:
         refuse_records(self, X)
         rows = fitted_blocks(self, X)
         known = {"dtype": np.result_type(X.dtype, np.float32), **known}
-        return rows.map(lambda block: _changed(block, change), **known)
+        return rows.map(lambda block: _changed(block, change), keeps_targets=True, **known)
 
 
 def _changed(block: Block, change: Callable[[Any], Any]) -> Block:

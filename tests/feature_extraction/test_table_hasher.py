@@ -304,3 +304,21 @@ def test_estimators_refuse_tables_by_the_way_out(tmp_path: Path) -> None:
     assert pipeline.score(records) > 0.5
     through = esker.open_blocks(tmp_path / "t.parquet", target="y", features=list(pipeline[:-1]))
     np.testing.assert_array_equal(model.predict(through), pipeline.predict(records))
+
+
+def test_classes_are_found_without_hashing(tmp_path: Path) -> None:
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pa.table(flights()), tmp_path / "t.parquet")
+    rows = []
+
+    class Counting(TableHasher):
+        def _hash(self, records: Records) -> Any:
+            rows.append(len(records))
+            return super()._hash(records)
+
+    blocks = esker.open_blocks(tmp_path / "t.parquet", target="y", features=Counting(**FLIGHTS))
+    assert np.concatenate(list(blocks.labels())).tolist() == flights()["y"]
+    assert rows == []
+    model = SGDClassifier(max_iter=1, tol=None, random_state=0).fit(blocks)
+    assert model.classes_.tolist() == [0, 1]
+    assert sum(rows) == 3000

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -139,16 +141,17 @@ class ArrowBlocks(Blocks):
 
     def _block(self, part: Part, batch: Any, row: int) -> Block:
         x = self._records(part, batch, row) if self.holds_records else self._dense(part, batch, row)
-        y = weight = None
-        if self._roles.targets:
-            targets = [
-                arrow_columns.labels(self._whole(part, batch, self._names[j], row))
-                for j in self._roles.targets
-            ]
-            y = targets[0] if self._roles.flat else np.column_stack(targets)
+        y, weight = self._targets(part, batch, row), None
         if self._roles.weight is not None:
             weight = self._numbers(part, batch, self._roles.weight, row)
         return Block(x, y, weight_of(weight, batch.num_rows), first_key=key(part.index, row))
+
+    def _targets(self, part: Part, batch: Any, row: int) -> Any:
+        if not self._roles.targets:
+            return None
+        names = [self._names[j] for j in self._roles.targets]
+        targets = [arrow_columns.labels(self._whole(part, batch, name, row)) for name in names]
+        return targets[0] if self._roles.flat else np.column_stack(targets)
 
     def _dense(self, part: Part, batch: Any, row: int) -> Any:
         by_columns = empty((self.n_columns or 0, batch.num_rows), self.dtype)
@@ -215,6 +218,19 @@ class TableBlocks(ArrowBlocks):
         self._types = dict(zip(names, types))
         for path in paths[1:]:
             self._compare(path, options)
+
+    def labels(self) -> Iterator[Any]:
+        """The targets alone: no other column is read."""
+        if not self._roles.targets or not self.rereadable:
+            yield from super().labels()
+            return
+        alone = copy(self)
+        alone._roles = replace(self._roles, features=[], weight=None)
+        alone.holds_records = False
+        alone._step = block_rows(64 * len(self._roles.targets), self.budget)
+        for part in self.parts:
+            for row, batch in alone._batches(part, 0):
+                yield self._targets(part, batch, row)
 
     # --- what a format defines ---
 

@@ -295,7 +295,7 @@ class Blocks(Choices, ABC):
 
     # --- other rows made of these ---
 
-    def map(self, f: Callable[[Block], Block], **known: Any) -> Blocks:
+    def map(self, f: Callable[[Block], Block], *, keeps_targets: bool = False, **known: Any) -> Blocks:
         """Blocks made of these by `f`, as they are read.
 
         Parameters
@@ -303,13 +303,15 @@ class Blocks(Choices, ABC):
         f : callable
             Block to Block, row by row: what becomes of a row depends on that row only. Rows keep their keys; where
             some are left out, the block carries ``row_keys`` and `known` says ``n_rows=None``.
+        keeps_targets : bool
+            Whether `f` leaves the targets as they are, so that `labels` need not make rows.
         **known
             What is known of the result where it differs from this source: ``n_rows``, ``n_columns``, ``n_targets``, ``dtype``,
             ``is_sparse``, ``nnz``, ``feature_names``.
         """
         from esker.blocks.mapped import Mapped
 
-        return Mapped(self, f, known)
+        return Mapped(self, f, known, keeps_targets)
 
     def with_missing(self) -> Blocks:
         """The same rows with missing values of X as NaN, for a step that fills them in; elsewhere they are errors."""

@@ -20,7 +20,9 @@ class Mapped(Blocks):
 
     keeps_rows = False
 
-    def __init__(self, inner: Blocks, f: Callable[[Block], Block], known: dict[str, Any]) -> None:
+    def __init__(
+        self, inner: Blocks, f: Callable[[Block], Block], known: dict[str, Any], keeps_targets: bool = False
+    ) -> None:
         for name in known:
             if name not in _KNOWN:
                 raise TypeError(f"map() takes {', '.join(_KNOWN)}, got {name!r}")
@@ -28,7 +30,10 @@ class Mapped(Blocks):
         self.known = {**known, "dtype": np.dtype(known["dtype"])} if "dtype" in known else known
         self.checked = False  # what comes in has been; estimators look again at what they fit
         self.reserved = inner.reserved
-        self.inner, self.f = inner, f
+        self.inner, self.f, self.keeps_targets = inner, f, keeps_targets
+
+    def labels(self) -> Iterator[Any]:
+        return self.inner.labels() if self.keeps_targets else super().labels()
 
     def whole(self) -> Block | None:
         """`f` of all rows where they lie in memory and `f` leaves the very X as it is: nothing large is copied."""

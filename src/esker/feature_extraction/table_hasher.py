@@ -198,6 +198,7 @@ class TableHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self._names()
             return X.map(
                 lambda block: replace(block, X=self._hash(_records_of_block(block, X))),
+                keeps_targets=True,
                 n_columns=int(self.n_features),
                 is_sparse=True,
                 dtype=self.dtype,

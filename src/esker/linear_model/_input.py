@@ -157,7 +157,8 @@ def _check_blocks(
             block = replace(block, y=np.ascontiguousarray(block.y, dtype=np.float64))
         return block if width is None else check_rows(estimator, block, blocks)
 
-    return blocks.map(check) if width is None else blocks.map(check, n_columns=width)
+    known = {} if width is None else {"n_columns": width}
+    return blocks.map(check, keeps_targets=classifier, **known)
 
 
 def refuse_records(estimator: Any, blocks: Blocks) -> None:
@@ -214,7 +215,9 @@ def fitted_blocks(estimator: Any, blocks: Blocks) -> Blocks:
     refuse_records(estimator, blocks)
     _check_names(estimator, blocks)
     return blocks.map(
-        lambda block: check_rows(estimator, block, blocks), n_columns=int(estimator.n_features_in_)
+        lambda block: check_rows(estimator, block, blocks),
+        keeps_targets=True,
+        n_columns=int(estimator.n_features_in_),
     )
 
 
