@@ -260,6 +260,18 @@ def test_batches_of_texts():
     np.testing.assert_array_equal(np.concatenate([c["k"] for c in columns]), Y)
 
 
+def test_a_step_that_asks_for_columns_takes_them_from_what_comes():
+    pd = pytest.importorskip("pandas")
+
+    class Some(Keep):
+        def input_columns(self, names=None):
+            return ["t"]
+
+    got = list(open_blocks([(pd.DataFrame({"t": TEXTS, "k": Y}), Y)], features=Some()))
+    assert got[0].X.columns["t"].tolist()[:2] == TEXTS[:2]
+    assert texts_of(open_blocks(TEXTS, target=Y, features=Some())) == TEXTS
+
+
 def test_texts_where_they_do_not_belong(tmp_path):
     with pytest.raises(FileNotFoundError):  # without a feature step strings are paths
         open_blocks(TEXTS, target=Y)

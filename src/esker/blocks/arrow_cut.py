@@ -5,28 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from esker.blocks.block import UNIT
+from esker.blocks.memory import PANEL
+
 __all__ = ["cut_batches", "plain_where_cheaper"]
 
 
 def cut_batches(
-    batches: Iterator[tuple[int, Any]], rows_of: Callable[[Any], int], start: int = 0
+    batches: Iterator[tuple[int, Any]], rows_of: Callable[[Any], int], start: int = 0, exact: bool = False
 ) -> Iterator[tuple[int, Any]]:
-    """(row, batch) with as many rows as ``rows_of(batch)`` says where one begins; rows before `start` are dropped.
+    """(row, batch) with up to as many rows as ``rows_of(batch)`` says where one begins; rows before `start` are dropped.
 
-    `batches` follow each other from any row at or before `start` on.
+    `batches` follow each other from any row at or before `start` on. Each but the last has a multiple of 4,096 rows (of 256
+    where 4,096 are too many). Where a batch holds the better part of what may be, that is given as it lies, and the few
+    rows at its end are joined with as few of the next; with `exact` each has all the rows that may be.
     """
     held: list[Any] = []
-    rows = have = 0
+    rows = have = want = 0
     first = start
     for row, batch in batches:
         begin = max(0, start - row)
         while begin < batch.num_rows:
+            left = batch.num_rows - begin
             if not held:
                 first, have, rows = row + begin, 0, rows_of(batch)
-            take = min(rows - have, batch.num_rows - begin)
-            held.append(batch.slice(begin, take))
+                want = rows
+                unit = UNIT if rows >= UNIT else PANEL
+                if not exact and left // unit * unit * 4 >= rows:
+                    want = min(rows, left // unit * unit)
+            elif not exact and left * 4 >= rows:
+                want = -(-have // unit) * unit
+            take = min(want - have, left)
+            if take:
+                held.append(batch.slice(begin, take))
             begin, have = begin + take, have + take
-            if have == rows:
+            if have == want:
                 yield first, _joined(held)
                 held = []
     if held:

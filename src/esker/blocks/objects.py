@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ __all__ = ["is_texts", "open_object"]
 def open_object(source: Any, options: Options) -> Blocks:
     """`open_blocks` of anything but paths."""
     if is_texts(source, options):
+        options = _as_it_comes(options)
         from esker.blocks.texts import open_texts
 
         return open_texts(source, options)
@@ -85,7 +87,14 @@ def _walked(source: Any, begun: Iterator[Any], options: Options, name: str) -> B
     first = next(begun, None)
     if first is not None and is_table(first):
         return open_tables(first, begun, make, options, name)
-    return open_iterable(iter(()) if first is None else chain(first, begun), make, options, name)
+    return open_iterable(
+        iter(()) if first is None else chain(first, begun), make, _as_it_comes(options), name
+    )
+
+
+def _as_it_comes(options: Options) -> Options:
+    """Without the columns that a feature step asks of tables by itself: it takes them from what comes."""
+    return replace(options, columns=None) if callable(options.columns) else options
 
 
 def is_texts(source: Any, options: Options) -> bool:

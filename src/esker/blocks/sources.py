@@ -84,6 +84,7 @@ class Kind:
 #: Formats, in the order in which they are tried: first bytes, then endings.
 KINDS = [
     Kind("npy", (".npy",), "esker.blocks.npy:open_npy", b"\x93NUMPY"),
+    Kind("npz", (".npz",), "esker.blocks.npz:open_npz", b"PK\x03\x04"),
     Kind("parquet", (".parquet", ".pq"), "esker.blocks.parquet:open_parquet", b"PAR1", records=True),
     Kind("csv", (".csv",), "esker.blocks.tables:open_csv", records=True, lines=True),
     Kind("tsv", (".tsv", ".tab"), "esker.blocks.tables:open_tsv", records=True, lines=True),
@@ -138,7 +139,7 @@ def open_blocks(
         Of X; by default what the source has, integers of up to 16 bits as float32 and longer ones as float64.
     block_size : int or str, optional
         Bytes of a block.
-    format : {"npy", "csv", "tsv", "parquet", "jsonl", "feather", "svmlight", "vw", "lines", "esk"}, optional
+    format : {"npy", "npz", "csv", "tsv", "parquet", "jsonl", "feather", "svmlight", "vw", "lines", "esk"}, optional
         Of the files; by default their first bytes and names tell.
     names : list of str, optional
         The columns of a CSV or TSV file whose first line is a row already.
