@@ -130,7 +130,7 @@ class TextBlocks(Blocks):
         self.rereadable, self._walked, self._weights = not stream, False, weights
         self._seen = [_Seen(None, True) if stream else _Seen(_stat(p), is_compressed(p)) for p in self.paths]
         self.limit = LONGEST_LINE if self.max_memory is None else max(self.max_memory // 4, self.block_bytes)
-        whole = CHUNK if self.max_memory is None else min(CHUNK, self.max_memory // 128)
+        whole = CHUNK if self.max_memory is None else min(CHUNK, self.max_memory // 256)
         self.chunk = max(min(whole, self.block_bytes // 4, self.limit), 1 << 12)
 
     # --- what a format defines ---
@@ -152,7 +152,7 @@ class TextBlocks(Blocks):
     @property
     def reading_bytes(self) -> int:
         """Texts at work and what becomes of them, and rows that wait for the rest of their block."""
-        return int((self._threads + 2) * self.chunk * (1 + GROWTH)) + self.block_bytes
+        return int((self._threads + 2) * self.chunk * (1 + GROWTH)) + self.block_bytes // 2
 
     def _read(self, part: Part, start: int) -> Iterator[Block]:
         return self._walk(part, start, gathered)
