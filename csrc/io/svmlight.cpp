@@ -114,10 +114,7 @@ struct Place {
 }
 
 [[noreturn]] void bad_column(const Place& place, const char* p) {
-    if (*p == '\r')
-        place.fail(
-            p,
-            "expected lines that end in a newline, got a carriage return inside one; convert the line ends");
+    if (*p == '\r') place.fail(p, "expected newlines as line ends, got a carriage return inside a line");
     if (*p == '-' && is_digit(p[1])) place.fail(p, "expected a column number of at least 0, got " + shown(p));
     place.fail(p, "expected column:value, got " + shown(p));
 }
