@@ -6,6 +6,7 @@ Alive at once are the caller's block and `depth` blocks that the reader thread h
 from __future__ import annotations
 
 import mmap
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from esker._native import core
 
-__all__ = ["Budget", "block_rows", "empty", "parse_size", "rows_of", "show_size"]
+__all__ = ["Budget", "block_rows", "empty", "parse_size", "physical_memory", "rows_of", "show_size"]
 
 _UNITS = {
     "": 1,
@@ -67,6 +68,11 @@ def show_size(nbytes: float) -> str:
             break
         nbytes /= 1000
     return f"{nbytes:.{1 if nbytes < 9.95 and unit != 'B' else 0}f} {unit}"
+
+
+def physical_memory() -> int:
+    """Bytes of memory that this machine has."""
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,8 +141,12 @@ def _check_blocks(
     else:
         _check_names(estimator, blocks)
     width = None if reset else int(estimator.n_features_in_)
+    # A source whose width only reading tells may turn out too wide for any model.
+    refuse = getattr(estimator, "_refuse_width", None) if reset and blocks.n_columns is None else None
 
     def check(block: Block) -> Block:
+        if refuse is not None:
+            refuse(block.X.shape[1])
         if block.y is None:
             raise ValueError(
                 f"{name} needs a target, and {blocks.source} has none; name it: open_blocks(..., target=...)"

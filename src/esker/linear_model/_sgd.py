@@ -12,12 +12,13 @@ from sklearn.utils import check_random_state
 
 from esker._native import threads
 from esker._progress import advance
+from esker.blocks.memory import physical_memory, show_size
 from esker.folds import Sgd
 from esker.learning import Schedule, learn
 from esker.learning_holdout import NUMBERS, ROWS, SPARSE_NUMBERS
 from esker.learning_stream import Stream
 from esker.linear_model._base import LinearModel, learn_width
-from esker.linear_model._sgd_parameters import Checked, raced_rates
+from esker.linear_model._sgd_parameters import Checked, lane_bytes, raced_rates
 
 if TYPE_CHECKING:
     from esker.blocks import Blocks
@@ -159,11 +160,25 @@ class SGD(LinearModel):
             )
         return seed, schedule["stop"]
 
+    def _refuse_width(self, columns: int, models: int | None = None) -> None:
+        """Say that tables of so many columns exceed this machine's memory, before the system ends the process."""
+        if models is None:  # as `_state` chooses where the width is not known
+            models = len(raced_rates(self.eta0, 1, None, None)[0])
+        need = 3 * lane_bytes(models, columns)
+        if need > 0.9 * physical_memory():
+            raise ValueError(
+                f"{type(self).__name__} with {models} model{"s" * (models > 1)} on {columns:,} columns takes {show_size(need)}, and this machine "
+                f"has {show_size(physical_memory())}; number the columns without gaps, or hash them into fewer"
+                + (", or name one rate with eta0=" if models > 1 and self.eta0 is None else "")
+            )
+
     def _state(self, targets: list[int], checked: Checked, blocks: Blocks | None) -> Sgd:
         """Lanes: each target at each of the raced rates."""
         columns = None if blocks is None else blocks.n_columns
         memory = None if blocks is None else blocks.max_memory
         rates, need = raced_rates(self.eta0, len(targets), columns, memory)
+        if columns is not None:
+            self._refuse_width(columns, len(targets) * len(rates))
         if blocks is not None:
             blocks.reserve(need, f"{type(self).__name__} with {len(targets)} x {len(rates)} models")
         lanes = len(targets) * len(rates)

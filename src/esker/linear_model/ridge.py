@@ -13,7 +13,7 @@ from esker._native import core, threads
 from esker._parameters import check_flag
 from esker._progress import Watch, advance, stopped, watching
 from esker.blocks import ROW_BITS, UNIT
-from esker.blocks.memory import show_size
+from esker.blocks.memory import physical_memory, show_size
 from esker.folds import Gram
 from esker.linear_model._base import LinearRegressor, as_blocks, learn_width
 from esker.linear_model._dual import dual_bytes, solve_dual
@@ -28,6 +28,10 @@ __all__ = ["Ridge"]
 
 #: A fit keeps sums of so many bytes for partial_fit without being asked to.
 SMALL = 10**6
+#: The way out where there are too many columns.
+NARROWER = (
+    "SGDRegressor needs memory in proportion to the columns only; selecting or hashing columns narrows X"
+)
 
 
 class Ridge(LinearRegressor):
@@ -265,7 +269,7 @@ class Ridge(LinearRegressor):
         )
         need = dual_bytes(n) + rows
         if blocks.max_memory is None:
-            return need < 0.8 * _physical()
+            return need < 0.8 * physical_memory()
         return need + 2 * blocks.block_bytes < blocks.max_memory
 
     def _refuse_wide(self, blocks: Blocks) -> None:
@@ -273,16 +277,19 @@ class Ridge(LinearRegressor):
         d = blocks.n_columns
         if d is None:
             return
-        need = 8 * d * (d + 1)
-        ways = "SGDRegressor needs memory in proportion to the columns only; selecting or hashing columns narrows X"
-        if need > 0.9 * _physical():
-            raise ValueError(
-                f"X'X of {d} columns takes {show_size(need)}, and this machine has {show_size(_physical())}. {ways}"
-            )
+        self._refuse_width(d)
         try:
-            blocks.reserve(need, f"X'X of {d} columns")
+            blocks.reserve(8 * d * (d + 1), f"X'X of {d} columns")
         except ValueError as error:
-            raise ValueError(f"{error}. {ways}") from None
+            raise ValueError(f"{error}. {NARROWER}") from None
+
+    def _refuse_width(self, d: int) -> None:
+        need = 8 * d * (d + 1)
+        if need > 0.9 * physical_memory():
+            raise ValueError(
+                f"X'X of {d} columns takes {show_size(need)}, and this machine has {show_size(physical_memory())}. "
+                + NARROWER
+            )
 
     # --- the walk ---
 
@@ -424,8 +431,3 @@ class _Lines(Watch):
             print(
                 f"Ridge: {self.rows:,} rows summed, {self.rows / (now - self.began):,.0f} rows/s", flush=True
             )
-
-
-def _physical() -> int:
-    """Bytes of memory that this machine has."""
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
