@@ -34,6 +34,7 @@ def open_data(args: argparse.Namespace, files: list[str] | None = None, **instea
         if args.columns is None
         else [number_or_name(c, files) for c in args.columns.split(",")],
         "max_memory": args.max_memory,
+        "block_size": args.block_size,
         "zero_based": {None: "auto", "auto": "auto", "yes": True, "no": False}[args.zero_based],
         "n_features": args.n_features,
         "dtype": args.dtype,

@@ -104,6 +104,7 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
     add("--n-features", metavar="N", type=int, help="svmlight: how many columns there are")
     add("--dtype", choices=("float32", "float64"), help="numbers to read the features as")
     add("--max-memory", metavar="SIZE", help="such as 256MB: no more memory than this is used")
+    add("--block-size", metavar="SIZE", help="what is read at once, such as 64MB, where lines are very long")
 
 
 def _add_learning(fit: argparse.ArgumentParser) -> None:

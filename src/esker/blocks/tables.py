@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from esker._errors import FormatError
 from esker.blocks.arrow import TableBlocks
 from esker.blocks.compressed import open_bytes
+from esker.blocks.memory import Budget, show_size
 from esker.blocks.text import is_compressed
 
 if TYPE_CHECKING:
@@ -31,12 +32,11 @@ class CsvBlocks(TableBlocks):
     def _what(self) -> str:
         return "CSV files"
 
-    def _open(self, path: Path, types: dict[str, Any] | None = None) -> Any:
+    def _open(self, path: Path, budget: Budget, types: dict[str, Any] | None = None) -> Any:
         """A streaming reader; with `types`, of these columns only."""
         import pyarrow.csv as csv
 
-        budget = getattr(self, "budget", None)
-        text = 1 << 22 if budget is None else min(max(budget.block_bytes // 4, 1 << 16), 1 << 22)
+        text = max(budget.block_bytes // 4, 1 << 16)
         try:
             return csv.open_csv(
                 io.BufferedReader(open_bytes(path), 1 << 20) if is_compressed(path) else str(path),
@@ -52,7 +52,7 @@ class CsvBlocks(TableBlocks):
                 ),
             )
         except ValueError as error:
-            raise _located(error, path) from None
+            raise _located(error, path, budget) from None
 
     def _schema(self, path: Path, options: Options) -> tuple[list[str], list[Any]]:
         import pyarrow as pa
@@ -61,8 +61,11 @@ class CsvBlocks(TableBlocks):
             self._told = tuple(options.names)
             if isinstance(options.names, str) or not all(isinstance(name, str) for name in self._told):
                 raise ValueError(f"names= must be a list of the columns' names, got {options.names!r}")
-        with self._open(path) as reader:
-            names, types = reader.schema.names, reader.schema.types
+        with self._open(path, Budget.of(options.max_memory, options.block_size)) as reader:
+            try:
+                names, types = reader.schema.names, reader.schema.types
+            except UnicodeDecodeError as error:
+                raise FormatError(f"the names of the columns must be UTF-8: {error}", str(path), 1) from None
         numbers = [name for name in names if _is_number(name)]
         if not self._told and len(numbers) == len(names) and names != [str(j) for j in range(len(names))]:
             raise FormatError(
@@ -81,7 +84,7 @@ class CsvBlocks(TableBlocks):
     def _batches(self, part: Part, start: int) -> Iterator[tuple[int, Any]]:
         path, row = self.files[part.index], 0
         types = {name: self._types[name] for name in self._used_names}
-        with self._open(path, types) as reader:
+        with self._open(path, self.budget, types) as reader:
             try:
                 for batch in reader:
                     yield row, batch
@@ -89,7 +92,7 @@ class CsvBlocks(TableBlocks):
             except FormatError:
                 raise
             except ValueError as error:
-                raise _located(error, path) from None
+                raise _located(error, path, self.budget) from None
 
 
 class TsvBlocks(CsvBlocks):
@@ -109,12 +112,17 @@ def _is_number(name: str) -> bool:
     return True
 
 
-def _located(error: ValueError, path: Path) -> FormatError:
-    """pyarrow's message as an error with file and line."""
+def _located(error: ValueError, path: Path, budget: Budget) -> FormatError:
+    """pyarrow's message, or ours, as an error with file and line."""
+    if isinstance(error, FormatError):
+        return error
     message = str(error)
     row = re.search(r"Row #(\d+)", message)
     if "straddl" in message:
-        message += "; a line is longer than a block of text: pass a larger block_size="
+        message = (
+            f"a line is longer than a block of text, {show_size(max(budget.block_bytes // 4, 1 << 16))}, a quarter of a block: "
+            "pass a larger block_size=, or look for a quote that is never closed"
+        )
     return FormatError(message, str(path), int(row[1]) if row else 0)
 
 

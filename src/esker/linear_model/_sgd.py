@@ -167,7 +167,7 @@ class SGD(LinearModel):
         need = 3 * lane_bytes(models, columns)
         if need > 0.9 * physical_memory():
             raise ValueError(
-                f"{type(self).__name__} with {models} model{"s" * (models > 1)} on {columns:,} columns takes {show_size(need)}, and this machine "
+                f"{type(self).__name__} with {models} model{'s' * (models > 1)} on {columns:,} columns takes {show_size(need)}, and this machine "
                 f"has {show_size(physical_memory())}; number the columns without gaps, or hash them into fewer"
                 + (", or name one rate with eta0=" if models > 1 and self.eta0 is None else "")
             )
