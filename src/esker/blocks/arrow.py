@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -207,6 +208,7 @@ class TableBlocks(ArrowBlocks):
     def __init__(self, paths: list[Path], options: Options) -> None:
         arrow(self._what())
         self.files = tuple(paths)
+        self._stats = [_stat(path) for path in paths]
         names, types = self._schema(paths[0], options)
         super().__init__(
             [Part(i, str(path), self._file_rows(path)) for i, path in enumerate(paths)],
@@ -231,6 +233,20 @@ class TableBlocks(ArrowBlocks):
         for part in self.parts:
             for row, batch in alone._batches(part, 0):
                 yield self._targets(part, batch, row)
+
+    def _read(self, part: Part, start: int) -> Iterator[Block]:
+        """As any table, from a file that must stay as it was when it was opened; what a change spoils is told as one."""
+        self._check_same(part)
+        try:
+            yield from super()._read(part, start)
+        except (FormatError, OSError):
+            self._check_same(part)
+            raise
+        self._check_same(part)
+
+    def _check_same(self, part: Part) -> None:
+        if _stat(self.files[part.index]) != self._stats[part.index]:
+            raise FormatError("the file changed after it was opened; open it again", part.name)
 
     # --- what a format defines ---
 
@@ -272,3 +288,8 @@ class TableBlocks(ArrowBlocks):
                     f"column {name!r} is {before} in {first}, and {kind} here; write the files with one type",
                     str(path),
                 )
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    stat = os.stat(path)
+    return stat.st_size, stat.st_mtime_ns
