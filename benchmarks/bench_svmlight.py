@@ -16,7 +16,9 @@ from benchmarks.datasets import data_folder
 from benchmarks.files import svmlight_bytes
 from benchmarks.generate import rcv1_like, sparse_text
 
-ROWS = {"small": 20_000, "full": 300_000}
+#: Rows of short numbers, 1 GB at full scale; of long ones, some 115 MB.
+ROWS = {"small": 20_000, "full": 1_760_000}
+LONG_ROWS = {"small": 4_000, "full": 60_000}
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Text:
         return f"{self.name} ({self.path.stat().st_size / 1e6:,.0f} MB of text)"
 
 
-def _written(name: str, scale: str, text: Any) -> Text:
-    path = data_folder() / f"{name.split(',')[0].replace(' ', '-')}-{scale}.svmlight"
+def _written(name: str, rows: int, text: Any) -> Text:
+    path = data_folder() / f"{name.split(',')[0].replace(' ', '-')}-{rows}.svmlight"
     if not path.exists():
         unfinished = path.with_suffix(".part")
         with unfinished.open("wb") as out:
@@ -43,21 +45,21 @@ def _written(name: str, scale: str, text: Any) -> Text:
 def short_text(scale: str) -> Text:
     """Values of four decimals, 2,000 columns."""
     made = sparse_text(ROWS[scale])
-    return _written("sparse-text, %.4f", scale, lambda: (svmlight_bytes(*b) for b in made))
+    return _written("sparse-text, %.4f", ROWS[scale], lambda: (svmlight_bytes(*b) for b in made))
 
 
 def long_text(scale: str) -> Text:
     """Values of 16 digits, 47,152 columns, as scikit-learn writes them."""
 
     def text() -> Any:
-        made = rcv1_like(ROWS[scale] // 5, dtype=np.float64)
+        made = rcv1_like(LONG_ROWS[scale], dtype=np.float64)
         for X, y in made:
             columns, values = (X.indices + 1).tolist(), X.data.tolist()
             pairs = [f"{j}:{v:.16g}" for j, v in zip(columns, values)]
             for i, label in enumerate(y):
                 yield f"{label:g} {' '.join(pairs[X.indptr[i] : X.indptr[i + 1]])}\n".encode()
 
-    return _written("rcv1-like text, %.16g", scale, text)
+    return _written("rcv1-like text, %.16g", LONG_ROWS[scale], text)
 
 
 def sklearn_load(data: Text) -> tuple[Any, Any]:

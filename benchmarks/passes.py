@@ -23,7 +23,9 @@ __all__ = ["Files", "files", "vw_text"]
 #: Bytes of svmlight text, about.
 SIZES = {"small": 10_000_000, "full": 1_000_000_000}
 #: Columns: a vocabulary as large as RCV1's.
-WIDTH = 47_152
+WIDE = 47_152
+#: Rows of a block of the generator.
+ROWS = 8192
 
 
 @dataclass(frozen=True)
@@ -95,11 +97,11 @@ def _in_child(code: str, *arguments: Any) -> None:
 
 def files(scale: str, *, block_file: bool = False, cache: bool = False) -> Files:
     """The files at a scale, written the first time and kept in the data folder."""
-    X, y = sparse_text(8192, d=WIDTH).block(0)
+    X, y = sparse_text(ROWS, d=WIDE).block(0)
     blocks = max(1, round(SIZES[scale] / len(svmlight_bytes(X, y))))
     folder = data_folder() / f"pass-{scale}"
     folder.mkdir(exist_ok=True)
-    data = Files(folder, sparse_text(blocks * 8192, d=WIDTH))
+    data = Files(folder, sparse_text(blocks * ROWS, d=WIDE))
     _once(data.text, lambda path: write_svmlight(data.made, path))
     _once(data.vw, lambda path: _write_vw(data.text, path))
     if block_file:
@@ -107,7 +109,7 @@ def files(scale: str, *, block_file: bool = False, cache: bool = False) -> Files
             "import sys, esker, esker.blocks as b; text, out, d = sys.argv[1:]; "
             "b.write_block_file(esker.open_blocks(text, zero_based=False, n_features=int(d), dtype='float32'), out)"
         )
-        _once(data.block_file, lambda path: _in_child(code, data.text, path, WIDTH))
+        _once(data.block_file, lambda path: _in_child(code, data.text, path, WIDE))
     if cache:
         code = (
             "import sys, vowpalwabbit; text, out = sys.argv[1:]; "

@@ -8,10 +8,13 @@ from importlib import import_module
 import numpy as np
 import pytest
 
+import esker
+
 pytest.importorskip("benchmarks", reason="the benchmarks are in the source tree; run pytest from its root")
 
-from benchmarks import oracle
-from benchmarks.bars import BARS
+from benchmarks import oracle, passes
+from benchmarks.bars import BARS, block_file_speed, memory_promise, promise_sources
+from benchmarks.bars.promise_sources import KINDS
 from benchmarks.cells import SUITES, all_cells, find
 from benchmarks.contest import alternate
 from benchmarks.files import svmlight_bytes, write_npy, write_svmlight
@@ -123,3 +126,60 @@ def test_a_micro_contest_runs():
     text = show(cell, contest, {"bytes": 1e9})
     assert "breast_cancer" in text
     assert "test error" in text
+
+
+@pytest.fixture
+def small_files(monkeypatch):
+    monkeypatch.setitem(passes.SIZES, "small", 1_000_000)
+    monkeypatch.setattr(passes, "WIDE", 500)
+    monkeypatch.setattr(passes, "ROWS", 1024)
+    monkeypatch.setitem(block_file_speed.DENSE_BYTES, "small", 1_000_000)
+
+
+@pytest.mark.parametrize("name", ["pass/text", "pass/block-file", "epoch/npy", "epoch/dense", "epoch/csr"])
+def test_cells_of_files_run(name, small_files):
+    cell = find(name)
+    if "block-file" in name:
+        pytest.importorskip("vowpalwabbit", reason="the peer's cache is made by the peer (extra bench)")
+    data = cell.load("small")
+    assert repr(data)
+    assert all(amount > 0 for amount in cell.work(data).values())
+    for contender in cell.contenders:
+        if contender.needs:
+            pytest.importorskip(contender.needs)
+        result = contender.run(contender.prepare(data) if contender.prepare else data)
+        reached = cell.quality(data, result)
+        assert all(np.isfinite(list(reached.values())))
+        if "test error" in reached:
+            assert reached["test error"] < 0.45
+
+
+def test_the_block_file_is_decoded_whole(small_files, capsys):
+    block_file_speed.run("small")  # what it measures here says nothing; that the sums agree does
+    path = block_file_speed.dense_file("small")
+    X = np.concatenate([block.X for block in esker.open_blocks(path)])
+    y = np.concatenate([block.y for block in esker.open_blocks(path)])
+    nbytes, total = block_file_speed.walk(path)
+    assert nbytes == X.nbytes + y.nbytes
+    np.testing.assert_allclose(total, X.sum(dtype=np.float64) + y.sum(dtype=np.float64), rtol=1e-6)
+    assert "dense cold" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+def test_sources_of_the_memory_promise(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(promise_sources, "sparse_piece", lambda blocks=1: sparse_text(1024, d=500).arrays())
+    kind = KINDS[name]
+    pytest.importorskip("pyarrow")
+    path = tmp_path / f"source{kind.ending}"
+    kind.write(path, 100_000)
+    block = next(iter(kind.open(path, 512_000_000)))
+    assert len(block) > 100
+    assert len(block.y) == len(block)
+    assert block.X.shape[1] >= 20
+
+
+def test_memory_is_measured_from_outside(tmp_path):
+    KINDS["npy"].write(tmp_path / "a.npy", 1_000_000)
+    did = memory_promise.fit("npy", "Ridge", tmp_path / "a.npy")
+    assert did["problem"] == ""
+    assert 0 < did["peak"] < 512_000_000

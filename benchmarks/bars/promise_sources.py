@@ -196,7 +196,7 @@ def iterable(path: Path, size: int) -> None:
 def texts(path: Path, size: int) -> None:
     """Lines `label<TAB>words`, the words of a sparse row by number."""
     X, y = sparse_piece(1)
-    words = [f"w{np.base_repr(j, 36).lower()}" for j in range(WIDE)]
+    words = [f"w{np.base_repr(j, 36).lower()}" for j in range(X.shape[1])]
     lines = []
     for i, label in enumerate(y):
         row = X.indices[X.indptr[i] : X.indptr[i + 1]].tolist()
