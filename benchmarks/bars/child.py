@@ -32,7 +32,8 @@ class Fit:
         pipe = subprocess.PIPE
         self._child = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT)
         self.pid = self._child.pid
-        self._hear()
+        #: "ready", or "refused: " and why, where the source does not fit max_memory and says so before it is read.
+        self.said = self._hear().strip()
 
     def _hear(self) -> str:
         said = self._child.stdout.readline()
@@ -99,7 +100,13 @@ def main() -> None:
         esker.learning.CHECKPOINT_EVERY = job["checkpoint_every"]
         linear_model.Ridge._checkpoint_every = job["checkpoint_every"]
     model = getattr(linear_model, job["model"])(**job["options"])
-    data = source(job)
+    try:
+        data = source(job)
+    except ValueError as problem:
+        if "kind" not in job or "max_memory" not in str(problem):
+            raise
+        print(f"refused: {problem}".replace("\n", " "), flush=True)
+        return
     print("ready", flush=True)
     sys.stdin.readline()
     began = time.perf_counter()

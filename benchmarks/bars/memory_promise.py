@@ -2,7 +2,8 @@
 
 The figure is the peak of anonymous resident memory (RssAnon) above that after imports and with the source open. Where a control
 group can be made, the fit runs inside one that ends it if it takes more than the limit and 5 % for the kernel's own.
-Each file is removed before the next is written.
+Each file is removed before the next is written. A source that cannot be read in so little may refuse, with the figure, before it
+is read: that keeps the promise too, and is printed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ def fit(kind: str, model: str, path: Path) -> dict[str, Any]:
     options = {} if model == "Ridge" else OPTIONS
     job = {"path": str(path), "kind": kind, "model": model, "options": options, "max_memory": LIMIT}
     child = Fit({**job, "out": str(path.with_suffix(".coef.npz"))})
+    if child.said != "ready":
+        child.kill()
+        return {"refused": child.said}
     with MemoryGroup(LIMIT * 105 // 100) as group:
         before = anonymous_bytes(child.pid)
         group.enter(child.pid)
@@ -58,6 +62,9 @@ def one(name: str, folder: Path, size: int) -> bool:
     kind.write(path, size)
     for model in kind.models:
         did = fit(name, model, path)
+        if "refused" in did:
+            line(True, f"{name:<17}{model:<14} {did['refused']}")
+            continue
         how = f"cgroup v{did['version']}" if did["version"] else "sampled"
         peak = f"peak {did['peak'] / 1e6:.0f} MB of {LIMIT / 1e6:.0f} ({how})"
         size_ = os.path.getsize(path)

@@ -254,6 +254,6 @@ KINDS = {
     "esk dense": Kind(".esk", esk_dense, {}, _BOTH),
     "esk CSR": Kind(".esk", esk_csr, {}),
     "iterable": Kind(".size", iterable, {}, _BOTH),
-    "text lines": Kind(".txt", texts, {"format": "lines"}, features="HashingVectorizer"),
+    "text lines": Kind(".txt", texts, {"format": "lines", "target": "label"}, features="HashingVectorizer"),
     "table": Kind(".parquet", table, {"target": "click"}, features="TableHasher"),
 }
