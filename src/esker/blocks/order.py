@@ -7,7 +7,7 @@ change nothing: memory decides only how many buffers are alive.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from esker._native import core
 from esker.blocks.ahead import ahead
 from esker.blocks.block import UNIT, Block
-from esker.blocks.buffer import RowBuffer, cut
+from esker.blocks.buffer import RowBuffer, cut, stored
 from esker.blocks.memory import PANEL, show_size
+from esker.blocks.strata import HANDS, unit_order
 
 if TYPE_CHECKING:
     from esker.blocks.base import Blocks, Part
@@ -26,10 +27,19 @@ if TYPE_CHECKING:
 __all__ = ["Rule", "visits"]
 
 _STREAM = core.STREAMS
-#: From how many runs of neighbours the rows of a buffer are dealt, and how many at a time.
-HANDS, TURN = 16, 4
+#: How many rows at a time are dealt from a run of neighbours.
+TURN = 4
 #: The default buffer: at most so many rows, and so many stored numbers of a dense or of a sparse source.
 ROWS, DENSE_NUMBERS, SPARSE_NUMBERS = 16 * UNIT, 1 << 22, 1 << 21
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How an epoch goes through a source: whether its units are permuted, their rows, and how many make a buffer."""
+
+    permuted: bool
+    unit: int = UNIT
+    strata: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,27 +112,38 @@ class _Filling:
         return take, self.rows == rule.rows
 
 
-def _units(blocks: Blocks, epoch: int, seed: int) -> Iterator[tuple[Part, int, int]]:
+def _units(blocks: Blocks, epoch: int, seed: int, walk: Walk) -> Iterator[tuple[Part, int, int]]:
     """The units of the data in this epoch's order, as (part, begin, end)."""
-    counts = [-(-int(p.rows or 0) // UNIT) for p in blocks.parts]
+    counts = [-(-int(p.rows or 0) // walk.unit) for p in blocks.parts]
     ends = np.cumsum(counts)
-    for unit in core.permutation(seed, epoch, _STREAM["unit_order"], int(ends[-1])).tolist():
+    for unit in unit_order(seed, epoch, int(ends[-1]), walk.strata).tolist():
         i = int(np.searchsorted(ends, unit, side="right"))
         part = blocks.parts[i]
-        begin = (unit - int(ends[i]) + counts[i]) * UNIT
-        yield part, begin, min(begin + UNIT, int(part.rows or 0))
+        begin = (unit - int(ends[i]) + counts[i]) * walk.unit
+        yield part, begin, min(begin + walk.unit, int(part.rows or 0))
 
 
-def _permuted(blocks: Blocks, epoch: int, shuffle: bool) -> bool:
+def buffer_rows(rule: Rule, nnz: int | None, n_rows: int | None) -> int:
+    """About how many rows a full buffer has."""
+    if rule.numbers is None or not nnz or not n_rows:
+        return rule.rows
+    return max(min(rule.rows, rule.numbers * n_rows // nnz), 1)
+
+
+def _walk(blocks: Blocks, epoch: int, shuffle: bool, shuffle_rows: int | None, clustered: bool) -> Walk:
     known = blocks.random_access and all(p.rows is not None for p in blocks.parts)
-    return shuffle and known and (epoch > 0 or not blocks.sequential_first)
+    if not (shuffle and known and (epoch > 0 or clustered or not blocks.sequential_first)):
+        return Walk(False)
+    unit = PANEL if clustered else UNIT
+    rows = buffer_rows(_rule(blocks, shuffle_rows), blocks.nnz, blocks.n_rows)
+    return Walk(True, unit, max(rows // unit, 1))
 
 
-def _pieces(blocks: Blocks, epoch: int, seed: int, shuffle: bool, skip: int) -> Iterator[tuple[int, Block]]:
+def _pieces(blocks: Blocks, epoch: int, seed: int, walk: Walk, skip: int) -> Iterator[tuple[int, Block]]:
     """The epoch's rows in order, before they are mixed, with their position; rows before `skip` need not be read."""
     at = 0
-    if _permuted(blocks, epoch, shuffle):
-        for part, begin, end in _units(blocks, epoch, seed):
+    if walk.permuted:
+        for part, begin, end in _units(blocks, epoch, seed, walk):
             if at + end - begin > skip:
                 yield at, blocks.read_rows(part, begin, end)
             at += end - begin
@@ -158,14 +179,14 @@ def _mixed(seed: int, epoch: int, buffer: int, n: int) -> NDArray[np.int64]:
 
 
 def _buffers(
-    blocks: Blocks, epoch: int, seed: int, shuffle: bool, shuffle_rows: int | None, start: int
+    blocks: Blocks, epoch: int, seed: int, shuffle: bool, shuffle_rows: int | None, start: int, walk: Walk
 ) -> Iterator[Block]:
     """Copy rows into buffers; buffers before the one numbered `start` are counted, not filled."""
     known = None if blocks.is_sparse is None or blocks.n_columns is None else _rule(blocks, shuffle_rows)
     skip = start * known.rows if blocks.keeps_rows and known is not None and known.numbers is None else 0
     filling: _Filling | None = None
     buffer: RowBuffer | None = None
-    for position, piece in _pieces(blocks, epoch, seed, shuffle, skip):
+    for position, piece in _pieces(blocks, epoch, seed, walk, skip):
         if filling is None:
             rule = Rule.of(piece.X.shape[1], not isinstance(piece.X, np.ndarray), shuffle_rows)
             filling = _Filling(rule, position)
@@ -184,13 +205,24 @@ def _buffers(
 
 
 def _in_place(
-    whole: Block, epoch: int, seed: int, shuffle: bool, shuffle_rows: int | None, start: int
+    whole: Block,
+    epoch: int,
+    seed: int,
+    shuffle: bool,
+    shuffle_rows: int | None,
+    start: int,
+    clustered: bool,
 ) -> Iterator[Block]:
     """Visit rows where they lie: each buffer is the whole block and the numbers of the rows to visit."""
     x, n = whole.X, len(whole)
-    filling = _Filling(Rule.of(x.shape[1], not isinstance(x, np.ndarray), shuffle_rows))
-    units = -(-n // UNIT)
-    walk = core.permutation(seed, epoch, _STREAM["unit_order"], units).tolist() if shuffle else range(units)
+    rule = Rule.of(x.shape[1], not isinstance(x, np.ndarray), shuffle_rows)
+    filling = _Filling(rule)
+    size = PANEL if clustered else UNIT
+    units = -(-n // size)
+    walk: Iterable[int] = range(units)
+    if shuffle:
+        strata = max(buffer_rows(rule, stored(x) if rule.numbers else None, n) // size, 1)
+        walk = unit_order(seed, epoch, units, strata).tolist()
     ranges: list[tuple[int, int]] = []
 
     def visit(number: int) -> Block:
@@ -203,7 +235,7 @@ def _in_place(
     number = 0
     for unit in walk:
         for number, begin, end, is_full in filling.shares(
-            x, unit * UNIT, min((unit + 1) * UNIT, n), unit * UNIT
+            x, unit * size, min((unit + 1) * size, n), unit * size
         ):
             ranges.append((begin, end))
             if is_full:
@@ -233,9 +265,12 @@ def visits(
     seed &= (1 << 64) - 1
     whole = blocks.whole()
     if whole is not None:
-        yield from _in_place(whole, epoch, seed, shuffle, shuffle_rows, start)
+        mixed = shuffle and clustered(blocks, _rule(blocks, shuffle_rows))
+        yield from _in_place(whole, epoch, seed, shuffle, shuffle_rows, start, mixed)
         return
     blocks.before_epoch(epoch, shuffle)
+    mixed = shuffle and clustered(blocks, _rule(blocks, shuffle_rows))
+    walk = _walk(blocks, epoch, shuffle, shuffle_rows, mixed)
     depth = 1
     free = _free(blocks)
     if free is not None:
@@ -249,7 +284,7 @@ def visits(
         depth = 1 if need is not None and 2 * need <= free else 0
     if not blocks.threaded:
         depth = 0
-    yield from ahead(lambda: _buffers(blocks, epoch, seed, shuffle, shuffle_rows, start), depth)
+    yield from ahead(lambda: _buffers(blocks, epoch, seed, shuffle, shuffle_rows, start, walk), depth)
 
 
 def _rule(blocks: Blocks, shuffle_rows: int | None) -> Rule:
