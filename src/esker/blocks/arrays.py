@@ -224,6 +224,9 @@ class ArrayBlocks(Blocks):
         self._check(part, block)
         return block
 
+    def labels(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
+        return None if self.y is None else self.y[begin:end]
+
     def whole(self) -> Block | None:
         if not self._in_layout:
             return None

@@ -26,6 +26,7 @@ from esker.blocks.memory import Budget, show_size
 from esker.blocks.records import Records
 
 if TYPE_CHECKING:
+    from esker.blocks.mixing import Mixing
     from esker.folds import Fold
 
     S = TypeVar("S", bound=Fold)
@@ -98,6 +99,8 @@ class Blocks(Choices, ABC):
     reserved = 0
     #: Whether the parts' rows, where known, are exactly what reading gives.
     keeps_rows = True
+    #: What learners that step know of the order of labels.
+    mixing: Mixing | None = None
     #: Whether X of the blocks are Records, which a feature step must make numbers of before a learner takes them.
     holds_records = False
     #: Threads that reading may use; None: as many as this process may use.
@@ -241,6 +244,24 @@ class Blocks(Choices, ABC):
 
     def before_epoch(self, epoch: int, shuffle: bool) -> None:
         """Called before the rows of an epoch are visited: what a source does to be ready for it."""
+
+    # --- labels, for learners that step: do rows of one label lie together? ---
+
+    def labels(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
+        """The targets of some rows, without their features where that is less work. Sources with random access only."""
+        return self.read_rows(part, begin, end).y
+
+    def probe_labels(self) -> tuple[list[NDArray[Any]], float] | None:
+        """Targets from places all over the source, by region, and about how many rows there are; None where that takes a walk."""
+        from esker.blocks.clusters import label_sample
+
+        if not self.random_access or any(p.rows is None for p in self.parts):
+            return None
+        return label_sample(self), float(sum(int(p.rows or 0) for p in self.parts))
+
+    def build_cache(self) -> bool:
+        """Make sure that the source's cache is whole; False where there is none."""
+        return False
 
     def take_all(self) -> Block:
         """Every row in memory, as one block; refused where it exceeds the memory granted."""

@@ -18,6 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from esker._errors import CacheWarning, FormatError
 from esker._progress import advance
 from esker.blocks.base import Blocks, Part
@@ -245,8 +247,25 @@ class Cached(Blocks):
     def before_epoch(self, epoch: int, shuffle: bool) -> None:
         """Later epochs are read from the file in permuted order, also where a walk that was resumed has not written it."""
         self.inner.before_epoch(epoch, shuffle)
-        if epoch > 0 and shuffle and self.cache is None and not self._given_up:
+        if epoch > 0 and shuffle:
+            self.build_cache()
+
+    def build_cache(self) -> bool:
+        if self.cache is None and not self._given_up:
             self._build()
+        return self.cache is not None
+
+    def labels(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
+        assert self.cache is not None
+        return self.cache.labels(part, begin, end)
+
+    def probe_labels(self) -> tuple[list[NDArray[Any]], float] | None:
+        """What the source tells, so that fits agree whether or not there is a cache yet."""
+        return self.inner.probe_labels()
+
+    @property
+    def reading_bytes(self) -> int:
+        return self.inner.reading_bytes + (0 if self.cache is not None else 2 * self.block_bytes)
 
     def _build(self) -> None:
         """Walk the source for the file's sake."""

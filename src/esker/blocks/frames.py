@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from esker._errors import FormatError
 from esker.blocks.arrays import ArrayBlocks, float_dtype, target_of, weight_of
@@ -97,6 +98,9 @@ class FrameBlocks(Blocks):
         rows = block_rows((self.n_columns or 0) * self.dtype.itemsize, self.budget)
         for begin in range(start, n, rows):
             yield self._rows(begin, min(begin + rows, n))
+
+    def labels(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
+        return None if self.y is None else self.y[begin:end]
 
     def read_rows(self, part: Part, begin: int, end: int) -> Block:
         block = self._rows(begin, end)

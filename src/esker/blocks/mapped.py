@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block
@@ -55,6 +56,15 @@ class Mapped(Blocks):
 
     def before_epoch(self, epoch: int, shuffle: bool) -> None:
         self.inner.before_epoch(epoch, shuffle)
+
+    def labels(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
+        return self.inner.labels(part, begin, end)
+
+    def probe_labels(self) -> tuple[list[NDArray[Any]], float] | None:
+        return self.inner.probe_labels()
+
+    def build_cache(self) -> bool:
+        return self.inner.build_cache()
 
     def read_pieces(self, part: Part, start: int = 0) -> Iterator[Block]:
         for block in self.inner.read_pieces(part, start):

@@ -7,7 +7,7 @@ change nothing: memory decides only how many buffers are alive.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from esker.blocks.ahead import ahead
 from esker.blocks.block import UNIT, Block
 from esker.blocks.buffer import RowBuffer, cut, stored
 from esker.blocks.memory import PANEL, show_size
+from esker.blocks.mixing import Mixing
 from esker.blocks.strata import HANDS, unit_order
 
 if TYPE_CHECKING:
@@ -159,15 +160,15 @@ def _pieces(blocks: Blocks, epoch: int, seed: int, walk: Walk, skip: int) -> Ite
             at += len(block)
 
 
-def _mixed(seed: int, epoch: int, buffer: int, n: int) -> NDArray[np.int64]:
+def _mixed(seed: int, epoch: int, buffer: int, n: int, outright: bool) -> NDArray[np.int64]:
     """The order of a buffer's rows: dealt `TURN` at a time, at random, from `HANDS` runs of neighbours.
 
     A core reads on in a few places several times faster than it jumps to rows anywhere. Each run keeps its own order; what
     was one stretch of rows is spread over some `HANDS` times its length. A buffer of at most 4,096 rows, which a cache
-    holds, is permuted outright.
+    holds, is permuted outright, and so are rows that lie clustered by label.
     """
     key = epoch << 40 | buffer
-    if n <= UNIT:
+    if outright or n <= UNIT:
         order: NDArray[np.int64] = core.permutation(seed, key, _STREAM["row_order"], n)
         return order
     turns = -(-n // TURN)
@@ -179,14 +180,18 @@ def _mixed(seed: int, epoch: int, buffer: int, n: int) -> NDArray[np.int64]:
 
 
 def _buffers(
-    blocks: Blocks, epoch: int, seed: int, shuffle: bool, shuffle_rows: int | None, start: int, walk: Walk
+    blocks: Blocks,
+    pieces: Callable[[int], Iterator[tuple[int, Block]]],
+    mix: Callable[[int, int], NDArray[np.int64] | None],
+    shuffle_rows: int | None,
+    start: int,
 ) -> Iterator[Block]:
     """Copy rows into buffers; buffers before the one numbered `start` are counted, not filled."""
     known = None if blocks.is_sparse is None or blocks.n_columns is None else _rule(blocks, shuffle_rows)
     skip = start * known.rows if blocks.keeps_rows and known is not None and known.numbers is None else 0
     filling: _Filling | None = None
     buffer: RowBuffer | None = None
-    for position, piece in _pieces(blocks, epoch, seed, walk, skip):
+    for position, piece in pieces(skip):
         if filling is None:
             rule = Rule.of(piece.X.shape[1], not isinstance(piece.X, np.ndarray), shuffle_rows)
             filling = _Filling(rule, position)
@@ -197,11 +202,11 @@ def _buffers(
                 buffer = RowBuffer(_room(blocks, filling.rule), _free(blocks), "pass a smaller shuffle_rows=")
             buffer.add(cut(piece, begin, end))
             if is_full:
-                yield buffer.block(_mixed(seed, epoch, number, buffer.rows) if shuffle else None)
+                yield buffer.block(mix(number, buffer.rows))
                 buffer = None
         del piece
     if buffer is not None and filling is not None:
-        yield buffer.block(_mixed(seed, epoch, filling.number, buffer.rows) if shuffle else None)
+        yield buffer.block(mix(filling.number, buffer.rows))
 
 
 def _in_place(
@@ -229,7 +234,7 @@ def _in_place(
         if not shuffle:
             return cut(whole, ranges[0][0], ranges[-1][1])
         rows = np.concatenate([np.arange(begin, end, dtype=np.int64) for begin, end in ranges])
-        rows = rows[_mixed(seed, epoch, number, len(rows))]
+        rows = rows[_mixed(seed, epoch, number, len(rows), clustered)]
         return Block(x, whole.y, whole.sample_weight, whole.first_key, rows, whole.row_keys)
 
     number = 0
@@ -264,13 +269,23 @@ def visits(
     """See `Blocks.visits`."""
     seed &= (1 << 64) - 1
     whole = blocks.whole()
+    if blocks.mixing is None:
+        blocks.mixing = Mixing()
+    rule = _rule(blocks, shuffle_rows)
+    mixed = False
     if whole is not None:
-        mixed = shuffle and clustered(blocks, _rule(blocks, shuffle_rows))
+        if shuffle:
+            _, mixed = blocks.mixing.prepare(blocks, 1, rule.rows)
         yield from _in_place(whole, epoch, seed, shuffle, shuffle_rows, start, mixed)
         return
     blocks.before_epoch(epoch, shuffle)
-    mixed = shuffle and clustered(blocks, _rule(blocks, shuffle_rows))
+    source, mixing = blocks, blocks.mixing
+    if shuffle:
+        reserved = blocks.reserved
+        blocks, mixed = mixing.prepare(blocks, epoch, rule.rows)
+        blocks.reserved = reserved
     walk = _walk(blocks, epoch, shuffle, shuffle_rows, mixed)
+    watched = shuffle and not (walk.permuted or start or epoch)  # else not all passes, or all is known
     depth = 1
     free = _free(blocks)
     if free is not None:
@@ -284,7 +299,13 @@ def visits(
         depth = 1 if need is not None and 2 * need <= free else 0
     if not blocks.threaded:
         depth = 0
-    yield from ahead(lambda: _buffers(blocks, epoch, seed, shuffle, shuffle_rows, start, walk), depth)
+
+    def pieces(skip: int) -> Iterator[tuple[int, Block]]:
+        found = _pieces(blocks, epoch, seed, walk, skip)
+        return mixing.watch(found, source) if watched else found
+
+    mix = (lambda number, n: _mixed(seed, epoch, number, n, mixed)) if shuffle else (lambda number, n: None)
+    yield from ahead(lambda: _buffers(blocks, pieces, mix, shuffle_rows, start), depth)
 
 
 def _rule(blocks: Blocks, shuffle_rows: int | None) -> Rule:

@@ -157,6 +157,11 @@ class TextBlocks(Blocks):
     def _read(self, part: Part, start: int) -> Iterator[Block]:
         return self._walk(part, start, gathered)
 
+    def probe_labels(self) -> tuple[list[np.ndarray[Any, Any]], float] | None:
+        from esker.blocks.text_probe import probe_text
+
+        return probe_text(self)
+
     def read_pieces(self, part: Part, start: int = 0) -> Iterator[Block]:
         return self._walk(part, start, granules)
 
