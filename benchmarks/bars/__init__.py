@@ -18,6 +18,7 @@ BARS = {
     "memory-promise": "benchmarks.bars.memory_promise",
     "imports": "benchmarks.bars.imports",
     "killed": "benchmarks.bars.killed",
+    "buffer-order": "benchmarks.bars.buffer_order",
 }
 
 

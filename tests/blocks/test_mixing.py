@@ -45,6 +45,10 @@ def test_sorted_is_strong_and_random_never_is(kind):
         y = draw(np.random.default_rng(seed))
         # The share has a mean of 1/128 and a deviation below 1/100: half is 50 deviations away.
         assert clustering(label_sample(open_blocks(np.ones((n, 1)), target=y))) < 0.1
+        for some in (300, 1000, 5000, n):
+            passing = Passing()
+            passing.add(y[:some], some)
+            assert passing.clustering() < 0.4
         if kind != "rare" and seed < 5:
             assert clustering(label_sample(open_blocks(np.ones((n, 1)), target=np.sort(y)))) > 0.8
 
@@ -92,7 +96,7 @@ def test_units_come_once_and_every_stretch_covers_the_source(seed, epoch, units,
         return
     low = np.concatenate([[0], np.cumsum(order < units / 2)])
     counts = low[k:] - low[:-k]  # units of the first half in each stretch of k
-    assert abs(counts - k / 2).max() <= 5
+    assert abs(counts - k / 2).max() <= 5 + k / 16
 
 
 # --- sources ---

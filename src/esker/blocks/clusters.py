@@ -21,6 +21,8 @@ __all__ = ["STRONG", "Passing", "clustering", "label_sample"]
 STRONG = 0.5
 #: A source is seen in so many regions, a region in so many spots of so many rows.
 REGIONS, SPOTS, ROWS = 64, 4, 32
+#: Fewer labels a region tell nothing.
+ENOUGH = 16
 #: More values than this are compared by their ranks.
 CLASSES = 64
 
@@ -33,8 +35,8 @@ def clustering(regions: Iterable[NDArray[Any]]) -> float:
     (1.0, 0.0)
     """
     found = [np.asarray(y) for y in regions if len(y)]
-    if len(found) < 2:
-        return 0.0
+    if len(found) < 4 or sum(map(len, found)) < ENOUGH * len(found):
+        return 0.0  # chance alone could make much of so little
     y = np.concatenate(found)
     ends = np.cumsum([len(part) for part in found])
     columns = y.reshape(len(y), -1).T
@@ -78,10 +80,10 @@ def label_sample(blocks: Blocks) -> list[NDArray[Any]]:
 
 
 class Passing:
-    """Labels kept while a source is walked in sequence: every 128th, then every 256th, and so on, by row."""
+    """Labels kept while a source is walked in sequence: every 16th, then every 32nd, and so on, by row."""
 
     def __init__(self) -> None:
-        self.step, self.at, self.whole = 128, 0, False
+        self.step, self.at, self.whole = 16, 0, False
         self.kept: list[NDArray[Any]] = []
         self.count = 0
 
@@ -105,6 +107,5 @@ class Passing:
 
     def clustering(self) -> float:
         """As `clustering`, of what has passed."""
-        if self.count < REGIONS:
-            return 0.0
-        return clustering(np.array_split(np.concatenate(self.kept), REGIONS))
+        regions = min(REGIONS, self.count // (2 * ENOUGH))
+        return clustering(np.array_split(np.concatenate(self.kept), regions)) if regions else 0.0

@@ -131,12 +131,21 @@ def buffer_rows(rule: Rule, nnz: int | None, n_rows: int | None) -> int:
     return max(min(rule.rows, rule.numbers * n_rows // nnz), 1)
 
 
+def unit_of(rows: int, clustered: bool) -> int:
+    """Rows of a unit; of clustered rows so few that a buffer of `rows` has at least 128 units, from all over the source.
+
+    >>> unit_of(10**6, False), unit_of(10**6, True), unit_of(5000, True)
+    (4096, 256, 32)
+    """
+    return min(PANEL, 1 << max((rows // 128).bit_length() - 1, 0)) if clustered else UNIT
+
+
 def _walk(blocks: Blocks, epoch: int, shuffle: bool, shuffle_rows: int | None, clustered: bool) -> Walk:
     known = blocks.random_access and all(p.rows is not None for p in blocks.parts)
     if not (shuffle and known and (epoch > 0 or clustered or not blocks.sequential_first)):
         return Walk(False)
-    unit = PANEL if clustered else UNIT
     rows = buffer_rows(_rule(blocks, shuffle_rows), blocks.nnz, blocks.n_rows)
+    unit = unit_of(rows, clustered)
     return Walk(True, unit, max(rows // unit, 1))
 
 
@@ -222,12 +231,12 @@ def _in_place(
     x, n = whole.X, len(whole)
     rule = Rule.of(x.shape[1], not isinstance(x, np.ndarray), shuffle_rows)
     filling = _Filling(rule)
-    size = PANEL if clustered else UNIT
+    full = buffer_rows(rule, stored(x) if rule.numbers else None, n)
+    size = unit_of(full, clustered)
     units = -(-n // size)
     walk: Iterable[int] = range(units)
     if shuffle:
-        strata = max(buffer_rows(rule, stored(x) if rule.numbers else None, n) // size, 1)
-        walk = unit_order(seed, epoch, units, strata).tolist()
+        walk = unit_order(seed, epoch, units, max(full // size, 1)).tolist()
     ranges: list[tuple[int, int]] = []
 
     def visit(number: int) -> Block:
