@@ -139,16 +139,24 @@ class Blocks(Choices, ABC):
         """Blocks of `part` from row `start` (a multiple of UNIT) on, cut at multiples of UNIT rows, or of 256."""
 
     def read_rows(self, part: Part, begin: int, end: int) -> Block:
-        """Rows begin..end-1 of a part as one block; `begin` is a multiple of UNIT. Sources with random access only."""
+        """Rows begin..end-1 of a part as one block. Sources with random access only."""
         if not self.random_access:
             raise TypeError(f"{self.source} cannot be read at any row; read it in sequence")
-        buffer = RowBuffer(end - begin)
-        with closing(self.read(part, begin)) as blocks:
+        buffer, skip = RowBuffer(end - begin), begin % UNIT
+        with closing(self.read(part, begin - skip)) as blocks:
             for block in blocks:
-                buffer.add(cut(block, 0, min(len(block), end - begin - buffer.rows)))
+                first = min(skip, len(block))
+                skip -= first
+                last = min(len(block), first + end - begin - buffer.rows)
+                if last > first:
+                    buffer.add(cut(block, first, last))
                 if buffer.rows == end - begin:
                     break
         return buffer.block()
+
+    def fill(self, buffer: RowBuffer, part: Part, begin: int, end: int) -> None:
+        """Put rows begin..end-1 of a part behind those of `buffer`: a source that can reads them into their place."""
+        buffer.add(self.read_rows(part, begin, end))
 
     def whole(self) -> Block | None:
         """All rows as one block of views, where they lie in memory in a kernel's layout; None elsewhere."""
@@ -265,32 +273,9 @@ class Blocks(Choices, ABC):
 
     def take_all(self) -> Block:
         """Every row in memory, as one block; refused where it exceeds the memory granted."""
-        whole = self.whole()
-        if whole is not None:
-            return whole
-        free = (
-            None if self.max_memory is None else max(self.max_memory - self.reserved - self.reading_bytes, 0)
-        )
-        if self.n_rows is None:
-            blocks, held = [], 0
-            for block in self:
-                held += block.nbytes
-                if free is not None and 2 * held > free:
-                    raise ValueError(
-                        f"{self.source} in memory takes more than {show_size(held)}, twice while it is put together, "
-                        f"and {show_size(free)} of max_memory are free"
-                    )
-                blocks.append(block)
-            buffer = RowBuffer(sum(map(len, blocks)))
-            for block in blocks:
-                buffer.add(block)
-        else:
-            buffer = RowBuffer(self.n_rows, free)
-            for block in self:
-                buffer.add(block)
-        if not buffer.keys:
-            raise FormatError("there are no rows", self.source)
-        return buffer.block()
+        from esker.blocks.taken import take_all
+
+        return take_all(self)
 
     # --- memory ---
 
@@ -316,7 +301,14 @@ class Blocks(Choices, ABC):
 
     # --- other rows made of these ---
 
-    def map(self, f: Callable[[Block], Block], *, keeps_targets: bool = False, **known: Any) -> Blocks:
+    def map(
+        self,
+        f: Callable[[Block], Block],
+        *,
+        keeps_targets: bool = False,
+        keeps_x: bool = False,
+        **known: Any,
+    ) -> Blocks:
         """Blocks made of these by `f`, as they are read.
 
         Parameters
@@ -326,13 +318,15 @@ class Blocks(Choices, ABC):
             some are left out, the block carries ``row_keys`` and `known` says ``n_rows=None``.
         keeps_targets : bool
             Whether `f` leaves the targets as they are, so that `labels` need not make rows.
+        keeps_x : bool
+            Whether `f` leaves rows and X as they are and changes targets or weights only, so that it may come last.
         **known
             What is known of the result where it differs from this source: ``n_rows``, ``n_columns``, ``n_targets``, ``dtype``,
             ``is_sparse``, ``nnz``, ``feature_names``.
         """
         from esker.blocks.mapped import Mapped
 
-        return Mapped(self, f, known, keeps_targets)
+        return Mapped(self, f, known, keeps_targets, keeps_x)
 
     def with_missing(self) -> Blocks:
         """The same rows with missing values of X as NaN, for a step that fills them in; elsewhere they are errors."""

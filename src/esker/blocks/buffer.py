@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from esker.blocks.block import Block
 from esker.blocks.memory import empty, show_size
+from esker.blocks.pool import Pool
 from esker.blocks.records import Records
 
 __all__ = ["RowBuffer", "csr", "cut", "recut", "slice_rows", "stored"]
@@ -61,10 +62,22 @@ class RowBuffer:
         Room for so many rows.
     limit : int, optional
         Bytes that must not be exceeded; `way_out` ends the message where they are.
+    pool : Pool, optional
+        Where the large arrays' memory comes from.
+    numbers : int
+        About how many numbers sparse rows will hold, if that is known.
     """
 
-    def __init__(self, rows: int, limit: int | None = None, way_out: str = "grant more memory") -> None:
-        self.room, self.limit, self.way_out = rows, limit, way_out
+    def __init__(
+        self,
+        rows: int,
+        limit: int | None = None,
+        way_out: str = "grant more memory",
+        pool: Pool | None = None,
+        numbers: int = 0,
+    ) -> None:
+        self.room, self.limit, self.way_out, self.expected = rows, limit, way_out, numbers
+        self.empty: Callable[..., NDArray[Any]] = empty if pool is None else pool.empty
         self.rows = self.numbers = self.columns = 0
         self.sparse = False
         self.records: list[Records] = []
@@ -87,7 +100,12 @@ class RowBuffer:
         elif self.sparse:
             self._add_sparse(x)
         else:
-            self._add_dense(x, n)
+            self.dense_rows(n, x.shape[1], x.dtype)[...] = x
+        self.note(block)
+
+    def note(self, block: Block) -> None:
+        """Count the rows of a block, which lie in their place, and copy what goes with them."""
+        x, n = block.X, len(block)
         self.rows += n
         self.numbers += stored(x)
         if block.y is not None:
@@ -96,16 +114,17 @@ class RowBuffer:
         self.weights.append(None if block.sample_weight is None else block.sample_weight.copy())
         self.keys.append(block.keys)
 
-    def _add_dense(self, x: NDArray[Any], n: int) -> None:
+    def dense_rows(self, n: int, columns: int, dtype: Any) -> NDArray[Any]:
+        """Where the next n dense rows go."""
         if self.dense is None:
-            self._refuse_above(min(self.room, 1 << 62) * x.shape[1] * x.itemsize)
-            self.dense = empty((self.room, x.shape[1]), x.dtype)
-        if x.shape[1] != self.dense.shape[1]:
+            self._refuse_above(min(self.room, 1 << 62) * columns * np.dtype(dtype).itemsize)
+            self.dense = self.empty((self.room, columns), dtype)
+        if columns != self.dense.shape[1]:
             raise ValueError(
-                f"every block must have the columns of the first, {self.dense.shape[1]}, got {x.shape[1]}"
+                f"every block must have the columns of the first, {self.dense.shape[1]}, got {columns}"
             )
-        self.dense[self.rows : self.rows + n] = x
-        self.columns = x.shape[1]
+        self.columns = columns
+        return self.dense[self.rows : self.rows + n]
 
     def _add_sparse(self, x: Any) -> None:
         new = stored(x)
@@ -115,16 +134,21 @@ class RowBuffer:
             self.indices = self.indices.astype(x.indices.dtype)
         if need > self.data.size or self.data.dtype != x.data.dtype:
             expected = min(int(1.05 * need / (self.rows + x.shape[0]) * self.room) + 1024, 1 << 27)
-            size = max(need, expected if not self.keys else self.data.size * 5 // 4)
-            self.data = _grown(
+            size = max(need, (self.expected or expected) if not self.keys else self.data.size * 5 // 4)
+            self.data = self._grown(
                 self.data, size, np.result_type(x.data, self.data) if self.keys else x.data.dtype
             )
-            self.indices = _grown(self.indices, size, self.indices.dtype)
+            self.indices = self._grown(self.indices, size, self.indices.dtype)
         first = x.indptr[0]
         self.data[self.numbers : need] = x.data[first : first + new]
         self.indices[self.numbers : need] = x.indices[first : first + new]
         self.indptr.append(x.indptr[1:].astype(np.int64) - first + self.numbers)
         self.columns = max(self.columns, x.shape[1])
+
+    def _grown(self, a: NDArray[Any], size: int, dtype: Any) -> NDArray[Any]:
+        new = self.empty((size,), dtype)
+        new[: self.numbers] = a[: self.numbers]
+        return new
 
     def _refuse_above(self, nbytes: int) -> None:
         if self.limit is not None and nbytes > self.limit:
@@ -157,12 +181,6 @@ class RowBuffer:
         straight = len(keys) == 0 or bool(keys[-1] - keys[0] == len(keys) - 1 and (np.diff(keys) == 1).all())
         y = None if not self.y else self.y[0] if len(self.y) == 1 else np.concatenate(self.y)
         return Block(x, y, weight, first, order, None if straight else keys)
-
-
-def _grown(a: NDArray[Any], size: int, dtype: Any) -> NDArray[Any]:
-    new = empty((size,), dtype)
-    new[: len(a)] = a
-    return new
 
 
 def recut(pieces: Iterator[Block], rows_of: Callable[[Block], int], start: int = 0) -> Iterator[Block]:

@@ -27,7 +27,7 @@ from esker.blocks.block import UNIT, Block
 from esker.blocks.block_file import BlockFile
 from esker.blocks.block_format import MAGIC
 from esker.blocks.block_writer import BlockWriter, fingerprint
-from esker.blocks.buffer import cut
+from esker.blocks.buffer import RowBuffer, cut
 from esker.blocks.cache_key import cache_key, place_of, same_files
 
 if TYPE_CHECKING:
@@ -243,6 +243,19 @@ class Cached(Blocks):
             except FormatError as error:
                 self._lose(f"the cache is damaged ({error})")
         raise FormatError("its cache was lost in the midst of an epoch; fit again", self.inner.source)
+
+    def fill(self, buffer: RowBuffer, part: Part, begin: int, end: int) -> None:
+        file = self._current()
+        if file is None:
+            super().fill(buffer, part, begin, end)
+            return
+        rows = buffer.rows
+        try:
+            file.fill(buffer, file.parts[part.index], begin, end)
+        except FormatError:
+            if buffer.rows != rows:
+                raise
+            super().fill(buffer, part, begin, end)  # says what is wrong, and mends it
 
     def before_epoch(self, epoch: int, shuffle: bool) -> None:
         """Later epochs are read from the file in permuted order, also where a walk that was resumed has not written it."""

@@ -22,7 +22,12 @@ class Mapped(Blocks):
     keeps_rows = False
 
     def __init__(
-        self, inner: Blocks, f: Callable[[Block], Block], known: dict[str, Any], keeps_targets: bool = False
+        self,
+        inner: Blocks,
+        f: Callable[[Block], Block],
+        known: dict[str, Any],
+        keeps_targets: bool = False,
+        keeps_x: bool = False,
     ) -> None:
         for name in known:
             if name not in _KNOWN:
@@ -31,7 +36,7 @@ class Mapped(Blocks):
         self.known = {**known, "dtype": np.dtype(known["dtype"])} if "dtype" in known else known
         self.checked = False  # what comes in has been; estimators look again at what they fit
         self.reserved = inner.reserved
-        self.inner, self.f, self.keeps_targets = inner, f, keeps_targets
+        self.inner, self.f, self.keeps_targets, self.keeps_x = inner, f, keeps_targets, keeps_x
 
     def labels(self) -> Iterator[Any]:
         return self.inner.labels() if self.keeps_targets else super().labels()
@@ -41,6 +46,15 @@ class Mapped(Blocks):
         block = self.inner.whole()
         made = None if block is None else self._apply(block)
         return made if made is not None and block is not None and made.X is block.X else None
+
+    def bare(self) -> tuple[Blocks, Callable[[Block], Block]]:
+        """The source below those maps that leave X as it is, and what they do to a block, together."""
+        if not self.keeps_x:
+            return self, lambda block: block
+        if not isinstance(self.inner, Mapped):
+            return self.inner, self._apply
+        source, first = self.inner.bare()
+        return source, lambda block: self._apply(first(block))
 
     def _apply(self, block: Block) -> Block:
         made = self.f(block)

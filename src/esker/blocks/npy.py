@@ -15,6 +15,7 @@ from esker._errors import FormatError
 from esker.blocks.arrays import column_number, float_dtype, target_of, weight_of
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block, key
+from esker.blocks.buffer import RowBuffer
 from esker.blocks.memory import block_rows, empty, rows_of
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ class NpyFile:
                 self._fill(file, column, self.offset + (j * self.shape[0] + begin) * size)
             rows = rows_of(by_columns, self.dtype)
         return rows if len(self.shape) == 2 else rows[:, 0]
+
+    def fill(self, file: int, out: NDArray[Any], begin: int) -> None:
+        """Read rows from `begin` on into `out`, which is laid out as they are."""
+        self._fill(file, out, self.offset + begin * self.shape[1] * self.dtype.itemsize)
 
     def _fill(self, file: int, out: NDArray[Any], position: int) -> None:
         view = out.reshape(-1).view(np.uint8).data
@@ -227,6 +232,25 @@ class NpyBlocks(Blocks):
         with open(self._files[part.index].path, "rb", buffering=0) as file:
             for begin in range(start, rows, step):
                 yield self._block(part, file.fileno(), begin, min(begin + step, rows))
+
+    def fill(self, buffer: RowBuffer, part: Part, begin: int, end: int) -> None:
+        npy = self._files[part.index]
+        beside = all(c is None or isinstance(c, _Column) for c in (self._y, self._w))
+        if npy.fortran or not beside or not self._as_is(npy):
+            super().fill(buffer, part, begin, end)
+            return
+        x = buffer.dense_rows(end - begin, self.n_columns or 0, self.dtype)
+        with open(npy.path, "rb", buffering=0) as file:
+            npy.fill(file.fileno(), x, begin)
+        y, weight = (self._beside(c, x, part, begin, end) for c in (self._y, self._w))
+        block = Block(x, y, weight_of(weight, end - begin), first_key=key(part.index, begin))
+        self._check(part, block)
+        buffer.note(block)
+
+    def labels(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
+        if isinstance(self._y, int):
+            return self.read_rows(part, begin, end).y
+        return None if self._y is None else self._y.read(part, begin, end)
 
     def read_rows(self, part: Part, begin: int, end: int) -> Block:
         with open(self._files[part.index].path, "rb", buffering=0) as file:

@@ -18,8 +18,10 @@ from esker._native import core
 from esker.blocks.ahead import ahead
 from esker.blocks.block import UNIT, Block
 from esker.blocks.buffer import RowBuffer, cut, stored
+from esker.blocks.mapped import Mapped
 from esker.blocks.memory import PANEL, show_size
 from esker.blocks.mixing import Mixing
+from esker.blocks.pool import Pool
 from esker.blocks.strata import HANDS, unit_order
 
 if TYPE_CHECKING:
@@ -188,34 +190,52 @@ def _mixed(seed: int, epoch: int, buffer: int, n: int, outright: bool) -> NDArra
     return rows if turns * TURN == n else rows[rows < n]
 
 
-def _buffers(
-    blocks: Blocks,
-    pieces: Callable[[int], Iterator[tuple[int, Block]]],
-    mix: Callable[[int, int], NDArray[np.int64] | None],
-    shuffle_rows: int | None,
-    start: int,
-) -> Iterator[Block]:
-    """Copy rows into buffers; buffers before the one numbered `start` are counted, not filled."""
-    known = None if blocks.is_sparse is None or blocks.n_columns is None else _rule(blocks, shuffle_rows)
-    skip = start * known.rows if blocks.keeps_rows and known is not None and known.numbers is None else 0
-    filling: _Filling | None = None
-    buffer: RowBuffer | None = None
-    for position, piece in pieces(skip):
-        if filling is None:
-            rule = Rule.of(piece.X.shape[1], not isinstance(piece.X, np.ndarray), shuffle_rows)
-            filling = _Filling(rule, position)
-        for number, begin, end, is_full in filling.shares(piece.X, 0, len(piece), piece.raw_keys()):
-            if number < start:
-                continue
-            if buffer is None:
-                buffer = RowBuffer(_room(blocks, filling.rule), _free(blocks), "pass a smaller shuffle_rows=")
-            buffer.add(cut(piece, begin, end))
-            if is_full:
-                yield buffer.block(mix(number, buffer.rows))
-                buffer = None
-        del piece
-    if buffer is not None and filling is not None:
-        yield buffer.block(mix(filling.number, buffer.rows))
+@dataclass(frozen=True)
+class _Buffers:
+    """How buffers are made: what an empty one is, and how the rows of a full one are mixed."""
+
+    empty: Callable[[Rule], RowBuffer]
+    mix: Callable[[int, int], NDArray[np.int64] | None]
+    start: int
+
+    def of_pieces(self, pieces: Iterator[tuple[int, Block]], shuffle_rows: int | None) -> Iterator[Block]:
+        """Copy rows into buffers; buffers before the one numbered `start` are counted, not filled."""
+        filling: _Filling | None = None
+        buffer: RowBuffer | None = None
+        for position, piece in pieces:
+            if filling is None:
+                rule = Rule.of(piece.X.shape[1], not isinstance(piece.X, np.ndarray), shuffle_rows)
+                filling = _Filling(rule, position)
+            for number, begin, end, is_full in filling.shares(piece.X, 0, len(piece), piece.raw_keys()):
+                if number < self.start:
+                    continue
+                if buffer is None:
+                    buffer = self.empty(filling.rule)
+                buffer.add(cut(piece, begin, end))
+                if is_full:
+                    yield buffer.block(self.mix(number, buffer.rows))
+                    buffer = None
+            del piece
+        if buffer is not None and filling is not None:
+            yield buffer.block(self.mix(filling.number, buffer.rows))
+
+    def filled(self, blocks: Blocks, units: Iterator[tuple[Part, int, int]], rule: Rule) -> Iterator[Block]:
+        """The same where a buffer is full by its rows alone: the source reads them into their place."""
+        number = rows = 0
+        buffer: RowBuffer | None = None
+        for part, begin, end in units:
+            while begin < end:
+                take = min(end - begin, rule.rows - rows)
+                if number >= self.start:
+                    buffer = self.empty(rule) if buffer is None else buffer
+                    blocks.fill(buffer, part, begin, begin + take)
+                begin, rows = begin + take, rows + take
+                if rows == rule.rows:
+                    if buffer is not None:
+                        yield buffer.block(self.mix(number, buffer.rows))
+                    number, rows, buffer = number + 1, 0, None
+        if buffer is not None:
+            yield buffer.block(self.mix(number, buffer.rows))
 
 
 def _in_place(
@@ -309,16 +329,47 @@ def visits(
     if not blocks.threaded:
         depth = 0
 
-    def pieces(skip: int) -> Iterator[tuple[int, Block]]:
-        found = _pieces(blocks, epoch, seed, walk, skip)
-        return mixing.watch(found, source) if watched else found
+    rule = _rule(blocks, shuffle_rows)
+    size = _expected(blocks, shuffle_rows) or 0
+    # What waits in a pool counts too: where three buffers do not fit, each is given back at once.
+    pool = Pool((1 + depth) * size) if free is None or 3 * size <= free else None
+    below, finish = blocks.bare() if isinstance(blocks, Mapped) else (blocks, lambda block: block)
 
-    mix = (lambda number, n: _mixed(seed, epoch, number, n, mixed)) if shuffle else (lambda number, n: None)
-    yield from ahead(lambda: _buffers(blocks, pieces, mix, shuffle_rows, start), depth)
+    def empty(rule: Rule) -> RowBuffer:
+        return RowBuffer(
+            _room(blocks, rule), free, "pass a smaller shuffle_rows=", pool, _numbers(blocks, rule)
+        )
+
+    def walked() -> Iterator[Block]:
+        mix = (lambda b, n: _mixed(seed, epoch, b, n, mixed)) if shuffle else (lambda b, n: None)
+        buffers = _Buffers(empty, mix, start)
+        if walk.permuted and rule.numbers is None and not below.is_sparse and below.keeps_rows:
+            found = buffers.filled(below, _units(below, epoch, seed, walk), rule)
+        else:
+            straight = rule.numbers is None and below.keeps_rows and blocks.n_columns is not None
+            skip = start * rule.rows if straight and blocks.is_sparse is not None else 0
+            pieces = _pieces(below, epoch, seed, walk, skip)
+            found = buffers.of_pieces(mixing.watch(pieces, source) if watched else pieces, shuffle_rows)
+        for block in found:
+            yield finish(block)
+
+    yield from ahead(walked, depth)
 
 
 def _rule(blocks: Blocks, shuffle_rows: int | None) -> Rule:
     return Rule.of(blocks.n_columns or 1, bool(blocks.is_sparse), shuffle_rows)
+
+
+def _numbers(blocks: Blocks, rule: Rule) -> int:
+    """About how many numbers a full buffer of sparse rows holds; 0 where nothing is known of it."""
+    known = blocks.nnz is not None and blocks.n_rows
+    numbers = (
+        int(1.05 * (blocks.nnz or 0) / (blocks.n_rows or 1) * _room(blocks, rule)) + 1024 if known else 0
+    )
+    if rule.numbers is None:
+        return numbers
+    most = int(1.05 * rule.numbers) + 1024  # one granule of 256 rows more
+    return min(numbers, most) if known else most
 
 
 def _expected(blocks: Blocks, shuffle_rows: int | None) -> int | None:

@@ -81,7 +81,7 @@ def encoded(
             weight = factors[y.astype(np.intp)] * (1.0 if weight is None else weight)
         return replace(block, y=y, sample_weight=weight)
 
-    return blocks.map(as_index), classes, blocks.n_rows if counts is None else int(counts.sum())
+    return blocks.map(as_index, keeps_x=True), classes, blocks.n_rows if counts is None else int(counts.sum())
 
 
 def class_factors(
