@@ -224,7 +224,7 @@ class ArrayBlocks(Blocks):
         self._check(part, block)
         return block
 
-    def labels(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
+    def labels_of(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
         return None if self.y is None else self.y[begin:end]
 
     def whole(self) -> Block | None:

@@ -253,19 +253,15 @@ class Blocks(Choices, ABC):
     def before_epoch(self, epoch: int, shuffle: bool) -> None:
         """Called before the rows of an epoch are visited: what a source does to be ready for it."""
 
-    # --- labels, for learners that step: do rows of one label lie together? ---
-
-    def labels(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
+    def labels_of(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
         """The targets of some rows, without their features where that is less work. Sources with random access only."""
         return self.read_rows(part, begin, end).y
 
     def probe_labels(self) -> tuple[list[NDArray[Any]], float] | None:
         """Targets from places all over the source, by region, and about how many rows there are; None where that takes a walk."""
-        from esker.blocks.clusters import label_sample
+        from esker.blocks.clusters import probe
 
-        if not self.random_access or any(p.rows is None for p in self.parts):
-            return None
-        return label_sample(self), float(sum(int(p.rows or 0) for p in self.parts))
+        return probe(self)
 
     def build_cache(self) -> bool:
         """Make sure that the source's cache is whole; False where there is none."""
@@ -276,8 +272,6 @@ class Blocks(Choices, ABC):
         from esker.blocks.taken import take_all
 
         return take_all(self)
-
-    # --- memory ---
 
     @property
     def reading_bytes(self) -> int:
@@ -298,8 +292,6 @@ class Blocks(Choices, ABC):
                 + "; grant more memory"
             )
         self.reserved += nbytes
-
-    # --- other rows made of these ---
 
     def map(
         self,

@@ -268,9 +268,9 @@ class Cached(Blocks):
             self._build()
         return self.cache is not None
 
-    def labels(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
+    def labels_of(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
         assert self.cache is not None
-        return self.cache.labels(part, begin, end)
+        return self.cache.labels_of(part, begin, end)
 
     def probe_labels(self) -> tuple[list[NDArray[Any]], float] | None:
         """What the source tells, so that fits agree whether or not there is a cache yet."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from esker.blocks.base import Blocks
 
-__all__ = ["STRONG", "Passing", "clustering", "label_sample"]
+__all__ = ["STRONG", "Passing", "clustering", "label_sample", "probe"]
 
 #: From this share on rows are taken to be clustered.
 STRONG = 0.5
@@ -71,12 +71,19 @@ def label_sample(blocks: Blocks) -> list[NDArray[Any]]:
             row = (2 * (region * SPOTS + spot) + 1) * total // (2 * SPOTS * regions)
             i = int(np.searchsorted(ends, row, side="right"))
             begin = row - int(ends[i] - counts[i])
-            y = blocks.labels(blocks.parts[i], begin, min(begin + ROWS, int(counts[i])))
+            y = blocks.labels_of(blocks.parts[i], begin, min(begin + ROWS, int(counts[i])))
             if y is None:
                 return []
             spots.append(y)
         found.append(np.concatenate(spots))
     return found
+
+
+def probe(blocks: Blocks) -> tuple[list[NDArray[Any]], float] | None:
+    """See `Blocks.probe_labels`: the sample and the number of rows, where any row can be read."""
+    if not blocks.random_access or any(p.rows is None for p in blocks.parts):
+        return None
+    return label_sample(blocks), float(sum(int(p.rows or 0) for p in blocks.parts))
 
 
 class Passing:

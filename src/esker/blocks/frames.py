@@ -99,7 +99,7 @@ class FrameBlocks(Blocks):
         for begin in range(start, n, rows):
             yield self._rows(begin, min(begin + rows, n))
 
-    def labels(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
+    def labels_of(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
         return None if self.y is None else self.y[begin:end]
 
     def read_rows(self, part: Part, begin: int, end: int) -> Block:

@@ -71,8 +71,8 @@ class Mapped(Blocks):
     def before_epoch(self, epoch: int, shuffle: bool) -> None:
         self.inner.before_epoch(epoch, shuffle)
 
-    def labels(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
-        return self.inner.labels(part, begin, end)
+    def labels_of(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
+        return self.inner.labels_of(part, begin, end)
 
     def probe_labels(self) -> tuple[list[NDArray[Any]], float] | None:
         return self.inner.probe_labels()

@@ -247,7 +247,7 @@ class NpyBlocks(Blocks):
         self._check(part, block)
         buffer.note(block)
 
-    def labels(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
+    def labels_of(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
         if isinstance(self._y, int):
             return self.read_rows(part, begin, end).y
         return None if self._y is None else self._y.read(part, begin, end)
