@@ -16,14 +16,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from esker._errors import FormatError
-from esker._native import core
 from esker.blocks.ahead import ahead
-from esker.blocks.block import ROW_BITS, UNIT, Block
+from esker.blocks.block import UNIT, Block
 from esker.blocks.buffer import RowBuffer, cut
 from esker.blocks.choices import Choices
 from esker.blocks.memory import Budget, show_size
-from esker.blocks.records import Records
 
 if TYPE_CHECKING:
     from esker.blocks.mixing import Mixing
@@ -342,55 +339,9 @@ class Blocks(Choices, ABC):
     # --- checks of every block ---
 
     def _check(self, part: Part, block: Block) -> None:
-        x = block.X
-        if self.n_columns is not None and x.shape[1] != self.n_columns:
-            raise FormatError(
-                f"every block must have {self.n_columns} columns, got {x.shape[1]} from row "
-                f"{self._row(block, 0)} on",
-                part.name,
-            )
-        if not self.checked:
-            return
-        if not isinstance(x, Records):
-            self._check_finite(part, block, block.raw_x(), "X")
-        if block.y is not None and block.y.dtype.kind == "f":
-            self._check_finite(part, block, block.raw_y(), "the target")
-        weight = block.sample_weight
-        if weight is not None:
-            self._check_finite(part, block, weight.reshape(-1, 1), "sample_weight")
-            if len(weight) and weight.min() < 0:
-                row = int(np.argmax(weight < 0))
-                raise FormatError(
-                    f"sample weights must not be negative, got {weight[row]} in row {self._row(block, row)}",
-                    part.name,
-                )
+        from esker.blocks.checks import check_block
 
-    def _check_finite(self, part: Part, block: Block, values: Any, what: str) -> None:
-        gaps = what == "X" and self.allows_missing
-        found = core.first_infinite(values) if gaps else core.first_nonfinite(values)
-        if found is None:
-            return
-        row, column = found
-        name = ""
-        if what == "X":
-            name = f", column {column}"
-            if self.feature_names is not None and column < len(self.feature_names):
-                name += f" ({self.feature_names[column]!r})"
-        raise FormatError(
-            f"{what} must be finite, got {'' if gaps else 'NaN or '}infinity in row {self._row(block, row)}{name} (from 0); "
-            + (
-                "drop such rows"
-                if gaps or what != "X"
-                else "drop such rows, or fill them in with esker.impute.SimpleImputer"
-            ),
-            part.name,
-        )
-
-    @staticmethod
-    def _row(block: Block, row: int) -> int:
-        """The row within its part."""
-        first = block.first_key if block.row_keys is None else int(block.row_keys[row]) - row
-        return (first + row) & ((1 << ROW_BITS) - 1)
+        check_block(self, part, block)
 
     def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:
         """Refused: what takes arrays alone (a search, another library's pipeline step) would take all rows at once."""
