@@ -16,7 +16,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -28,33 +28,9 @@ from esker.blocks.block_file import BlockFile
 from esker.blocks.block_format import MAGIC
 from esker.blocks.block_writer import BlockWriter, fingerprint
 from esker.blocks.buffer import RowBuffer, cut
-from esker.blocks.cache_key import cache_key, place_of, same_files
+from esker.blocks.cache_key import same_files
 
-if TYPE_CHECKING:
-    from esker.blocks.sources import Options
-
-__all__ = ["Cached", "with_cache"]
-
-
-def with_cache(blocks: Blocks, cache: Any, options: Options, format: str | None, features: Any) -> Blocks:
-    """`blocks` behind the cache that `open_blocks` was asked for; refused where it would have no effect."""
-    if cache != "auto" and not (isinstance(cache, str | os.PathLike) and os.fspath(cache)):
-        raise ValueError(f'cache must be None, "auto" or the path of a file, got {cache!r}')
-    if blocks.random_access:
-        raise ValueError(f"cache= has no effect on {blocks.source}: any rows of it can be read at once")
-    if not blocks.rereadable:
-        raise ValueError(
-            f"cache= has no effect on {blocks.source}: it can be read once only; write a block file (esker convert) first"
-        )
-    if blocks.holds_records:
-        raise ValueError(
-            f"cache= keeps numbers, and {blocks.source} holds texts; give features= that make numbers of them"
-        )
-    steps = [] if features is None else list(features) if isinstance(features, list | tuple) else [features]
-    key = cache_key(options, format, steps)
-    if cache == "auto":
-        return Cached(blocks, place_of(blocks.files, key) if blocks.files else None, key)
-    return Cached(blocks, Path(cache), key)
+__all__ = ["Cached"]
 
 
 class Cached(Blocks):
@@ -86,6 +62,7 @@ class Cached(Blocks):
         self._lock = threading.Lock()
         self._session: _Session | None = None
         self._given_up = False
+        self._lost: tuple[int, int] | None = None
         if place is None:
             descriptor, name = tempfile.mkstemp(prefix="esker-", suffix=".esk")
             os.close(descriptor)
@@ -152,7 +129,30 @@ class Cached(Blocks):
         self._lose(f"the cache {self.place} was removed or replaced")
         return None
 
+    def _replaced(self) -> bool:
+        """Whether another process has put its file in the place of the one that is open."""
+        try:
+            return self.place is not None and _stat(self.place) != self._taken
+        except OSError:
+            return False
+
+    def _adopt(self) -> bool:
+        """Take the file that another process has written in the meantime."""
+        assert self.place is not None
+        try:
+            if _stat(self.place) == self._lost:
+                return False
+            found = BlockFile(self.place, **self._memory)
+        except (OSError, FormatError):
+            return False
+        if not self.inner.files or "cache" not in found.parse_options or self._stale(found):
+            return False
+        self._take(found)
+        return True
+
     def _lose(self, why: str) -> None:
+        with suppress(OSError):
+            self._lost = None if self.place is None else _stat(self.place)
         self.cache = None
         self._say(f"{why}; {self.inner.source} is read instead, and the cache built anew")
 
@@ -176,6 +176,9 @@ class Cached(Blocks):
                     row += len(block)
                 return
             except FormatError as error:
+                if row == start and self._replaced():
+                    yield from self._read(part, start)
+                    return
                 self._lose(f"the cache is damaged ({error})")
         # From the source: all of it, or what the damaged file could not give.
         skip = row % UNIT
@@ -200,7 +203,7 @@ class Cached(Blocks):
                 session.part, session.busy = session.part + 1, False
                 if session.part < len(self.inner.parts):
                     session = None  # the walk over the next part goes on with it
-                elif session.finish():
+                elif not self._adopt() and session.finish():
                     assert self.place is not None
                     self._take(BlockFile(self.place, **self._memory))
         finally:
@@ -231,7 +234,7 @@ class Cached(Blocks):
                 self._session = None
 
     def read_rows(self, part: Part, begin: int, end: int) -> Block:
-        for _ in range(2):
+        for _ in range(8):
             file = self._current()
             if file is None and not self._given_up:
                 self._build()
@@ -241,7 +244,8 @@ class Cached(Blocks):
             try:
                 return file.read_rows(file.parts[part.index], begin, end)
             except FormatError as error:
-                self._lose(f"the cache is damaged ({error})")
+                if not self._replaced():
+                    self._lose(f"the cache is damaged ({error})")
         raise FormatError("its cache was lost in the midst of an epoch; fit again", self.inner.source)
 
     def fill(self, buffer: RowBuffer, part: Part, begin: int, end: int) -> None:
@@ -269,8 +273,16 @@ class Cached(Blocks):
         return self.cache is not None
 
     def labels_of(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
-        assert self.cache is not None
-        return self.cache.labels_of(part, begin, end)
+        for _ in range(8):
+            file = self._current()
+            if file is None:
+                break
+            try:
+                return file.labels_of(file.parts[part.index], begin, end)
+            except FormatError:
+                if not self._replaced():
+                    break
+        return self.read_rows(part, begin, end).y
 
     def probe_labels(self) -> tuple[list[NDArray[Any]], float] | None:
         """What the source tells, so that fits agree whether or not there is a cache yet."""

@@ -178,7 +178,7 @@ def open_blocks(
         blocks = with_features(lambda o: _open(source, o, format), options, features)
     if cache is None:
         return blocks
-    from esker.blocks.cache import with_cache
+    from esker.blocks.cache_open import with_cache
 
     return with_cache(blocks, cache, options, format, features)
 
