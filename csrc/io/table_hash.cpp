@@ -155,9 +155,10 @@ struct Chunk {
                 if constexpr (requires { v.values; }) {
                     for (Index i = 0; i < n; i++) {
                         const auto x = static_cast<T>(v.values[begin + i]);
-                        require(!std::isinf(x), "column '" + column.name +
-                                                    "' holds a number beyond the dtype in row " +
-                                                    std::to_string(begin + i) + " of a block");
+                        if (std::isinf(x))
+                            throw std::invalid_argument("column '" + column.name +
+                                                        "' holds a number beyond the dtype in row " +
+                                                        std::to_string(begin + i) + " of a block");
                         const bool gone = std::isnan(x);
                         to[i] = gone ? missing : x == 0 ? none : present;
                         out[i] = gone ? T(1) : x;

@@ -4,9 +4,9 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
 #include <type_traits>
 
-#include "base/error.hpp"
 #include "io/murmur.hpp"
 
 namespace esker {
@@ -74,10 +74,17 @@ constexpr int lowest_bin = 4 * -1075, bins = 4 * 2100;
 }  // namespace
 
 int log_bin(double x) noexcept {
-    int exponent;
-    const double m = std::frexp(std::fabs(x), &exponent);  // 0.5 <= m < 1
-    return 4 * (exponent - 1) + (m >= 0.5946035575013605) + (m >= 0.7071067811865476) +
-           (m >= 0.8408964152537145);
+    std::uint64_t bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    int exponent = static_cast<int>(bits >> 52 & 0x7ff) - 1023;
+    if (exponent == -1023) {  // subnormal: leading zeros are part of the exponent
+        x = std::frexp(x, &exponent);
+        std::memcpy(&bits, &x, sizeof bits);
+        exponent--;
+    }
+    // The fractions of 2^(1/4), 2^(1/2) and 2^(3/4).
+    const std::uint64_t m = bits & 0xfffffffffffffull;
+    return 4 * exponent + (m >= 0x306fe0a31b715ull) + (m >= 0x6a09e667f3bcdull) + (m >= 0xae89f995ad3adull);
 }
 
 Tokens::Tokens(const Column& column, bool binned)
@@ -102,8 +109,8 @@ void Tokens::fill(std::uint32_t* out, Index begin, Index end) const {
     auto texts = [&](const auto& v) {
         auto hash = [&](Index text) {
             const auto a = static_cast<Index>(v.offsets[text]), b = static_cast<Index>(v.offsets[text + 1]);
-            require(0 <= a && a <= b && b <= v.bytes,
-                    "the offsets of column '" + column_.name + "' leave its texts");
+            if (!(0 <= a && a <= b && b <= v.bytes))  // the message costs more than the hash
+                throw std::invalid_argument("the offsets of column '" + column_.name + "' leave its texts");
             return to.hash(v.data + a, static_cast<std::size_t>(b - a));
         };
         for (Index i = begin; i < end; i++) {
