@@ -211,6 +211,10 @@ class Blocks(Choices, ABC):
         for block in self:
             yield block.y
 
+    def label_counts(self) -> dict[Any, int] | None:
+        """How many rows each value of the one target has, where that is known without reading them."""
+        return None
+
     def fold(self, state: S) -> S:
         """Walk every block through `state` and return it."""
         from esker.folds import fold

@@ -104,6 +104,13 @@ class BlockFile(Blocks):
         """What the files say of their rows; None where one is of version 1, which says less."""
         return described(self)
 
+    def label_counts(self) -> dict[Any, int] | None:
+        """Of one target with few values, as the footer has them."""
+        said = self.footer()
+        targets = [] if said is None else said["targets"]
+        counts: dict[Any, int] | None = targets[0].get("counts") if len(targets) == 1 else None
+        return counts
+
     # --- reading ---
 
     def _read(self, part: Part, start: int) -> Generator[Block, None, None]:

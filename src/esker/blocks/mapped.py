@@ -41,6 +41,9 @@ class Mapped(Blocks):
     def labels(self) -> Iterator[Any]:
         return self.inner.labels() if self.keeps_targets else super().labels()
 
+    def label_counts(self) -> dict[Any, int] | None:
+        return self.inner.label_counts() if self.keeps_targets else None
+
     def whole(self) -> Block | None:
         """`f` of all rows where they lie in memory and `f` leaves the very X as it is: nothing large is copied."""
         block = self.inner.whole()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,22 +15,29 @@ from esker.blocks import ArrayBlocks, Block, Blocks
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["count_labels", "encode", "encoded"]
+__all__ = ["NewLabel", "count_labels", "encode", "encoded", "first_labels"]
+
+#: So many rows tell the classes at first; a label that comes later is a `NewLabel`, and starts the fit again.
+LOOK = 1 << 16
 
 #: More classes than this are taken for a mistake: a column of numbers where labels were meant.
 MOST = 1 << 16
 
 
+class NewLabel(ValueError):
+    """A label that is not among the classes."""
+
+
 def count_labels(blocks: Blocks) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The sorted classes of a data set and how many rows each has, by one pass over it."""
+    known = blocks.label_counts()
+    if known is not None and len(known):
+        _refuse_fractions(np.array(list(known)), blocks)
+        return _sorted(known)
     counts: dict[Any, int] = {}
     for y in blocks.labels():
         labels, rows = np.unique(np.asarray(y).ravel(), return_counts=True)
-        if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
-            raise ValueError(
-                f"Unknown label type: continuous. The target of {blocks.source} holds numbers such as "
-                f"{labels[labels != np.floor(labels)][0]:g}; a classifier expects labels, a regressor numbers"
-            )
+        _refuse_fractions(labels, blocks)
         for label, n in zip(labels.tolist(), rows.tolist()):
             counts[label] = counts.get(label, 0) + n
         if len(counts) > MOST:
@@ -38,6 +46,35 @@ def count_labels(blocks: Blocks) -> tuple[NDArray[Any], NDArray[np.int64]]:
             )
         if not advance(0 if y is None else len(y), 0 if y is None else y.nbytes):
             raise KeyboardInterrupt
+    return _sorted(counts)
+
+
+def first_labels(blocks: Blocks) -> NDArray[Any] | None:
+    """The sorted classes of a data set as its beginning shows them, or as it knows them; None where these are fewer than two."""
+    known = blocks.label_counts()
+    if known is not None and len(known):
+        return None  # counting is for nothing
+    labels, rows = set(), 0
+    with closing(blocks.labels()) as pieces:  # type: ignore[type-var]
+        for y in pieces:
+            found = np.unique(np.asarray(y).ravel())
+            _refuse_fractions(found, blocks)
+            labels |= set(found.tolist())
+            rows += 0 if y is None else len(y)
+            if rows >= LOOK or len(labels) > MOST:
+                break
+    return np.array(sorted(labels)) if 2 <= len(labels) <= MOST else None
+
+
+def _refuse_fractions(labels: NDArray[Any], blocks: Blocks) -> None:
+    if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
+        raise ValueError(
+            f"Unknown label type: continuous. The target of {blocks.source} holds numbers such as "
+            f"{labels[labels != np.floor(labels)][0]:g}; a classifier expects labels, a regressor numbers"
+        )
+
+
+def _sorted(counts: Mapping[Any, int]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     classes = np.array(sorted(counts))
     return classes, np.array([counts[c] for c in classes.tolist()], dtype=np.int64)
 
@@ -48,7 +85,7 @@ def encode(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.float64]:
     at[at == len(classes)] = 0
     unknown = classes[at] != labels
     if unknown.any():
-        raise ValueError(f"label {labels[unknown][0]!r} is not one of the classes {classes!r}")
+        raise NewLabel(f"label {labels[unknown][0]!r} is not one of the classes {classes!r}")
     return at.astype(np.float64)
 
 

@@ -10,8 +10,10 @@ from scipy.special import expit
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
+from esker.blocks import ArrayBlocks
+from esker.blocks.peeked import Peeked
 from esker.linear_model._base import LinearClassifier, as_blocks
-from esker.linear_model._labels import encoded
+from esker.linear_model._labels import LOOK, NewLabel, encoded, first_labels
 from esker.linear_model._sgd import SGD
 from esker.linear_model._sgd_parameters import PARAMETERS, check
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+    from esker.blocks import Blocks
+    from esker.linear_model._sgd_parameters import Checked
 
 __all__ = ["SGDClassifier"]
 
@@ -136,7 +141,8 @@ class SGDClassifier(LinearClassifier, SGD):
         Parameters
         ----------
         X : array-like or CSR of shape (n, d), or Blocks
-            The classes of a Blocks are found by one pass over it.
+            The classes of a Blocks are those of its first 65,536 rows; should another come later, all labels are read
+            and the fit starts again.
         y : array-like of shape (n,); None for Blocks
             Labels: numbers, strings or booleans.
         sample_weight : array-like of shape (n,), optional; None for Blocks
@@ -149,7 +155,33 @@ class SGDClassifier(LinearClassifier, SGD):
         checked = check(self, self._losses)
         self._refuse_initial(coef_init, intercept_init)
         blocks = as_blocks(self, X, y, sample_weight, classifier=True)
-        blocks, classes, n_rows = encoded(blocks, None, self.class_weight)
+        guess = None
+        once = not blocks.rereadable
+        if once:
+            blocks = Peeked(blocks, LOOK)
+        # Whatever else depends on the counts or on the classes waits for all labels.
+        if not (isinstance(blocks, ArrayBlocks) or self.class_weight or self.warm_start or self.checkpoint):
+            guess = first_labels(blocks)
+        if guess is not None:
+            try:
+                return self._fit_classes(blocks, guess, checked, started, schedule)
+            except NewLabel as error:
+                if once:
+                    raise ValueError(
+                        f"{blocks.source} can be read once, and its first rows do not show all classes: {error}; "
+                        "name them all in partial_fit(classes=...), or open the source so that it can be read again"
+                    ) from None
+        return self._fit_classes(blocks, None, checked, started, schedule)
+
+    def _fit_classes(
+        self,
+        blocks: Blocks,
+        classes: NDArray[Any] | None,
+        checked: Checked,
+        started: float,
+        schedule: dict[str, Any] | None,
+    ) -> SGDClassifier:
+        blocks, classes, n_rows = encoded(blocks, classes, self.class_weight)
         if len(classes) < 2:
             raise ValueError(
                 f"The number of classes has to be greater than one; got {len(classes)} class: {classes.tolist()}"

@@ -1,0 +1,75 @@
+"""Classes of a data set are those of its first rows; a later one starts the fit again; a source read once is peeked at."""
+
+import numpy as np
+import pytest
+
+from esker import open_blocks
+from esker.linear_model import SGDClassifier
+from esker.linear_model import _labels as labels_module
+
+
+def rows(n=6000, classes=2, late=None):
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(n, 4)).astype(np.float32)
+    y = rng.integers(0, classes, n)
+    X[np.arange(n), y % 4] += 3
+    if late is not None:
+        y[late] = classes
+    return X, y
+
+
+def batches(X, y, size=512):
+    return [(X[i : i + size], y[i : i + size]) for i in range(0, len(X), size)]
+
+
+def text(path, X, y):
+    lines = (
+        f"{label} " + " ".join(f"{j}:{v!r}" for j, v in enumerate(row)) for row, label in zip(X.tolist(), y)
+    )
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_late_class_is_learned_as_if_known_from_the_first(tmp_path, monkeypatch):
+    X, y = rows(classes=3, late=5900)
+    path = text(tmp_path / "a.svm", X, y)
+    whole = SGDClassifier(max_iter=2, tol=None, random_state=1).fit(open_blocks(path))
+    monkeypatch.setattr(labels_module, "LOOK", 1000)
+    guessed = SGDClassifier(max_iter=2, tol=None, random_state=1).fit(open_blocks(path))
+    assert guessed.classes_.tolist() == whole.classes_.tolist() == [0, 1, 2, 3]
+    np.testing.assert_array_equal(guessed.coef_, whole.coef_)
+
+
+def test_one_class_at_first_reads_all_labels(tmp_path, monkeypatch):
+    X, y = rows()
+    monkeypatch.setattr(labels_module, "LOOK", 1000)
+    order = np.argsort(y, kind="stable")
+    path = text(tmp_path / "a.svm", X[order], y[order])
+    model = SGDClassifier(max_iter=1, shuffle=False, random_state=0).fit(open_blocks(path))
+    assert model.classes_.tolist() == [0, 1]
+
+
+def test_an_iterator_is_learned_in_its_one_walk():
+    X, y = rows()
+    once = SGDClassifier(max_iter=1, random_state=0).fit(open_blocks(iter(batches(X, y))))
+    again = SGDClassifier(max_iter=1, random_state=0).fit(open_blocks(iter(batches(X, y, 100))))
+    np.testing.assert_array_equal(once.coef_, again.coef_)
+    assert once.score(X, y) > 0.9
+
+
+def test_an_iterator_with_a_late_class_says_what_to_do(monkeypatch):
+    X, y = rows(9000, late=8999)
+    monkeypatch.setattr("esker.linear_model._sgd_classifier.LOOK", 4096)
+    source = open_blocks(iter(batches(X, y)), block_size=4096 * 16)
+    with pytest.raises(ValueError, match=r"partial_fit\(classes"):
+        SGDClassifier(max_iter=1).fit(source)
+
+
+def test_classes_of_a_block_file_are_in_its_footer(tmp_path):
+    from esker.blocks import write_block_file
+
+    X, y = rows()
+    path = tmp_path / "a.esk"
+    write_block_file(open_blocks(X, target=np.array(["no", "yes"])[y]), path)
+    assert open_blocks(path).label_counts() == {"no": int((y == 0).sum()), "yes": int((y == 1).sum())}
+    assert SGDClassifier(max_iter=1).fit(open_blocks(path)).classes_.tolist() == ["no", "yes"]
