@@ -90,7 +90,7 @@ def _line(error: Exception) -> str:
     if isinstance(error, MemoryError):
         why = f" ({error})" if str(error) else ""
         return f"not enough memory{why}; grant less with --max-memory, or free some"
-    words = " ".join(str(error).split())
+    words = " ".join(str(error).split()).replace("max_iter=", "--epochs ")
     words = re.sub(rf"\b({OPTIONS})=(?=\S)(?![,.;)])", r"--\1 ", words)
     words = re.sub(rf"\b({OPTIONS})=", r"--\1", words)
     words = re.sub(r"--[a-z0-9]+_[a-z]+", lambda found: found[0].replace("_", "-"), words)

@@ -81,7 +81,7 @@ def features_of(said: dict[str, Any] | None) -> dict[str, Any]:
         return {}
     width = 1 << int(said["bits"])
     if "text" in said:
-        from esker.feature_extraction.text import HashingVectorizer  # type: ignore[import-not-found,unused-ignore]
+        from esker.feature_extraction.text import HashingVectorizer
 
         low, high = said["ngrams"]
         return {

@@ -46,6 +46,10 @@ def count_labels(blocks: Blocks) -> tuple[NDArray[Any], NDArray[np.int64]]:
             )
         if not advance(0 if y is None else len(y), 0 if y is None else y.nbytes):
             raise KeyboardInterrupt
+    if len(counts) < 2 and blocks.rereadable:
+        # Labels were read alone: where the rows say what is wrong, that is better known.
+        with closing(blocks.head(1).read_ahead()) as first:  # type: ignore[type-var]
+            next(first, None)
     return _sorted(counts)
 
 
