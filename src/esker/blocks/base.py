@@ -24,6 +24,7 @@ from esker.blocks.memory import Budget, show_size
 
 if TYPE_CHECKING:
     from esker.blocks.mixing import Mixing
+    from esker.blocks.pool import Pool
     from esker.folds import Fold
 
     S = TypeVar("S", bound=Fold)
@@ -151,9 +152,13 @@ class Blocks(Choices, ABC):
                     break
         return buffer.block()
 
-    def fill(self, buffer: RowBuffer, part: Part, begin: int, end: int) -> None:
+    def read_unit(self, part: Part, begin: int, end: int, scratch: Pool) -> Block:
+        """`read_rows` for a caller that copies them at once: in memory of `scratch`, where the source can use it."""
+        return self.read_rows(part, begin, end)
+
+    def fill(self, buffer: RowBuffer, part: Part, begin: int, end: int, scratch: Pool) -> None:
         """Put rows begin..end-1 of a part behind those of `buffer`: a source that can reads them into their place."""
-        buffer.add(self.read_rows(part, begin, end))
+        buffer.add(self.read_unit(part, begin, end, scratch))
 
     def whole(self) -> Block | None:
         """All rows as one block of views, where they lie in memory in a kernel's layout; None elsewhere."""

@@ -130,6 +130,9 @@ class BlockFile(Blocks):
             buffer.add(block)
         return buffer.block()
 
+    def read_unit(self, part: Part, begin: int, end: int, scratch: Pool) -> Block:
+        return self.read_rows(part, begin, end, scratch)
+
     def _rows_of(self, part: Part, begin: int, end: int, budget: Budget, pool: Pool) -> Iterator[Block]:
         file, number, codes = self._parts[part.index]
         with file.open() as descriptor:

@@ -27,8 +27,9 @@ from esker.blocks.block import UNIT, Block
 from esker.blocks.block_file import BlockFile
 from esker.blocks.block_format import MAGIC
 from esker.blocks.block_writer import BlockWriter, fingerprint
-from esker.blocks.buffer import RowBuffer, cut
+from esker.blocks.buffer import cut
 from esker.blocks.cache_key import same_files
+from esker.blocks.pool import Pool
 
 __all__ = ["Cached"]
 
@@ -248,18 +249,12 @@ class Cached(Blocks):
                     self._lose(f"the cache is damaged ({error})")
         raise FormatError("its cache was lost in the midst of an epoch; fit again", self.inner.source)
 
-    def fill(self, buffer: RowBuffer, part: Part, begin: int, end: int) -> None:
+    def read_unit(self, part: Part, begin: int, end: int, scratch: Pool) -> Block:
         file = self._current()
-        if file is None:
-            super().fill(buffer, part, begin, end)
-            return
-        rows = buffer.rows
-        try:
-            file.fill(buffer, file.parts[part.index], begin, end)
-        except FormatError:
-            if buffer.rows != rows:
-                raise
-            super().fill(buffer, part, begin, end)  # says what is wrong, and mends it
+        if file is not None:
+            with suppress(FormatError):  # `read_rows` says what is wrong, and mends it
+                return file.read_unit(file.parts[part.index], begin, end, scratch)
+        return self.read_rows(part, begin, end)
 
     def before_epoch(self, epoch: int, shuffle: bool) -> None:
         """Later epochs are read from the file in permuted order, also where a walk that was resumed has not written it."""

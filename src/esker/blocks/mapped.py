@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block
+from esker.blocks.pool import Pool
 
 __all__ = ["Mapped"]
 
@@ -95,6 +96,9 @@ class Mapped(Blocks):
     def parse_options(self) -> dict[str, Any]:
         """How the source's files are parsed."""
         return dict(getattr(self.inner, "parse_options", {}))
+
+    def read_unit(self, part: Part, begin: int, end: int, scratch: Pool) -> Block:
+        return self._apply(self.inner.read_unit(part, begin, end, scratch))
 
     def read_rows(self, part: Part, begin: int, end: int) -> Block:
         return self._apply(self.inner.read_rows(part, begin, end))

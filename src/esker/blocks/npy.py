@@ -17,6 +17,7 @@ from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block, key
 from esker.blocks.buffer import RowBuffer
 from esker.blocks.memory import block_rows, empty, rows_of
+from esker.blocks.pool import Pool
 
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
@@ -233,11 +234,11 @@ class NpyBlocks(Blocks):
             for begin in range(start, rows, step):
                 yield self._block(part, file.fileno(), begin, min(begin + step, rows))
 
-    def fill(self, buffer: RowBuffer, part: Part, begin: int, end: int) -> None:
+    def fill(self, buffer: RowBuffer, part: Part, begin: int, end: int, scratch: Pool) -> None:
         npy = self._files[part.index]
         beside = all(c is None or isinstance(c, _Column) for c in (self._y, self._w))
         if npy.fortran or not beside or not self._as_is(npy):
-            super().fill(buffer, part, begin, end)
+            super().fill(buffer, part, begin, end, scratch)
             return
         x = buffer.dense_rows(end - begin, self.n_columns or 0, self.dtype)
         with open(npy.path, "rb", buffering=0) as file:

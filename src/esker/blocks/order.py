@@ -151,13 +151,15 @@ def _walk(blocks: Blocks, epoch: int, shuffle: bool, shuffle_rows: int | None, c
     return Walk(True, unit, max(rows // unit, 1))
 
 
-def _pieces(blocks: Blocks, epoch: int, seed: int, walk: Walk, skip: int) -> Iterator[tuple[int, Block]]:
+def _pieces(
+    blocks: Blocks, epoch: int, seed: int, walk: Walk, skip: int, scratch: Pool
+) -> Iterator[tuple[int, Block]]:
     """The epoch's rows in order, before they are mixed, with their position; rows before `skip` need not be read."""
     at = 0
     if walk.permuted:
         for part, begin, end in _units(blocks, epoch, seed, walk):
             if at + end - begin > skip:
-                yield at, blocks.read_rows(part, begin, end)
+                yield at, blocks.read_unit(part, begin, end, scratch)
             at += end - begin
         return
     for part in blocks.parts:
@@ -197,6 +199,7 @@ class _Buffers:
     empty: Callable[[Rule], RowBuffer]
     mix: Callable[[int, int], NDArray[np.int64] | None]
     start: int
+    scratch: Pool
 
     def of_pieces(self, pieces: Iterator[tuple[int, Block]], shuffle_rows: int | None) -> Iterator[Block]:
         """Copy rows into buffers; buffers before the one numbered `start` are counted, not filled."""
@@ -228,7 +231,7 @@ class _Buffers:
                 take = min(end - begin, rule.rows - rows)
                 if number >= self.start:
                     buffer = self.empty(rule) if buffer is None else buffer
-                    blocks.fill(buffer, part, begin, begin + take)
+                    blocks.fill(buffer, part, begin, begin + take, self.scratch)
                 begin, rows = begin + take, rows + take
                 if rows == rule.rows:
                     if buffer is not None:
@@ -333,6 +336,7 @@ def visits(
     size = _expected(blocks, shuffle_rows) or 0
     # What waits in a pool counts too: where three buffers do not fit, each is given back at once.
     pool = Pool((1 + depth) * size) if free is None or 3 * size <= free else None
+    scratch = Pool(blocks.block_bytes)
     below, finish = blocks.bare() if isinstance(blocks, Mapped) else (blocks, lambda block: block)
 
     def empty(rule: Rule) -> RowBuffer:
@@ -342,13 +346,13 @@ def visits(
 
     def walked() -> Iterator[Block]:
         mix = (lambda b, n: _mixed(seed, epoch, b, n, mixed)) if shuffle else (lambda b, n: None)
-        buffers = _Buffers(empty, mix, start)
+        buffers = _Buffers(empty, mix, start, scratch)
         if walk.permuted and rule.numbers is None and not below.is_sparse and below.keeps_rows:
             found = buffers.filled(below, _units(below, epoch, seed, walk), rule)
         else:
             straight = rule.numbers is None and below.keeps_rows and blocks.n_columns is not None
             skip = start * rule.rows if straight and blocks.is_sparse is not None else 0
-            pieces = _pieces(below, epoch, seed, walk, skip)
+            pieces = _pieces(below, epoch, seed, walk, skip, scratch)
             found = buffers.of_pieces(mixing.watch(pieces, source) if watched else pieces, shuffle_rows)
         for block in found:
             yield finish(block)
