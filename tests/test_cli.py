@@ -136,6 +136,15 @@ def test_convert_and_fit_the_block_file(file, options, folder, capsys):
     assert_allclose(second.coef_, first.coef_, rtol=1e-9, atol=1e-12)
 
 
+def test_convert_stores_half_precision(folder):
+    assert run("convert", "number.svm", "full.esk") == 0
+    assert run("convert", "number.svm", "half.esk", "--store", "float16") == 0
+    full, half = (esker.open_blocks(name).take_all().X for name in ("full.esk", "half.esk"))
+    assert half.dtype == np.float32
+    assert_array_equal(half.data, full.data.astype(np.float16).astype(np.float32))
+    assert os.path.getsize("half.esk") < os.path.getsize("full.esk")
+
+
 def test_convert_refuses_to_write_over_its_source(folder, capsys):
     before = (folder / "class.svm").read_bytes()
     assert run("convert", "class.svm", "class.svm") == 2

@@ -117,7 +117,7 @@ def _convert(args: argparse.Namespace) -> int:
     line = Line(blocks.n_rows)
     began = time.monotonic()
     with watching(line):
-        write_block_file(blocks, args.out)
+        write_block_file(blocks, args.out, dtype=args.store)
     line.close()
     size = show_size(os.path.getsize(args.out))
     if blocks.files:

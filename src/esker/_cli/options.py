@@ -43,6 +43,11 @@ def parser() -> argparse.ArgumentParser:
     )
     convert.add_argument("file", metavar="IN", nargs="+", help=FILES)
     convert.add_argument("out", metavar="OUT", help="the block file to write")
+    convert.add_argument(
+        "--store",
+        choices=("float16", "float32", "float64"),
+        help="numbers to write the features as; by default as they are read. float16 is read as float32",
+    )
     _add_reading(convert)
     add_features(convert)
 
