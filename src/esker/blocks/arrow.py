@@ -65,6 +65,7 @@ class ArrowBlocks(Blocks):
                 raise ValueError(f"{option}= of a table is the name or number of a column, got an array")
         roles = Roles.of(names, options.target, options.weight, options.columns)
         self._names, self._roles, self._wanted = names, roles, options.dtype
+        self._texts = options.text_columns(names)
         self.holds_records = options.records
         dtypes = {self._number_or_text(names[j], types[j], where) for j in roles.features}
         super().__init__(
@@ -168,7 +169,7 @@ class ArrowBlocks(Blocks):
             try:
                 if arrow_columns.is_text(array.type):  # offsets and UTF-8 are what a file says they are
                     array.validate(full=True)
-                columns[name] = arrow_columns.record(array)
+                columns[name] = arrow_columns.record(array, name in self._texts)
             except ArithmeticError as error:
                 raise FormatError(
                     f"column {name!r} has missing values and integers beyond 2**53 from row {row} on, which float64 cannot "

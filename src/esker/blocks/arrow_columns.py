@@ -63,8 +63,10 @@ def is_record(kind: Any) -> bool:
     return is_text(kind) or _is_time(kind) or number_dtype(kind) is not None
 
 
-def record(array: Any) -> Strings | NDArray[Any]:
+def record(array: Any, category: bool = False) -> Strings | NDArray[Any]:
     """A column for `Records`: texts as Strings; numbers as they are, as float64 with NaN where some are missing.
+
+    Of a `category`, integers that float64 cannot hold so (beside a missing value, or decimals) become texts of their digits.
 
     Dates and times become seconds, as float64: since the start of 1970 (of UTC where there is a time zone), since midnight, or
     of a duration.
@@ -80,10 +82,17 @@ def record(array: Any) -> Strings | NDArray[Any]:
     if is_text(kind):
         return strings(array)
     if pa.types.is_dictionary(kind):
-        return record(array.dictionary_decode())
+        return record(array.dictionary_decode(), category)
     if _is_time(kind):
         return _seconds(array)
-    return numbers(array)
+    if category and pa.types.is_decimal(kind) and kind.scale == 0:
+        return strings(array.cast(pa.string()))
+    try:
+        return numbers(array)
+    except ArithmeticError:
+        if not category:
+            raise
+        return strings(array.cast(pa.string()))
 
 
 def numbers(array: Any) -> NDArray[Any]:

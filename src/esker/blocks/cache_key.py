@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["cache_key", "place_of", "same_files"]
 
 #: Raised when the same source and options begin to give other rows.
-_RULES = 1
+_RULES = 2
 #: Options that decide how much is held at a time, not what the rows are.
-_MEMORY = ("max_memory", "block_size", "records", "n_threads", "cache")
+_MEMORY = ("max_memory", "block_size", "records", "texts", "n_threads", "cache")
 
 
 def cache_key(options: Options, format: str | None, steps: Sequence[Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A step is anything with ``transform(blocks) -> Blocks``, lazy; scikit-learn's names and parameters, see
 `esker.feature_extraction` and `esker.preprocessing`. A step that reads texts or tables (``reads_records = True``) gets blocks
-of Records; the rest get blocks of numbers.
+of Records; the rest get blocks of numbers. Its ``input_columns(names)`` says which columns it needs, its ``text_columns(names)``
+which of them are texts to it even where they look like numbers, such as ids.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def with_features(opener: Callable[[Options], Blocks], options: Options, feature
         options = replace(options, records=True)
         if options.columns is None:  # the step knows what it needs; the source reads no more than that
             options.columns = getattr(steps[0], "input_columns", None)
+        options.texts = getattr(steps[0], "text_columns", None)
     blocks = opener(options)
     for step in steps:
         made = step.transform(blocks)

@@ -34,6 +34,12 @@ class Options:
     records: bool = False
     #: Columns' names of text without a line of them.
     names: Any = None
+    #: A function of the columns' names: those a feature step takes as texts, whose digits are to be kept as they are written.
+    texts: Any = None
+
+    def text_columns(self, names: list[str]) -> set[str]:
+        """Those of `names` that are texts whatever they look like."""
+        return set() if self.texts is None else set(self.texts(names))
 
     def refuse(self, source: str, **ways_out: str) -> None:
         """Raise where one of these options was given: ``refuse("a .npy file", zero_based="it has no column numbers")``."""

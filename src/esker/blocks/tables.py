@@ -76,8 +76,18 @@ class CsvBlocks(TableBlocks):
             )
         # The first block of text shows the types. A whole number there may be followed by a fraction.
         empty = pa.string() if options.records else pa.float64()
+        texts = options.text_columns(
+            names
+        )  # as written: 007 is not 7, and float64 has not all digits of a long id
         wide = [
-            pa.float64() if pa.types.is_integer(t) else empty if pa.types.is_null(t) else t for t in types
+            pa.string()
+            if name in texts and not pa.types.is_boolean(t)
+            else pa.float64()
+            if pa.types.is_integer(t)
+            else empty
+            if pa.types.is_null(t)
+            else t
+            for name, t in zip(names, types)
         ]
         return names, wide
 

@@ -6,7 +6,7 @@ a missing text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,15 @@ from esker.blocks.records import Records, Strings
 __all__ = ["column_of", "records_of", "text_of"]
 
 
-def records_of(X: Any) -> Records:
+def records_of(X: Any, texts_of: Callable[[list[str]], list[str]] | None = None) -> Records:
     """The columns of `X`, by name.
 
     Parameters
     ----------
     X : Records, pandas or polars DataFrame, pyarrow Table, dict of columns, structured array, or 2-d array
         The columns of a 2-d array are called ``x0``, ``x1``, ...
+    texts_of : callable, optional
+        Of all columns' names, those that are categories only: no digit of an integer is lost there.
 
     >>> records_of({"a": [1.5, None], "b": ["x", "y"]}).columns["a"].tolist()
     [1.5, nan]
@@ -37,7 +39,7 @@ def records_of(X: Any) -> Records:
     if hasattr(X, "iloc") and hasattr(X, "columns"):
         made = Records(_by_name((str(name), _pandas(X.iloc[:, j])) for j, name in enumerate(X.columns)))
     elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "combine_chunks"):
-        made = _arrow(X)
+        made = _arrow(X, texts_of)
     elif isinstance(X, Mapping):
         made = Records(_by_name((str(name), column_of(values)) for name, values in X.items()))
     elif isinstance(X, np.ndarray) and X.dtype.names is not None:
@@ -158,7 +160,7 @@ def _pandas(series: Any) -> Any:
     return column_of(frame_columns.column(series, frame_columns.categories(series)))
 
 
-def _arrow(X: Any) -> Records:
+def _arrow(X: Any, texts_of: Callable[[list[str]], list[str]] | None = None) -> Records:
     import pyarrow as pa
 
     from esker.blocks import arrow_columns
@@ -167,9 +169,10 @@ def _arrow(X: Any) -> Records:
         X = pa.Table.from_batches([X])
     table = X if isinstance(X, pa.Table) else pa.table(X)
     pairs = []
+    texts = [] if texts_of is None else texts_of(table.column_names)
     for name, chunked in zip(table.column_names, table.unify_dictionaries().columns):
         joined: Any = chunked.combine_chunks()
         if isinstance(joined, pa.ChunkedArray):  # pyarrow keeps one chunk or none so
             joined = joined.chunk(0) if joined.num_chunks else pa.array([], joined.type)
-        pairs.append((name, column_of(arrow_columns.record(joined))))
+        pairs.append((name, column_of(arrow_columns.record(joined, name in texts))))
     return Records(_by_name(pairs))

@@ -136,6 +136,18 @@ class TableHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             _find(wanted, names)
         return wanted
 
+    def text_columns(self, names: Sequence[str]) -> list[str]:
+        """Those of `names` that are categories and nothing else, which text files give as they are written.
+
+        >>> TableHasher(numeric=["n"], categorical=["a"], crosses=[("n", "b")]).text_columns(["a", "b", "n", "y"])
+        ['a', 'b']
+        """
+        numeric, categorical, crosses = self._names()
+        if numeric is None or categorical is None:
+            return []
+        wanted = {*categorical, *(c for cross in crosses for c in cross)} - {*numeric}
+        return [name for name in names if name in wanted]
+
     def _plan(self, records: Records) -> _Plan:
         numeric, categorical, crosses = self._names()
         if numeric is None or categorical is None:
@@ -172,7 +184,7 @@ class TableHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             elif X.feature_names is not None:
                 self.input_columns(X.feature_names)
             return self
-        records = records_of(X)
+        records = records_of(X, self.text_columns)
         self.n_features_in_ = records.shape[1]
         if numeric is None:
             self.numeric_, self.categorical_ = _infer(records)
@@ -206,7 +218,7 @@ class TableHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 feature_names=None,
                 holds_records=False,
             )
-        records = records_of(X)
+        records = records_of(X, self.text_columns)
         if isinstance(X, np.ndarray) and X.dtype.names is None:  # names by position say nothing
             seen = getattr(self, "n_features_in_", records.shape[1])
             if seen != records.shape[1]:
