@@ -9,7 +9,7 @@ import mmap
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -105,6 +105,19 @@ class Budget:
                 "leave block_size out, or grant more memory"
             )
         return cls(memory, block, 2 if 3 * block <= memory else 1)
+
+    def within(self, max_memory: int | str | None, blocks: Any) -> Budget:
+        """This budget, or the smaller one that a learner grants to reading and learning together; blocks stay as they are."""
+        memory = parse_size(max_memory)
+        if memory is None or (self.max_memory is not None and self.max_memory <= memory):
+            return self
+        need = (self.depth + 1) * self.block_bytes + blocks.reading_bytes
+        if blocks.whole() is None and need > memory:
+            raise ValueError(
+                f"max_memory={show_size(memory)} of the learner is less than reading {blocks.source} takes, {show_size(need)}; "
+                f"open it with open_blocks(..., max_memory={memory}), or grant more memory"
+            )
+        return replace(self, max_memory=memory)
 
 
 def block_rows(row_bytes: float, budget: Budget, unit: int = 4096) -> int:

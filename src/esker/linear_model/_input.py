@@ -162,7 +162,9 @@ def _check_blocks(
         return block if width is None else check_rows(estimator, block, blocks)
 
     known = {} if width is None else {"n_columns": width}
-    return blocks.map(check, keeps_targets=classifier, keeps_x=width is None, **known)
+    checked = blocks.map(check, keeps_targets=classifier, keeps_x=width is None, **known)
+    checked.budget = blocks.budget.within(getattr(estimator, "max_memory", None), blocks)
+    return checked
 
 
 def refuse_records(estimator: Any, blocks: Blocks) -> None:

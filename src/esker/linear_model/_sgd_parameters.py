@@ -160,7 +160,8 @@ PARAMETERS = """
     max_time : float, str or None
         Seconds, or a text such as "30s", "2min"; the best model so far is kept then.
     max_memory : int, str or None
-        Bytes, or a text such as "256MB", for the tables of the raced models. A Blocks brings its own.
+        Bytes, or a text such as "256MB", for the tables of the raced models; of a Blocks, for
+        reading and learning together. Of this and the ``max_memory`` of `open_blocks` the smaller holds.
     checkpoint : path or None
         Where `fit` saves everything every few seconds. A killed fit goes on from there to the same bits.
     n_threads : int or None

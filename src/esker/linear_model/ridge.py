@@ -59,7 +59,7 @@ class Ridge(LinearRegressor):
     random_state : int or None
         Nothing here is random; accepted so that it may be set on every step of a pipeline.
     max_memory : int or str, optional
-        Bytes, or a size such as ``"512MB"``; for arrays. A `Blocks` brings its own.
+        Bytes, or a size such as ``"512MB"``. Of this and the ``max_memory`` of `open_blocks` the smaller holds.
     checkpoint : path, optional
         While rows are summed, the sums are saved here every ten seconds; a fit with the same parameters and data that
         finds the file goes on from there, to the same bits. A finished fit removes it.
