@@ -113,7 +113,7 @@ void bind_append(py::module_& m, const char* doc) {
         "append_svmlight",
         [](const py::buffer& text, Index begin, Index end, py::array_t<double> y, py::array_t<T> values,
            py::array_t<std::int32_t> indices, py::array_t<std::int32_t> indptr, Index rows, Index entries,
-           bool subtract_one, Index n_features, Index first_line) {
+           bool subtract_one, Index n_features, Index first_line, bool lists) {
             const py::buffer_info info = bytes_of(text, begin, end);
             for (const py::array& a :
                  {py::array(y), py::array(values), py::array(indices), py::array(indptr)})
@@ -126,8 +126,8 @@ void bind_append(py::module_& m, const char* doc) {
             }
             Index columns = -1;
             try {
-                append<T>(plan, {subtract_one, n_features, first_line}, y, values, indices, indptr, rows,
-                          entries, columns);
+                append<T>(plan, {subtract_one, n_features, first_line, lists}, y, values, indices, indptr,
+                          rows, entries, columns);
             } catch (const ColumnsTooWide&) {
                 columns = -2;
             }
@@ -137,7 +137,7 @@ void bind_append(py::module_& m, const char* doc) {
         py::arg("text"), py::arg("begin"), py::arg("end"), py::kw_only(), py::arg("y").noconvert(),
         py::arg("data").noconvert(), py::arg("indices").noconvert(), py::arg("indptr").noconvert(),
         py::arg("rows"), py::arg("entries"), py::arg("subtract_one") = false, py::arg("n_features") = -1,
-        py::arg("first_line") = 1, doc);
+        py::arg("first_line") = 1, py::arg("label_lists") = false, doc);
 }
 
 }  // namespace
@@ -146,9 +146,9 @@ void bind_text(py::module_& m) {
     m.def(
         "parse_svmlight",
         [](const py::buffer& text, Index begin, Index end, bool float32, bool wide, bool subtract_one,
-           Index n_features, Index first_line, const Head& head) {
+           Index n_features, Index first_line, bool lists, const Head& head) {
             const py::buffer_info info = bytes_of(text, begin, end);
-            const SvmlightOptions options{subtract_one, n_features, first_line};
+            const SvmlightOptions options{subtract_one, n_features, first_line, lists};
             SvmlightPlan plan;
             {
                 const py::gil_scoped_release release;
@@ -160,7 +160,7 @@ void bind_text(py::module_& m) {
         },
         py::arg("text"), py::arg("begin"), py::arg("end"), py::kw_only(), py::arg("float32") = false,
         py::arg("wide") = false, py::arg("subtract_one") = false, py::arg("n_features") = -1,
-        py::arg("first_line") = 1, py::arg("head") = py::none(),
+        py::arg("first_line") = 1, py::arg("label_lists") = false, py::arg("head") = py::none(),
         "Parse text[begin:end], whole svmlight lines, behind the rows of head: (y, data, indices, indptr, "
         "columns, lines). "
         "indices are int32 unless wide, or unless a column does not fit.");
@@ -190,6 +190,21 @@ void bind_text(py::module_& m) {
         py::arg("text"), py::arg("begin"), py::arg("end"),
         "The labels of text[begin:end], whole svmlight lines, and how many lines there are; entries are not "
         "looked at.");
+    m.def(
+        "svmlight_label_lists",
+        [](const py::buffer& text, Index begin, Index end) {
+            const py::buffer_info info = bytes_of(text, begin, end);
+            LabelLists found;
+            {
+                const py::gil_scoped_release release;
+                found = label_lists(static_cast<const char*>(info.ptr) + begin, end - begin, 1);
+            }
+            return py::make_tuple(own(std::move(found.labels)), own(std::move(found.ends)), found.lines);
+        },
+        py::arg("text"), py::arg("begin"), py::arg("end"),
+        "The lists of labels of text[begin:end], whole svmlight lines of any number of labels: (labels, "
+        "where "
+        "each row's end in them, lines).");
     m.def(
         "skip_svmlight_rows",
         [](const py::buffer& text, Index begin, Index end, Index rows) {

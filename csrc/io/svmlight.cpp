@@ -13,6 +13,7 @@
 #include "base/parallel.hpp"
 #include "io/entry.hpp"
 #include "io/number.hpp"
+#include "io/svmlight_token.hpp"
 
 namespace esker {
 namespace {
@@ -54,24 +55,6 @@ void cut(std::vector<TextRange>& ranges, const char* begin, const char* end) {
     }
 }
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
-bool ends_token(char c) { return is_blank(c) || c == '\n' || c == '\r' || c == '#'; }
-
-// The token at p as a message shows it: printable, and not too long.
-std::string shown(const char* p) {
-    std::string s = "'";
-    const char* q = p;
-    for (; !ends_token(*q) && q - p < 40; q++) {
-        const auto c = static_cast<unsigned char>(*q);
-        static constexpr char hex[] = "0123456789abcdef";
-        if (c >= 0x20 && c < 0x7f)
-            s += static_cast<char>(c);
-        else
-            s += {'\\', 'x', hex[c >> 4], hex[c & 15]};
-    }
-    return s + (ends_token(*q) ? "'" : "...'");
-}
-
 bool token_is(const char* p, const char* word) {
     for (; *word; p++, word++)
         if ((*p | 0x20) != *word) return false;
@@ -99,10 +82,8 @@ struct Place {
         place.fail(p, "expected a label before the first column:value, got " + shown(p) +
                           "; a file without labels needs one in each line, such as 0");
     if (*q == ',')
-        place.fail(
-            p, "expected one number as the label, got several (" + shown(p) +
-                   "); read multi-label files with sklearn.datasets.load_svmlight_file(multilabel=True) and "
-                   "fit on its arrays");
+        place.fail(p, "expected one number as the label, got several (" + shown(p) +
+                          "); rows of several labels take open_blocks(..., target=\"multilabel\")");
     if (spells_nonfinite(p)) place.fail(p, "expected a finite number as the label, got " + shown(p));
     place.fail(p, "expected a number as the label, got " + shown(p));
 }
@@ -194,8 +175,12 @@ bool parse_line(const char*& p, const Place& place, const SvmlightOptions& optio
         return false;
     }
     const char* const label_begin = p;
-    if (!scan_double(p, label) || !ends_token(*p) || !std::isfinite(label)) [[unlikely]]
+    if (options.label_lists) [[unlikely]] {
+        p = skip_label_list(p);
+        label = 0;
+    } else if (!scan_double(p, label) || !ends_token(*p) || !std::isfinite(label)) [[unlikely]] {
         bad_label(place, label_begin);
+    }
     while (is_blank(*p)) p++;
     if (*p == 'q' && p[1] == 'i' && p[2] == 'd' && p[3] == ':') {
         const char* const begin = p;

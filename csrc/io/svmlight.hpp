@@ -14,6 +14,8 @@ struct SvmlightOptions {
     bool subtract_one = false;  // columns count from 1 in the file
     Index n_features = -1;      // a column beyond these is an error; -1: any
     Index first_line = 1;       // of the text within its file, for messages
+    bool label_lists =
+        false;  // rows begin with `1,3` or with no label: passed over, label_lists() reads them
 };
 
 // Whole lines, and how many rows and entries they can hold at most.
@@ -45,6 +47,14 @@ struct Labels {
     Index rows = 0, lines = 0;
 };
 Labels svmlight_labels(double* y, const char* text, Index size, Index readable, Index first_line);
+
+// The labels of rows that have any number of them, `1,3` or none: those of row i are labels[ends[i - 1]] up
+// to labels[ends[i]]. They must be integers. Throws FormatError.
+struct LabelLists {
+    std::vector<Index> labels, ends;
+    Index lines = 0;
+};
+LabelLists label_lists(const char* text, Index size, Index first_line);
 
 // Where rows go: room for rows + plan.lines rows and entries + plan.entries entries, the first `rows` and
 // `entries` of which are rows that are there already (what an earlier text left over). indptr[rows] ==

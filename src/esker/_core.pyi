@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['ColumnMoments', 'Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
+__all__: list[str] = ['ColumnMoments', 'Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -307,12 +307,12 @@ class Residual:
     def weight(self) -> float:
         ...
 @typing.overload
-def append_svmlight(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, *, y: numpy.typing.NDArray[numpy.float64], data: numpy.typing.NDArray[numpy.float64], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], rows: typing.SupportsInt | typing.SupportsIndex, entries: typing.SupportsInt | typing.SupportsIndex, subtract_one: bool = False, n_features: typing.SupportsInt | typing.SupportsIndex = -1, first_line: typing.SupportsInt | typing.SupportsIndex = 1) -> tuple[int, int, int, int]:
+def append_svmlight(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, *, y: numpy.typing.NDArray[numpy.float64], data: numpy.typing.NDArray[numpy.float64], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], rows: typing.SupportsInt | typing.SupportsIndex, entries: typing.SupportsInt | typing.SupportsIndex, subtract_one: bool = False, n_features: typing.SupportsInt | typing.SupportsIndex = -1, first_line: typing.SupportsInt | typing.SupportsIndex = 1, label_lists: bool = False) -> tuple[int, int, int, int]:
     """
     Parse text[begin:end] in place, behind `rows` rows and `entries` entries: (rows, entries, columns, lines). columns is -1 where the arrays lack room, -2 where int32 does; rows and entries are then what the text may hold.
     """
 @typing.overload
-def append_svmlight(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, *, y: numpy.typing.NDArray[numpy.float64], data: numpy.typing.NDArray[numpy.float32], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], rows: typing.SupportsInt | typing.SupportsIndex, entries: typing.SupportsInt | typing.SupportsIndex, subtract_one: bool = False, n_features: typing.SupportsInt | typing.SupportsIndex = -1, first_line: typing.SupportsInt | typing.SupportsIndex = 1) -> tuple[int, int, int, int]:
+def append_svmlight(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, *, y: numpy.typing.NDArray[numpy.float64], data: numpy.typing.NDArray[numpy.float32], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], rows: typing.SupportsInt | typing.SupportsIndex, entries: typing.SupportsInt | typing.SupportsIndex, subtract_one: bool = False, n_features: typing.SupportsInt | typing.SupportsIndex = -1, first_line: typing.SupportsInt | typing.SupportsIndex = 1, label_lists: bool = False) -> tuple[int, int, int, int]:
     """
     Parse text[begin:end] in place, behind `rows` rows and `entries` entries: (rows, entries, columns, lines). columns is -1 where the arrays lack room, -2 where int32 does; rows and entries are then what the text may hold.
     """
@@ -400,7 +400,7 @@ def murmur3_32(data: bytes, seed: typing.SupportsInt | typing.SupportsIndex = 0)
     """
     MurmurHash3_x86_32 of bytes.
     """
-def parse_svmlight(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, *, float32: bool = False, wide: bool = False, subtract_one: bool = False, n_features: typing.SupportsInt | typing.SupportsIndex = -1, first_line: typing.SupportsInt | typing.SupportsIndex = 1, head: tuple[typing.Annotated[numpy.typing.ArrayLike, numpy.float64], numpy.ndarray, numpy.ndarray, numpy.ndarray] | None = None) -> tuple[typing.Any, ...]:
+def parse_svmlight(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, *, float32: bool = False, wide: bool = False, subtract_one: bool = False, n_features: typing.SupportsInt | typing.SupportsIndex = -1, first_line: typing.SupportsInt | typing.SupportsIndex = 1, label_lists: bool = False, head: tuple[typing.Annotated[numpy.typing.ArrayLike, numpy.float64], numpy.ndarray, numpy.ndarray, numpy.ndarray] | None = None) -> tuple[typing.Any, ...]:
     """
     Parse text[begin:end], whole svmlight lines, behind the rows of head: (y, data, indices, indptr, columns, lines). indices are int32 unless wide, or unless a column does not fit.
     """
@@ -453,6 +453,10 @@ def standardise(out: numpy.typing.NDArray[numpy.float32], x: typing.Any, mean: n
 def standardise(out: numpy.typing.NDArray[numpy.float64], x: typing.Any, mean: numpy.typing.NDArray[numpy.float64], scale: numpy.typing.NDArray[numpy.float64]) -> None:
     """
     out = (x - mean) / scale by columns, in float64.
+    """
+def svmlight_label_lists(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64], int]:
+    """
+    The lists of labels of text[begin:end], whole svmlight lines of any number of labels: (labels, where each row's end in them, lines).
     """
 def svmlight_labels(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.float64], int]:
     """

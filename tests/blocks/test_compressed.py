@@ -24,9 +24,18 @@ def zstd(data: bytes) -> bytes:
 KINDS = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "zstd": zstd}
 
 
-@pytest.fixture(params=KINDS)
-def kind(request):
-    return request.param, KINDS[request.param]
+@pytest.fixture(params=[*KINDS, "zstd by pyarrow"])
+def kind(request, monkeypatch):
+    name = request.param.split()[0]
+    if name != request.param:
+        pytest.importorskip("pyarrow")
+        monkeypatch.setattr("esker.blocks.compressed._zstd", no_zstd)
+    return name, KINDS[name]
+
+
+def no_zstd():
+    """As where neither Python nor a package has it."""
+    raise ImportError("none")
 
 
 def read(source, piece=100_003) -> bytes:

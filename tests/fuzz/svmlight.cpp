@@ -175,6 +175,24 @@ void check(std::string_view text, const SvmlightOptions& options, std::size_t sl
     fuzz::must(rest.good() && static_cast<Index>(rest.y.size()) == rows - some, "and the others remain");
 }
 
+// Lists of labels: as many rows and lines as the parser has that reads over them.
+void check_lists(std::string_view text, SvmlightOptions options) {
+    options.label_lists = true;
+    const auto whole = parse<double, std::int64_t>({text}, options, 0, 0);
+    const std::vector<char> copy = fuzz::exact(text);
+    try {
+        const LabelLists found =
+            label_lists(copy.data(), static_cast<Index>(copy.size()), options.first_line);
+        fuzz::must(!whole.good() || whole.y.size() == found.ends.size(), "lists have the parser's rows");
+        fuzz::must(found.ends.empty() || found.ends.back() == static_cast<Index>(found.labels.size()),
+                   "rows end where the labels do");
+    } catch (const FormatError& e) {
+        const auto lines = static_cast<Index>(std::count(text.begin(), text.end(), '\n')) + 1;
+        fuzz::must(e.line >= options.first_line && e.line < options.first_line + lines && e.column >= 1,
+                   "an error lies in the text");
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -186,6 +204,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::size_t slack = choice & 4 ? 40 : choice >> 5;
     const std::string_view text = input.rest();
     const std::uint64_t draw = fuzz::hash(text);
+    if (draw % 4 == 0) check_lists(text, options);
     if (choice & 8)
         check<double, std::int64_t>(text, options, slack, draw);
     else if (choice & 16)

@@ -20,7 +20,8 @@ from esker.blocks.arrow_cut import cut_batches, plain_where_cheaper
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block, key
 from esker.blocks.columns import Roles
-from esker.blocks.memory import block_rows, empty, rows_of
+from esker.blocks.memory import Budget, block_rows, empty, rows_of
+from esker.blocks.once import Once
 from esker.blocks.records import Records
 
 if TYPE_CHECKING:
@@ -206,10 +207,15 @@ class TableBlocks(ArrowBlocks):
     #: Whether files are text, in which numbers can be read as texts where the first file has texts.
     reads_as_told = False
 
-    def __init__(self, paths: list[Path], options: Options) -> None:
+    def __init__(self, paths: list[Any], options: Options) -> None:
         arrow(self._what())
-        self.files = tuple(paths)
-        self._stats = [_stat(path) for path in paths]
+        if len(paths) == 1 and hasattr(paths[0], "readinto"):
+            self.rereadable = False
+            half = Budget.of(options.max_memory, options.block_size).block_bytes // 2
+            paths = [Once(paths[0], max(half, 1 << 17))]  # two blocks of text, of which one tells the types
+        self.sources: list[Any] = paths
+        self.files = tuple(paths) if self.rereadable else ()
+        self._stats = [_stat(path) for path in self.files]
         names, types = self._schema(paths[0], options)
         super().__init__(
             [Part(i, str(path), self._file_rows(path)) for i, path in enumerate(paths)],
@@ -246,7 +252,7 @@ class TableBlocks(ArrowBlocks):
         self._check_same(part)
 
     def _check_same(self, part: Part) -> None:
-        if _stat(self.files[part.index]) != self._stats[part.index]:
+        if self.files and _stat(self.files[part.index]) != self._stats[part.index]:
             raise FormatError("the file changed after it was opened; open it again", part.name)
 
     # --- what a format defines ---

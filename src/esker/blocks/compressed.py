@@ -10,6 +10,7 @@ import io
 import os
 import sys
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ def _zstd() -> Any:
         return _Zstandard()
     except ImportError:
         raise ImportError(
-            "reading zstd takes Python 3.14, or the package zstandard (pip install zstandard)"
+            "reading zstd takes Python 3.14, the package zstandard (pip install zstandard) or pyarrow"
         ) from None
 
 
@@ -184,9 +185,9 @@ def _is_damage(error: Exception) -> bool:
 class _Decompressed(io.RawIOBase):
     """The text of a compressed file of one or more streams."""
 
-    def __init__(self, file: Any, name: str, compression: str) -> None:
+    def __init__(self, file: Any, name: str, compression: str, one: Any) -> None:
         self.file, self.file_name, self.compression = file, name, compression
-        self.one, self.kept = _new(compression), b""
+        self.one, self.kept = one, b""
 
     def readable(self) -> bool:
         return True
@@ -241,6 +242,50 @@ class _Decompressed(io.RawIOBase):
         super().close()
 
 
+class _ArrowZstd(io.RawIOBase):
+    """The text of a zstd file by pyarrow, where nothing else is there that can."""
+
+    def __init__(self, file: Any, name: str) -> None:
+        import pyarrow as pa
+
+        self.file, self.file_name = file, name
+        self.text = pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, view: Any) -> int:
+        try:
+            data = self.text.read(len(view))
+        except OSError as error:
+            if isinstance(error, FormatError):
+                raise
+            if "nknown frame" in str(error):
+                message = "behind the end of the zstd stream there are bytes that are none"
+            elif "runcated" in str(error):
+                message = "the zstd file is truncated: it ends before its stream does"
+            else:
+                message = f"the zstd stream is damaged ({error})"
+            raise FormatError(message, self.file_name) from None
+        memoryview(view)[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self.file.close()
+        super().close()
+
+
+def _decompressed(file: Any, name: str, compression: str) -> io.RawIOBase:
+    try:
+        one = _new(compression)
+    except ImportError:
+        with suppress(ImportError):
+            return _ArrowZstd(file, name)
+        raise
+    return _Decompressed(file, name, compression, one)
+
+
 class _Stream(io.RawIOBase):
     """A caller's binary stream behind bytes that were read of it already; it is left open."""
 
@@ -279,9 +324,9 @@ def open_bytes(source: Any, offset: int = 0) -> io.RawIOBase:
             head += more
         stream = _Stream(source, head)
         kind = compression_of(head)
-        return stream if kind is None else _Decompressed(stream, str(getattr(source, "name", source)), kind)
+        return stream if kind is None else _decompressed(stream, str(getattr(source, "name", source)), kind)
     path = Path(source)
     with open(path, "rb", buffering=0) as file:
         kind = compression_of(file.read(HEAD))
     plain = _Plain(path, 0 if kind else offset)
-    return plain if kind is None else _Decompressed(plain, str(path), kind)
+    return plain if kind is None else _decompressed(plain, str(path), kind)

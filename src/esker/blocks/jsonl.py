@@ -12,6 +12,7 @@ from esker._errors import FormatError
 from esker._native import cores
 from esker.blocks.arrow import TableBlocks
 from esker.blocks.crew import in_order
+from esker.blocks.once import Once
 from esker.blocks.tables import refuse_text_options
 from esker.blocks.text import whole_lines
 
@@ -36,11 +37,14 @@ class JsonLinesBlocks(TableBlocks):
     def _what(self) -> str:
         return "JSON Lines"
 
-    def _schema(self, path: Path, options: Options) -> tuple[list[str], list[Any]]:
+    def _schema(self, path: Any, options: Options) -> tuple[list[str], list[Any]]:
         import pyarrow as pa
 
         self._as_records = options.records
-        with closing(whole_lines(path, CHUNK, LONGEST)) as chunks:
+        text_of = path.beginning() if isinstance(path, Once) else path
+        with closing(
+            whole_lines(text_of, min(CHUNK, path.sure) if isinstance(path, Once) else CHUNK, LONGEST)
+        ) as chunks:
             first = next(chunks, None)
             if first is None:
                 raise FormatError("there are no rows", str(path))
@@ -68,14 +72,15 @@ class JsonLinesBlocks(TableBlocks):
     def _batches(self, part: Part, start: int) -> Iterator[tuple[int, Any]]:
         import pyarrow as pa
 
-        path = self.files[part.index]
+        path = self.sources[part.index]
+        text_of = path.walk() if isinstance(path, Once) else path
         schema = pa.schema([(name, self._types[name]) for name in self._used_names])
         threads = cores(self.n_threads)
         chunk = min(CHUNK, max(self.block_bytes // 8, 1 << 16))
 
         def texts() -> Generator[tuple[bytes, int], None, None]:
             line = 1
-            with closing(whole_lines(path, chunk, min(LONGEST, self.max_memory or LONGEST))) as chunks:
+            with closing(whole_lines(text_of, chunk, min(LONGEST, self.max_memory or LONGEST))) as chunks:
                 for k, text in enumerate(chunks):
                     text = text.without_byte_order_mark() if k == 0 else text
                     raw = bytes(text.buffer[text.begin : text.end])
@@ -96,7 +101,7 @@ class JsonLinesBlocks(TableBlocks):
                         yield row, batch
                         row += batch.num_rows
 
-    def _parse(self, path: Path, raw: bytes, line: int, schema: Any) -> Any:
+    def _parse(self, path: Any, raw: bytes, line: int, schema: Any) -> Any:
         """The rows of some whole lines, the first of which is `line`."""
         import pyarrow as pa
         import pyarrow.json as json

@@ -92,13 +92,20 @@ KINDS = [
     Kind("npy", (".npy",), "esker.blocks.npy:open_npy", b"\x93NUMPY"),
     Kind("npz", (".npz",), "esker.blocks.npz:open_npz", b"PK\x03\x04"),
     Kind("parquet", (".parquet", ".pq"), "esker.blocks.parquet:open_parquet", b"PAR1", records=True),
-    Kind("csv", (".csv",), "esker.blocks.tables:open_csv", records=True, lines=True),
-    Kind("tsv", (".tsv", ".tab"), "esker.blocks.tables:open_tsv", records=True, lines=True),
-    Kind("jsonl", (".jsonl", ".ndjson", ".json"), "esker.blocks.jsonl:open_jsonl", records=True, lines=True),
+    Kind("csv", (".csv",), "esker.blocks.tables:open_csv", records=True, lines=True, streams=True),
+    Kind("tsv", (".tsv", ".tab"), "esker.blocks.tables:open_tsv", records=True, lines=True, streams=True),
+    Kind(
+        "jsonl",
+        (".jsonl", ".ndjson", ".json"),
+        "esker.blocks.jsonl:open_jsonl",
+        records=True,
+        lines=True,
+        streams=True,
+    ),
     Kind("feather", (".feather", ".arrow", ".ipc"), "esker.blocks.feather:open_feather", records=True),
     Kind("esk", (".esk",), "esker.blocks.block_file:open_block_file", b"ESKER"),
     Kind("vw", (".vw",), "esker.blocks.vw:open_vw", lines=True, streams=True),
-    Kind("lines", (".lines", ".ft"), "esker.blocks.lines:open_lines", records=True, lines=True),
+    Kind("lines", (".lines", ".ft"), "esker.blocks.lines:open_lines", records=True, lines=True, streams=True),
     Kind(
         "svmlight",
         (".svm", ".svmlight", ".libsvm", ".txt", ".dat"),
@@ -132,7 +139,8 @@ def open_blocks(
     source : array, sparse matrix, DataFrame, path or list of paths, iterable of (X, y) or (X, y, weight)
         See the guide of blocks for what each kind accepts: also Arrow streams, database cursors, other libraries' loaders. Paths in a list are parts in that order.
     target, weight : array, or column number or name of a table, or None
-        The target and the rows' weights. A table's columns so used are not features. In svmlight files the label is the target.
+        The target and the rows' weights. A table's columns so used are not features. In svmlight files the label is the target;
+        ``"multilabel"`` reads lists of labels there, ``1,3 5:0.5``, as columns of 0 and 1.
     columns : list of names or numbers, optional
         The features; by default every column that is neither target nor weight.
     max_memory : int or str, optional

@@ -1,4 +1,4 @@
-"""svmlight / libsvm text as blocks: ``label [qid:n] column:value ... [# comment]``, one row a line; plain or gzip.
+"""svmlight / libsvm text as blocks: ``label [qid:n] column:value ... [# comment]``, one row a line.
 
 Column numbers are kept as written, so a file that counts from 1 has an empty column 0; ``zero_based=False`` subtracts
 one. How wide and how long the files are is known after one whole walk; until then blocks are as wide as what was seen.
@@ -154,11 +154,20 @@ def open_svmlight(paths: list[Path], options: Options) -> Blocks:
     """`open_blocks` of svmlight files."""
     kind = "svmlight text"
     options.refuse(kind, weight="it holds no weights", columns="use zero_based= and n_features=")
-    if options.target is not None and not (isinstance(options.target, str) and options.target == "label"):
+    multilabel = isinstance(options.target, str) and options.target == "multilabel"
+    if options.target is not None and not (
+        multilabel or (isinstance(options.target, str) and options.target == "label")
+    ):
         raise ValueError(
-            f"the target of {kind} is its label, the first number of a line; leave target= out, got {options.target!r}"
+            f"the target of {kind} is its label, the first number of a line; leave target= out, or pass "
+            f'target="multilabel" for rows of several labels, got {options.target!r}'
         )
-    return SvmlightBlocks(
+    made = SvmlightBlocks
+    if multilabel:
+        from esker.blocks.multilabel import MultilabelBlocks
+
+        made = MultilabelBlocks
+    return made(
         paths,
         zero_based=options.zero_based,
         n_features=options.n_features,

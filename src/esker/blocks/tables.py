@@ -12,6 +12,7 @@ from esker._errors import FormatError
 from esker.blocks.arrow import TableBlocks
 from esker.blocks.compressed import open_bytes
 from esker.blocks.memory import Budget, show_size
+from esker.blocks.once import Once
 from esker.blocks.text import is_compressed
 
 if TYPE_CHECKING:
@@ -32,14 +33,19 @@ class CsvBlocks(TableBlocks):
     def _what(self) -> str:
         return "CSV files"
 
-    def _open(self, path: Path, budget: Budget, types: dict[str, Any] | None = None) -> Any:
-        """A streaming reader; with `types`, of these columns only."""
+    def _open(self, path: Any, budget: Budget, types: dict[str, Any] | None = None) -> Any:
+        """A streaming reader of a file, or of a stream's beginning; with `types`, of these columns only."""
         import pyarrow.csv as csv
 
         text = max(budget.block_bytes // 4, 1 << 16)
+        text_of: Any = str(path)
+        if isinstance(path, Once):
+            text_of = path.beginning() if types is None else io.BufferedReader(path.walk(), 1 << 20)
+        elif is_compressed(path):
+            text_of = io.BufferedReader(open_bytes(path), 1 << 20)
         try:
             return csv.open_csv(
-                io.BufferedReader(open_bytes(path), 1 << 20) if is_compressed(path) else str(path),
+                text_of,
                 # One thread: memory stays bounded, and errors tell their line.
                 read_options=csv.ReadOptions(
                     use_threads=False, block_size=text, column_names=list(self._told) or None
@@ -54,7 +60,7 @@ class CsvBlocks(TableBlocks):
         except ValueError as error:
             raise _located(error, path, budget) from None
 
-    def _schema(self, path: Path, options: Options) -> tuple[list[str], list[Any]]:
+    def _schema(self, path: Any, options: Options) -> tuple[list[str], list[Any]]:
         import pyarrow as pa
 
         if options.names is not None:
@@ -92,7 +98,7 @@ class CsvBlocks(TableBlocks):
         return names, wide
 
     def _batches(self, part: Part, start: int) -> Iterator[tuple[int, Any]]:
-        path, row = self.files[part.index], 0
+        path, row = self.sources[part.index], 0
         types = {name: self._types[name] for name in self._used_names}
         with self._open(path, self.budget, types) as reader:
             try:
@@ -122,7 +128,7 @@ def _is_number(name: str) -> bool:
     return True
 
 
-def _located(error: ValueError, path: Path, budget: Budget) -> FormatError:
+def _located(error: ValueError, path: Any, budget: Budget) -> FormatError:
     """pyarrow's message, or ours, as an error with file and line."""
     if isinstance(error, FormatError):
         return error

@@ -24,6 +24,7 @@ from esker.blocks.base import Blocks, Part
 from esker.blocks.block import UNIT, Block, key
 from esker.blocks.buffer import csr
 from esker.blocks.crew import in_order
+from esker.blocks.once import stream_name, walked_already
 from esker.blocks.text import LineReader, Lines, is_compressed
 from esker.blocks.text_rows import Room, Rows, gathered, granules
 
@@ -118,7 +119,7 @@ class TextBlocks(Blocks):
     ) -> None:
         stream = len(sources) == 1 and hasattr(sources[0], "readinto")
         self.paths: list[Any] = list(sources) if stream else [Path(p) for p in sources]
-        names = [_stream_name(sources[0])] if stream else [str(p) for p in self.paths]
+        names = [stream_name(sources[0])] if stream else [str(p) for p in self.paths]
         super().__init__(
             [Part(i, name) for i, name in enumerate(names)],
             source=names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else ""),
@@ -197,10 +198,7 @@ class TextBlocks(Blocks):
         """What `parse` makes of the chunks of a file from row `start` on, each with the mark behind it."""
         source, seen = self.paths[part.index], self._seen[part.index]
         if not self.rereadable and self._walked:
-            raise ValueError(
-                f"{self.source} is a stream and has been read already; what walks the data more than once needs a file, or "
-                "a cache: write one with `esker convert`"
-            )
+            raise ValueError(walked_already(self.source))
         self._walked = True
         seen.check(source)
         threads = self._threads if self._threads > 1 else 0
@@ -317,12 +315,6 @@ def checked_dtype(dtype: Any) -> np.dtype[Any]:
     if kept not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, got {kept}")
     return kept
-
-
-def _stream_name(stream: Any) -> str:
-    return (
-        "standard input" if getattr(stream, "name", None) == "<stdin>" else f"stream {type(stream).__name__}"
-    )
 
 
 def _stat(path: Path) -> tuple[int, int]:
