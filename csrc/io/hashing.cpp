@@ -7,13 +7,14 @@
 
 #include "base/parallel.hpp"
 #include "io/murmur.hpp"
+#include "io/short_row.hpp"
 
 namespace esker {
 
 namespace {
 
 // About this many bytes of text are a task, and so many tasks are done before their rows are put together.
-constexpr std::size_t task_bytes = 1 << 15, tasks_of_a_round = 64;
+constexpr std::size_t task_bytes = 1 << 15, tasks_of_a_round = 32;
 
 // Keys of a row, in an array that is used again.
 class Keys {
@@ -24,9 +25,16 @@ public:
         return keys_.data() + size;
     }
     std::uint32_t* begin() noexcept { return keys_.data(); }
+    // Sorts them, and says where they lie now.
+    const std::uint32_t* sorted() {
+        if (size <= short_row) return sort_short_row(row_, keys_.data(), size), row_;
+        std::sort(keys_.data(), keys_.data() + size);
+        return keys_.data();
+    }
 
 private:
     std::vector<std::uint32_t> keys_ = std::vector<std::uint32_t>(1024);
+    std::uint32_t row_[short_row];
 };
 
 // The hash of what begins at `text`, for one end after another.
@@ -117,9 +125,8 @@ void normalize(T* values, std::size_t n, Norm norm) noexcept {
 template <class T>
 std::size_t finish_row(Keys& keys, std::int32_t* indices, T* values, const HashOptions& o) {
     const std::size_t n = keys.size;
-    std::uint32_t* const k = keys.begin();
     if (n == 0) return 0;
-    std::sort(k, k + n);
+    const std::uint32_t* const k = keys.sorted();
     std::uint32_t twice = 0;
     for (std::size_t i = 1; i < n; i++) twice |= (k[i] >> 1) == (k[i - 1] >> 1);
     if (!twice) {  // the common case: all are 1 or -1, and so is the norm's sum n
@@ -134,12 +141,13 @@ std::size_t finish_row(Keys& keys, std::int32_t* indices, T* values, const HashO
         return n;
     }
     std::size_t m = 0;
-    for (std::size_t i = 0; i < n; m++) {
-        const std::uint32_t column = k[i] >> 1;
-        T sum = 0;
-        for (; i < n && k[i] >> 1 == column; i++) sum += static_cast<T>(k[i] & 1 ? -1 : 1);
-        indices[m] = static_cast<std::int32_t>(column);
-        values[m] = o.binary ? T{1} : sum;
+    T sum = 0;
+    for (std::size_t i = 0; i < n; i++) {  // without a branch: what repeats is not foreseen
+        const bool fresh = i == 0 || k[i] >> 1 != k[i - 1] >> 1;
+        m += fresh;
+        sum = (fresh ? T{0} : sum) + static_cast<T>(1 - 2 * static_cast<int>(k[i] & 1));
+        indices[m - 1] = static_cast<std::int32_t>(k[i] >> 1);
+        values[m - 1] = o.binary ? T{1} : sum;
     }
     if (o.norm != Norm::none) normalize(values, m, o.norm);
     return m;
@@ -150,14 +158,14 @@ template <class T>
 struct Piece {
     Keys keys;
     Tokens tokens;
-    std::vector<std::int32_t> indices;
-    std::vector<T> values;
+    Grown<std::int32_t> indices;
+    Grown<T> values;
     std::size_t used = 0;
 
     std::size_t row(const HashOptions& o) {
         if (used + keys.size > indices.size()) {
             indices.resize((used + keys.size) * 2);
-            values.resize(indices.size());
+            values.resize((used + keys.size) * 2);
         }
         const std::size_t n = finish_row(keys, indices.data() + used, values.data() + used, o);
         used += n;
@@ -193,6 +201,12 @@ void HashedRows<T>::add(const Document* documents, std::size_t n, const HashOpti
         const std::size_t before = indices.size();
         std::vector<std::size_t> places{before};
         for (std::size_t p = 0; p < now; p++) places.push_back(places[p] + pieces[p].used);
+        if (round == 0) {  // the rest will be much as the first
+            const double share = static_cast<double>(cuts[now]) / static_cast<double>(n);
+            const double all = static_cast<double>(places[now] - before) / share;
+            const std::size_t room = before + static_cast<std::size_t>(1.02 * all) + 4096;
+            indices.reserve(room), values.reserve(room);
+        }
         std::int32_t* const to = indices.resize(places[now]);
         T* const to_values = values.resize(places[now]);
         parallel_for(static_cast<std::int64_t>(now), [&](std::int64_t task) {

@@ -3,12 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
-#include <new>
-#include <utility>
 #include <vector>
 
 #include "base/view.hpp"
+#include "io/grown.hpp"
 #include "io/tokens.hpp"
 
 namespace esker {
@@ -43,38 +41,6 @@ private:
     std::uint32_t n_, mask_;
     bool by_mask_;
     std::uint32_t signs_;
-};
-
-// An array that grows where the allocator can do so without a copy, and can be handed on to who calls free().
-template <class T>
-class Grown {
-public:
-    Grown() = default;
-    Grown(const Grown&) = delete;
-    Grown& operator=(const Grown&) = delete;
-    ~Grown() { std::free(p_); }
-    T* data() noexcept { return p_; }
-    std::size_t size() const noexcept { return size_; }
-    // Makes room for n, and counts them as there.
-    T* resize(std::size_t n) {
-        if (n > capacity_) reallocate(n < 2 * capacity_ ? 2 * capacity_ : n);
-        size_ = n;
-        return p_;
-    }
-    T* release() {
-        if (size_ < capacity_ || !p_) reallocate(size_ ? size_ : 1);
-        capacity_ = size_ = 0;
-        return std::exchange(p_, nullptr);
-    }
-
-private:
-    void reallocate(std::size_t n) {
-        void* p = std::realloc(static_cast<void*>(p_), n * sizeof(T));
-        if (!p) throw std::bad_alloc();
-        p_ = static_cast<T*>(p), capacity_ = n;
-    }
-    T* p_ = nullptr;
-    std::size_t size_ = 0, capacity_ = 0;
 };
 
 // Rows of a CSR matrix, one behind the other. Columns are below 2^31.

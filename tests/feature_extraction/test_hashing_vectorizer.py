@@ -255,3 +255,20 @@ def test_scikit_learns_checks():
     assert len(checks) == len(list(estimator_checks_generator(Theirs()))) > 0
     for check in checks:
         check(HashingVectorizer())
+
+
+@pytest.mark.parametrize("n_features", [2, 8, 1000, 2**20])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_around_the_length_where_sorting_changes(n_features: int, dtype: type) -> None:
+    rng = np.random.default_rng(5)
+    texts = [
+        " ".join(f"w{i}" for i in rng.integers(0, 40, n)) for n in [*range(2, 80), 126, 127, 128, 129, 500]
+    ]
+    for ngrams in ((1, 1), (1, 2)):
+        options = {"ngram_range": ngrams, "n_features": n_features, "dtype": dtype}
+        same(Theirs(**options).transform(texts), HashingVectorizer(**options).transform(texts))
+
+
+def test_first_texts_that_say_nothing_of_the_rest() -> None:
+    texts = ["the same short text again"] * 10_000 + [" ".join(map(str, range(100_000, 140_000)))] * 25
+    same(Theirs().transform(texts), HashingVectorizer().transform(texts))

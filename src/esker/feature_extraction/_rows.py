@@ -17,6 +17,8 @@ __all__ = ["as_scikit_learn", "chunks", "csr", "map_records"]
 
 #: Documents that are looked up at once; their rows are hashed before the next are asked for.
 CHUNK = 1 << 16
+#: The same of a list, which is in memory anyway.
+SLICE = 1 << 18
 
 
 def csr(made: tuple[Any, Any, Any], n_features: int) -> sparse.csr_array:
@@ -43,8 +45,8 @@ def as_scikit_learn(X: sparse.csr_array) -> Any:
 def chunks(values: Iterable[Any]) -> Iterator[list[Any] | tuple[Any, ...]]:
     """The values of an iterable, some at a time; a list or a tuple is sliced."""
     if isinstance(values, list | tuple):
-        for begin in range(0, len(values), CHUNK):
-            yield values[begin : begin + CHUNK] if len(values) > CHUNK else values
+        for begin in range(0, len(values), SLICE):
+            yield values[begin : begin + SLICE] if len(values) > SLICE else values
         return
     walk = iter(values)
     while some := list(islice(walk, CHUNK)):
