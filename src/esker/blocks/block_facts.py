@@ -60,7 +60,7 @@ def together(files: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
         "nonzeros": sum(f["nonzeros"] for f in every) if all("nonzeros" in f for f in every) else None,
         "labels": list(labels) or None,
         "finite": all(f["finite"] for f in every),
-        "weight": sum(f["weight"] for f in every),
+        "weight": sum(_number(f["weight"]) for f in every),
         "weighted": any(f["weighted"] for f in every),
         "sequential_first": any(f["sequential_first"] for f in every),
         "targets": _targets([f.get("targets") for f in every]),
@@ -73,14 +73,25 @@ def together(files: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     }
 
 
+_MOMENTS = ("mean", "m2", "min", "max")
+
+
+def _number(value: float | None) -> float:
+    """A footer has null for a number that is not finite."""
+    return float("nan") if value is None else value
+
+
 def _targets(files: list[list[dict[str, Any]] | None]) -> list[dict[str, Any]] | None:
     """Targets of several files: counts are added, moments merged (Chan's update)."""
     if any(targets is None for targets in files):
         return None
     merged = []
     for column in zip(*(targets or [] for targets in files)):
-        a = dict(column[0])
-        for b in column[1:]:
+        found: list[dict[str, Any]] = [
+            {k: _number(v) if k in _MOMENTS else v for k, v in t.items()} for t in column
+        ]
+        a, *others = found
+        for b in others:
             counts = None
             if a["counts"] is not None and b["counts"] is not None:
                 sums = dict(a["counts"])
@@ -100,7 +111,7 @@ def _targets(files: list[list[dict[str, Any]] | None]) -> list[dict[str, Any]] |
 def described(blocks: BlockFile) -> dict[str, Any] | None:
     """What `Blocks.describe` says of the rows, from the footers alone; None where a file of version 1 does not say it."""
     facts = blocks.facts
-    targets, nonzeros = facts.get("targets"), facts.get("nonzeros")
+    targets, nonzeros = _targets([facts.get("targets")]), facts.get("nonzeros")
     if targets is None or nonzeros is None:
         return None
     rows, columns, wide = facts["n_rows"], facts["n_columns"], facts["n_columns"] > 1 << 31
@@ -134,6 +145,6 @@ def described(blocks: BlockFile) -> dict[str, Any] | None:
         "bytes_in_memory": held,
         "bytes_on_disk": sum(os.path.getsize(f) for f in blocks.files),
         "targets": said,
-        "weight": facts["weight"] if facts["weighted"] else None,
+        "weight": _number(facts["weight"]) if facts["weighted"] else None,
         "feature_names": blocks.feature_names,
     }

@@ -10,6 +10,7 @@ import json
 import os
 import struct
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,8 @@ def tail(
     for name, array in arrays.items():
         placed[name] = {"dtype": array.dtype.str, "shape": list(array.shape), "offset": end}
         end = aligned(end + array.nbytes)
-    text = json.dumps({**facts, "needs": NEEDS, "arrays": placed}, default=str).encode()
+    told = _strict({**facts, "needs": NEEDS, "arrays": placed})
+    text = json.dumps(told, default=str, allow_nan=False).encode()
     begin = aligned(8 + len(text))
     footer = bytearray(begin + end)
     footer[:8] = struct.pack("<Q", len(text))
@@ -68,6 +70,19 @@ def tail(
     size = offset + len(footer) + FRAME
     raw = _TRAILER.pack(offset, len(footer), size, core.crc32c(footer), version, END_MAGIC, 0)
     return bytes(footer) + raw[:60] + struct.pack("<I", core.crc32c(raw[:60]))
+
+
+def _strict(fact: Any) -> Any:
+    """Facts as JSON can say them: a number that is not finite is null.
+
+    >>> _strict({"mean": [1.0, float("nan")]})
+    {'mean': [1.0, None]}
+    """
+    if isinstance(fact, dict):
+        return {name: _strict(value) for name, value in fact.items()}
+    if isinstance(fact, list | tuple):
+        return [_strict(value) for value in fact]
+    return None if isinstance(fact, float) and not isfinite(fact) else fact
 
 
 @dataclass(frozen=True)

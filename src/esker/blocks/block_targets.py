@@ -94,10 +94,13 @@ class _Target:
     def update(self, y: NDArray[Any]) -> None:
         if self.counts is not None:
             values, counts = np.unique(y.astype(object) if y.dtype.kind == "T" else y, return_counts=True)
-            if len(values) <= CLASSES:
+            odd = y.dtype.kind == "f" and not np.isfinite(values).all()  # JSON has no name for them
+            if odd:
+                self.counts = None
+            elif len(values) <= CLASSES:
                 for value, count in zip(values.tolist(), counts.tolist()):
                     self.counts[value] = self.counts.get(value, 0) + count
-            if len(values) > CLASSES or len(self.counts) > CLASSES:
+            if self.counts is not None and (len(values) > CLASSES or len(self.counts) > CLASSES):
                 self.counts = None
         if y.dtype.kind not in "biuf":
             return
@@ -106,9 +109,11 @@ class _Target:
             mean, total = float(y.mean()), self.n + len(y)
             delta = mean - self.mean
             self.m2 += float(((y - mean) ** 2).sum()) + delta * delta * self.n * len(y) / total
-        self.mean += delta * len(y) / total
+            self.mean += delta * len(y) / total
         self.n = total
-        self.low, self.high = min(self.low, float(y.min())), max(self.high, float(y.max()))
+        # NaN stays, as numpy has it.
+        self.low = float(np.minimum(self.low, y.min()))
+        self.high = float(np.maximum(self.high, y.max()))
 
     def facts(self) -> dict[str, Any]:
         counts = None if self.counts is None else [[v, n] for v, n in self.counts.items()]
