@@ -20,6 +20,8 @@ from sklearn.pipeline import make_pipeline
 
 import esker
 from esker import FormatError
+from esker.feature_extraction import FeatureHasher
+from esker.feature_extraction.text import HashingVectorizer
 from esker.linear_model import Ridge, SGDClassifier, SGDRegressor
 
 rng = np.random.default_rng(0)
@@ -343,6 +345,40 @@ def test_steps_are_kept(name: str, tmp_path: Path) -> None:
         assert (again.transform(X) != step.transform(X)).nnz == 0
     else:
         np.testing.assert_array_equal(again.transform(X), step.transform(X))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        HashingVectorizer(ngram_range=(1, 2), n_features=1000, dtype=np.float32, stop_words=["the", "a"]),
+        HashingVectorizer(analyzer="char_wb", ngram_range=(2, 3), norm=None, token_pattern=None),
+        FeatureHasher(input_type="string", n_features=50, alternate_sign=False),
+    ],
+    ids=repr,
+)
+def test_hashers_are_kept(step: Any, tmp_path: Path) -> None:
+    esker.save(step, tmp_path / "m")
+    again = esker.load(tmp_path / "m")
+    assert type(again) is type(step)
+    assert again.get_params() == step.get_params()
+    texts = ["the first text", "a second"]
+    X: Any = texts if isinstance(step, HashingVectorizer) else [text.split() for text in texts]
+    assert again.transform(X).dtype == step.dtype
+    assert (again.transform(X) != step.transform(X)).nnz == 0
+
+
+@pytest.mark.parametrize("parameter", ["tokenizer", "preprocessor", "analyzer", "strip_accents"])
+def test_python_code_is_not_saved(parameter: str, tmp_path: Path) -> None:
+    step = HashingVectorizer(**{parameter: str.split})
+    with pytest.raises(
+        ValueError, match=rf"{parameter}=split cannot be saved in this HashingVectorizer: .*code"
+    ):
+        esker.save(step, tmp_path / "m")
+    with pytest.raises(
+        ValueError, match=rf"steps.*{parameter}=split cannot be saved in this Pipeline: .*code"
+    ):
+        esker.save(make_pipeline(step, "passthrough"), tmp_path / "m")
+    assert not (tmp_path / "m").exists()
 
 
 def test_pipelines_are_kept(tmp_path: Path) -> None:

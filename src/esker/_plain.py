@@ -71,6 +71,11 @@ class Packer:
         node = self.pack_other(value, where)
         if node is not None:
             return node
+        if callable(value) and not isinstance(value, type):
+            raise ValueError(
+                f"{where}={getattr(value, '__name__', type(value).__name__)} cannot be saved in {self.owner}: expected plain data, "
+                "and this is Python code, which a model file never holds; set it to None, save, and set it again after loading"
+            )
         raise ValueError(
             f"{where}={type(value).__name__} cannot be saved in {self.owner}: expected numbers, strings, "
             "None, lists, dicts or arrays of them; set it to one of these (an int for a random state)"

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.feature_extraction.text import HashingVectorizer as Theirs
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from esker._native import threads
@@ -18,6 +19,7 @@ from esker.blocks import Block, Blocks
 from esker.blocks.base import Part
 from esker.blocks.records import Records, Strings
 from esker.feature_extraction.text import HashingVectorizer
+from esker.linear_model import SGDClassifier
 
 #: Letters whose lower case is longer, shorter, two code points or depends on neighbours; marks, digits and spaces of all kinds.
 ALPHABET = "abc ABZ_09 \n\t\r\x1c\x85éÉßẞİıΣσςΑΟKÅȺǅ日本\U00010400\U0001d400²٣\u0301\u00a0\u2028\u200b.,-'"
@@ -187,8 +189,9 @@ class Texts(Blocks):
 
     holds_records = True
 
-    def __init__(self, columns):
+    def __init__(self, columns, y=None):
         self.records = Records(columns)
+        self.y = np.arange(len(self.records)) * 1.0 if y is None else y
         super().__init__([Part(0, "texts", len(self.records))], source="texts")
         self.n_rows = len(self.records)
 
@@ -196,7 +199,7 @@ class Texts(Blocks):
         for at in range(start, len(self.records), 4096):
             yield Block(
                 self.records[at : at + 4096],
-                y=np.arange(at, min(at + 4096, len(self.records))) * 1.0,
+                y=self.y[at : at + 4096],
                 first_key=at,
             )
 
@@ -222,6 +225,7 @@ def test_blocks_of_repeated_and_missing_texts():
 
 
 def test_blocks_that_fit_no_vectorizer():
+    pandas = pytest.importorskip("pandas")
     two = Texts({"a": Strings.of(["x"]), "b": Strings.of(["y"])})
     with pytest.raises(ValueError, match="columns="):
         HashingVectorizer().transform(two).take_all()
@@ -229,6 +233,13 @@ def test_blocks_that_fit_no_vectorizer():
         HashingVectorizer().transform(Texts({"a": np.zeros(3)})).take_all()
     from esker import open_blocks
 
+    table = {"title": ["a b", "c d"], "text": ["e f", "g h"], "y": [0.0, 1.0]}
+    with pytest.raises(
+        ValueError, match=r"one text column, got title \(text\), text \(text\); name it: .*columns="
+    ):
+        open_blocks(pandas.DataFrame(table), target="y", features=HashingVectorizer()).take_all()
+    named = open_blocks(pandas.DataFrame(table), target="y", columns=["text"], features=HashingVectorizer())
+    assert (Theirs().transform(table["text"]) != named.take_all().X).nnz == 0
     with pytest.raises(ValueError, match="holds numbers"):
         HashingVectorizer().transform(open_blocks(np.zeros((3, 2))))
     with pytest.raises(ValueError, match="float32 or float64"):
@@ -272,3 +283,26 @@ def test_rows_around_the_length_where_sorting_changes(n_features: int, dtype: ty
 def test_first_texts_that_say_nothing_of_the_rest() -> None:
     texts = ["the same short text again"] * 10_000 + [" ".join(map(str, range(100_000, 140_000)))] * 25
     same(Theirs().transform(texts), HashingVectorizer().transform(texts))
+
+
+def test_pipelines_of_lists_and_of_blocks(tmp_path):
+    import esker
+
+    texts = [f"a {'good fine' if i % 3 else 'bad sad'} day, number {i % 11}" for i in range(6000)]
+    y = np.where(np.arange(6000) % 3, "yes", "no")
+    blocks = Texts({"text": Strings.of(texts)}, y)
+
+    def model():
+        learner = SGDClassifier(random_state=0, max_iter=3, tol=None, early_stopping=False)
+        return make_pipeline(HashingVectorizer(n_features=2**10), learner)
+
+    expected = model()[-1].fit(Theirs(n_features=2**10).transform(texts), y)
+    for fitted in (model().fit(texts, y), model().fit(blocks)):
+        assert fitted.score(texts, y) == fitted.score(blocks) == 1.0
+        assert fitted.predict(["good", "sad"]).tolist() == ["yes", "no"]
+        assert (fitted.predict(blocks) == fitted.predict(texts)).all()
+        assert fitted[-1].n_features_in_ == 2**10
+        np.testing.assert_allclose(fitted[-1].coef_, expected.coef_, rtol=1e-9, atol=1e-12)
+        esker.save(fitted, tmp_path / "model")
+        again = esker.load(tmp_path / "model")
+        assert (again.predict_proba(texts) == fitted.predict_proba(texts)).all()
