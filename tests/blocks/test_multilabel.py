@@ -48,6 +48,7 @@ def test_learners(tmp_path):
     path.write_text(rows(3000))
     blocks = open_blocks(path, target="multilabel", cache=tmp_path / "c.esk")
     streamed = Ridge(alpha=2.0).fit(blocks)
+    assert blocks.label_names.tolist() == [2, 3, 5, 11]
     block = open_blocks(path, target="multilabel").take_all()
     assert streamed.coef_.shape == (4, 30)
     np.testing.assert_allclose(streamed.coef_, Ridge(alpha=2.0).fit(block.X, block.y).coef_, rtol=1e-8)

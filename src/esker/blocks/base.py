@@ -103,6 +103,8 @@ class Blocks(Choices, ABC):
     holds_records = False
     #: Threads that reading may use; None: as many as this process may use.
     n_threads: int | None = None
+    #: What y's columns stand for, where rows have several labels.
+    label_names: NDArray[Any] | None = None
     #: The files that are read, where there are any.
     files: tuple[Path, ...] = ()
     #: The feature steps that the rows came through, as text.

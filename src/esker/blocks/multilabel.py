@@ -51,7 +51,7 @@ class MultilabelBlocks(SvmlightBlocks):
             self._most = max(self._most, len(ends))
         if not len(known):
             raise FormatError("no row has a label", self.parts[0].name)
-        self.label_names = known
+        self.label_names: NDArray[np.int64] = known
         self.n_targets = len(known)
 
     @property
