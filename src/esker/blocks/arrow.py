@@ -83,8 +83,8 @@ class ArrowBlocks(Blocks):
             self.is_sparse = None
             # Until the first batch shows how long texts are.
             self._step = block_rows(32 * self.n_columns, self.budget)
-        else:  # rows are held twice while columns become rows
-            self._step = block_rows(2 * self.dtype.itemsize * self.n_columns, self.budget)
+        else:
+            self._step = block_rows(self._copies * self.dtype.itemsize * self.n_columns, self.budget)
 
     @abstractmethod
     def _batches(self, part: Part, start: int) -> Iterator[tuple[int, Any]]:
@@ -123,12 +123,16 @@ class ArrowBlocks(Blocks):
     def _read(self, part: Part, start: int) -> Iterator[Block]:
         some = False
 
+        pool = arrow(self.source).default_memory_pool()
+
         def batches() -> Iterator[tuple[int, Any]]:
             nonlocal some
             for row, batch in self._batches(part, start):
                 some = some or batch.num_rows > 0
                 yield row, plain_where_cheaper(batch) if self.holds_records else batch
                 del batch
+                if self.max_memory is not None:  # pyarrow's allocator keeps what is freed
+                    pool.release_unused()
 
         for row, batch in cut_batches(batches(), self._rows_of_block, start):
             yield self._block(part, batch, row)
@@ -136,11 +140,15 @@ class ArrowBlocks(Blocks):
         if start == 0 and not some:
             raise FormatError("there are no rows", part.name)
 
+    @property
+    def _copies(self) -> int:
+        """How often a row is counted: in Arrow and in the block, and again for what the reader decodes meanwhile."""
+        return 2 if self.max_memory is None else 4
+
     def _rows_of_block(self, batch: Any) -> int:
         if not self.holds_records:
             return self._step
-        # Twice: as Arrow has it, and what the reader decodes meanwhile.
-        return block_rows(2 * batch.nbytes / batch.num_rows, self.budget)
+        return block_rows(self._copies * batch.nbytes / batch.num_rows, self.budget)
 
     def _block(self, part: Part, batch: Any, row: int) -> Block:
         x = self._records(part, batch, row) if self.holds_records else self._dense(part, batch, row)

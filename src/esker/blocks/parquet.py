@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["ParquetBlocks", "open_parquet"]
 
 
+#: Bytes of a column's compressed pages that are read at a time, and of a page as most writers make it.
+BUFFER, PAGE = 1 << 16, 1 << 20
+
+
 class ParquetBlocks(TableBlocks):
     """Parquet files, a few rows of a row group at a time."""
 
@@ -27,15 +31,20 @@ class ParquetBlocks(TableBlocks):
 
     def __init__(self, paths: list[Path], options: Options) -> None:
         super().__init__(paths, options)
+        self._page_bytes = 0
+        for path in paths:
+            with self._open(path) as file:
+                self._page_bytes = max(self._page_bytes, self._pages(file.metadata))
         if self.holds_records:
             with self._open(paths[0]) as file:
-                self._step = block_rows(max(2 * self._row_bytes(file.metadata), 1), self.budget)
+                self._step = block_rows(max(self._copies * self._row_bytes(file.metadata), 1), self.budget)
 
     def _open(self, path: Path, coded: list[str] | None = None) -> Any:
         import pyarrow.parquet as parquet
 
         try:
-            return parquet.ParquetFile(str(path), read_dictionary=coded, pre_buffer=False)
+            # Pages are read through a small buffer for each column: a column of a row group is never held whole.
+            return parquet.ParquetFile(str(path), read_dictionary=coded, pre_buffer=False, buffer_size=BUFFER)
         except (ValueError, OSError) as error:
             if isinstance(error, FileNotFoundError | PermissionError):
                 raise
@@ -86,6 +95,22 @@ class ParquetBlocks(TableBlocks):
                 f"{show_size(self.max_memory)}; write the file with smaller row groups, select columns, or grant more memory",
                 str(path),
             )
+
+    @property
+    def reading_bytes(self) -> int:
+        """A compressed and a decoded page, and a dictionary, of each column in use, as pyarrow holds them."""
+        return self._page_bytes
+
+    def _pages(self, metadata: Any) -> int:
+        """What pyarrow holds at most while it reads this file."""
+        most = 0
+        for g in range(metadata.num_row_groups):
+            group = metadata.row_group(g)
+            chunks = [group.column(j) for j in range(group.num_columns)]
+            used = [c for c in chunks if c.path_in_schema.split(".")[0] in self._used_names]
+            pages = [(2 + c.has_dictionary_page) * min(c.total_uncompressed_size, PAGE) for c in used]
+            most = max(most, sum(pages))
+        return most
 
     def _row_bytes(self, metadata: Any) -> float:
         """Bytes of a row of the columns in use, as Arrow will have it."""

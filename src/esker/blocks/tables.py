@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 __all__ = ["CsvBlocks", "open_csv", "open_tsv", "refuse_text_options"]
 
 
+#: Blocks of text that pyarrow reads ahead of its parser, which nothing of its changes.
+READ_AHEAD = 32
+
+
+def _text_bytes(budget: Budget) -> int:
+    """Bytes of a block of text: a quarter of what the rows may take, and so little that all that is read ahead takes a quarter."""
+    text = budget.block_bytes // 4
+    if budget.max_memory is None:
+        return max(text, 1 << 16)
+    return max(min(text, budget.max_memory // (4 * READ_AHEAD)), 1 << 15)
+
+
 class CsvBlocks(TableBlocks):
     """Text with a line of names. Numbers are read as float64 (as float32 with ``dtype=``), texts as labels of a target."""
 
@@ -37,7 +49,7 @@ class CsvBlocks(TableBlocks):
         """A streaming reader of a file, or of a stream's beginning; with `types`, of these columns only."""
         import pyarrow.csv as csv
 
-        text = max(budget.block_bytes // 4, 1 << 16)
+        text = _text_bytes(budget)
         text_of: Any = str(path)
         if isinstance(path, Once):
             text_of = path.beginning() if types is None else io.BufferedReader(path.walk(), 1 << 20)
@@ -110,6 +122,14 @@ class CsvBlocks(TableBlocks):
             except ValueError as error:
                 raise _located(error, path, self.budget) from None
 
+    @property
+    def reading_bytes(self) -> int:
+        """What pyarrow holds: the text that it read ahead, and rows of it."""
+        text = _text_bytes(self.budget)
+        most = text * READ_AHEAD
+        sizes = [most if is_compressed(path) else path.stat().st_size for path in self.files]
+        return min(max(sizes, default=most), most) + 3 * text
+
 
 class TsvBlocks(CsvBlocks):
     """CsvBlocks with tabs between the columns."""
@@ -135,9 +155,10 @@ def _located(error: ValueError, path: Any, budget: Budget) -> FormatError:
     message = str(error)
     row = re.search(r"Row #(\d+)", message)
     if "straddl" in message:
+        way = "pass a larger block_size=" if budget.max_memory is None else "grant more memory"
         message = (
-            f"a line is longer than a block of text, {show_size(max(budget.block_bytes // 4, 1 << 16))}, a quarter of a block: "
-            "pass a larger block_size=, or look for a quote that is never closed"
+            f"a line is longer than a block of text, {show_size(_text_bytes(budget))}, a quarter of a block: "
+            f"{way}, or look for a quote that is never closed"
         )
     return FormatError(message, str(path), int(row[1]) if row else 0)
 
