@@ -1,5 +1,7 @@
 """Classes of a data set are those of its first rows; a later one starts the fit again; a source read once is peeked at."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,34 @@ def test_an_iterator_with_a_late_class_says_what_to_do(monkeypatch):
     monkeypatch.setattr("esker.linear_model._sgd_classifier.LOOK", 4096)
     source = open_blocks(iter(batches(X, y)), block_size=4096 * 16)
     with pytest.raises(ValueError, match=r"partial_fit\(classes"):
+        SGDClassifier(max_iter=1).fit(source)
+
+
+def test_weights_of_classes_do_not_take_the_first_rows_of_a_stream_for_all(tmp_path, monkeypatch):
+    X, y = rows(40000)
+    raw = text(tmp_path / "a.svm", X, y).read_bytes()
+    monkeypatch.setattr("esker.linear_model._sgd_classifier.LOOK", 4096)
+
+    def stream():
+        return open_blocks(io.BytesIO(raw), format="svmlight", block_size="512KB")
+
+    for options in {"class_weight": {0: 1, 1: 3}}, {"warm_start": True}:
+        once = SGDClassifier(max_iter=1, random_state=0, **options).fit(stream())
+        again = SGDClassifier(max_iter=1, random_state=0, **options).fit(open_blocks(tmp_path / "a.svm"))
+        np.testing.assert_array_equal(once.coef_, again.coef_)
+    with pytest.raises(ValueError, match="'balanced' needs all labels"):
+        SGDClassifier(max_iter=1, class_weight="balanced").fit(stream())
+    # Where the first rows are all rows, they tell.
+    few = open_blocks(iter(batches(X[:3000], y[:3000])))
+    SGDClassifier(max_iter=1, class_weight="balanced").fit(few)
+
+
+def test_one_class_at_first_of_a_stream_is_said(monkeypatch):
+    X, y = rows(9000)
+    order = np.argsort(y, kind="stable")
+    monkeypatch.setattr("esker.linear_model._sgd_classifier.LOOK", 1000)
+    source = open_blocks(iter(batches(X[order], y[order])), block_size=4096 * 16)
+    with pytest.raises(ValueError, match="do not show two classes"):
         SGDClassifier(max_iter=1).fit(source)
 
 

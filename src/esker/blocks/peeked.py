@@ -21,6 +21,8 @@ class Peeked(Mapped):
         super().__init__(inner, lambda block: block, {}, keeps_targets=True)
         self._walk: Iterator[Block] | None = inner.read(inner.parts[0])
         self.first: list[Block] = []
+        #: Whether these are all rows there are.
+        self.ended = False
         held, most = 0, inner.block_bytes
         for block in self._walk:
             self.first.append(block)
@@ -28,6 +30,8 @@ class Peeked(Mapped):
             held += block.nbytes
             if rows <= 0 or held >= most:
                 break
+        else:
+            self.ended = True
 
     def labels(self) -> Iterator[NDArray[Any] | None]:
         """The targets of the first rows."""

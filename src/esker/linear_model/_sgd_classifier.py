@@ -159,9 +159,17 @@ class SGDClassifier(LinearClassifier, SGD):
         once = not blocks.rereadable
         if once:
             blocks = Peeked(blocks, LOOK)
-        # Whatever else depends on the counts or on the classes waits for all labels.
-        if not (isinstance(blocks, ArrayBlocks) or self.class_weight or self.warm_start or self.checkpoint):
+            once = not blocks.ended  # else all labels are known before the walk
+        # Whatever else depends on the counts or on the classes waits for all labels, where they can be read first.
+        waits = isinstance(blocks, ArrayBlocks) or self.class_weight or self.warm_start or self.checkpoint
+        if once or not waits:
             guess = first_labels(blocks)
+        if once and (guess is None or self.class_weight == "balanced"):
+            why = "its first rows do not show two classes" if guess is None else "'balanced' needs all labels"
+            raise ValueError(
+                f"{blocks.source} can be read once, and {why}; call partial_fit(classes=...) with class_weight as a dict "
+                "or None, or open the source so that it can be read again"
+            )
         if guess is not None:
             try:
                 return self._fit_classes(blocks, guess, checked, started, schedule)
