@@ -97,7 +97,7 @@ def test_partial_fit_in_any_cut(cuts: list[int], seed: int, weighted: bool, csr:
     X[rng.random(X.shape) < 0.1] = np.nan
     w = rng.integers(0, 4, n).astype(float) if weighted else None
     if w is not None:
-        w[0] = 1
+        w[0] = w[np.cumsum(cuts)[:-1]] = 1  # a piece without any weight is refused
         X[0] = 1
     data = sparse.csr_array(X) if csr else X
     scaler, begin = StandardScaler(with_mean=False), 0

@@ -27,8 +27,8 @@ __all__ = ["FIELDS", "FREE_NUMBERS", "StoredV2"]
 FIELDS = ("offset", "size", "part", "first_row", "rows", "numbers", "x_at", "nonzeros")
 #: A page of more numbers than this has at least a bit for each, so that a small file cannot ask for much memory.
 FREE_NUMBERS = 1 << 22
-#: How many bytes the system is asked to fetch ahead of a block, while that is read.
-FETCH = 1 << 25
+#: How many bytes the system is asked to fetch ahead of a block, while that is read: enough for the disk never to wait.
+FETCH = 1 << 27
 Y_DTYPES = ("float32", "float64", "int32", "int64", "bool")
 
 
