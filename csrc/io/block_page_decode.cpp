@@ -275,7 +275,8 @@ void decode_page(const PageRoom& room, const std::byte* bytes, std::size_t size,
         const Section& x = s[page::dense];
         if (x_in_place && (x.data || x.encoding != page::raw || shape.half))
             fail("its dense X is not its last section, as the footer says");
-        if (shape.columns > 0 && shape.numbers / shape.columns != shape.rows)
+        if (shape.columns > 0 &&
+            (shape.numbers / shape.columns != shape.rows || shape.numbers % shape.columns != 0))
             fail("its numbers are not rows times columns");
         x_numbers(room.x, shape.numbers, shape, x, page::dense);
     } else if (shape.wide) {

@@ -6,8 +6,9 @@ import struct
 import numpy as np
 import pytest
 
-from esker import open_blocks
-from esker.blocks import Block, BlockWriter
+from esker import FormatError, open_blocks
+from esker._native import core
+from esker.blocks import Block, BlockWriter, write_block_file
 
 
 def facts(path):
@@ -68,3 +69,44 @@ def test_patterns_and_folders(tmp_path):
         np.testing.assert_array_equal(whole.y, x[:, 0])
     with pytest.raises(FileNotFoundError, match=r"no file matches the pattern .*\.esk"):
         open_blocks(folder / "none-*.esk")
+
+
+def rewritten(path, change):
+    """The file with other facts, or another text where `change` gives bytes; its checksums are right."""
+    raw = path.read_bytes()
+    (begin,) = struct.unpack("<Q", raw[-64:-56])
+    told = facts(path)
+    text = change(told)
+    old = -(-(8 + struct.unpack("<Q", raw[begin : begin + 8])[0]) // 64) * 64
+    text = json.dumps(told).encode() if text is None else text
+    footer = struct.pack("<Q", len(text)) + text
+    footer += bytes(-len(footer) % 64) + raw[begin + old : -64]
+    last = struct.pack("<QQQ", begin, len(footer), begin + len(footer) + 64)
+    last += struct.pack("<II20x8s", core.crc32c(footer), 2, b"ESKEREND")
+    path.write_bytes(raw[:begin] + footer + last + struct.pack("<I", core.crc32c(last)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda f: f.pop("finite") and None,
+        lambda f: f.update(labels=7),
+        lambda f: f.update(labels=[[1]]),
+        lambda f: f.update(source=[]),
+        lambda f: f["source"].update(options=3),
+        lambda f: f.update(n_columns=True),
+        lambda f: f.update(parts=[1]),
+        lambda f: f["targets"][0].update(counts=[3]),
+        lambda f: f["targets"][0].pop("n") and None,
+        lambda f: b"[" * 100_000,
+        lambda f: b"7",
+    ],
+)
+def test_facts_of_another_kind_are_a_format_error(tmp_path, change):
+    path = tmp_path / "a.esk"
+    write_block_file(open_blocks(np.eye(5), target=np.arange(5.0)), path)
+    rewritten(path, lambda f: None)
+    assert open_blocks(path).describe()["rows"] == 5
+    rewritten(path, change)
+    with pytest.raises(FormatError, match="footer makes no sense"):
+        open_blocks(path)

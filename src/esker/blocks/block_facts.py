@@ -13,7 +13,57 @@ from esker.blocks.block_targets import CLASSES
 if TYPE_CHECKING:
     from esker.blocks.block_file import BlockFile
 
-__all__ = ["described", "together"]
+__all__ = ["check_facts", "described", "together"]
+
+
+def check_facts(facts: Any) -> None:
+    """Facts that tables of pages do not need are there, and of their types; the checksum of a footer is easily made.
+
+    Raises
+    ------
+    ValueError, KeyError
+    """
+    number = (int, float, type(None))
+    kinds: dict[str, Any] = {
+        "n_rows": int,
+        "n_columns": int,
+        "n_numbers": int,
+        "y_shape": (list, type(None)),
+        "labels": (list, type(None)),
+        "feature_names": (list, type(None)),
+        "finite": bool,
+        "weighted": bool,
+        "sequential_first": bool,
+        "weight": number,
+        "parts": list,
+        "source": dict,
+    }
+    _expect(facts, kinds)
+    _expect(facts["source"], {"name": str, "files": list, "options": dict})
+    for part in facts["parts"]:
+        _expect(part, {"name": str, "rows": int})
+    for name in ("labels", "feature_names"):
+        if not all(isinstance(text, str) for text in facts[name] or ()):
+            raise ValueError(f"{name} are not all strings")
+    if not all(type(n) is int for n in facts["y_shape"] or ()):
+        raise ValueError("its targets are of an unknown kind")
+    for target in facts.get("targets") or ():
+        _expect(target, {"counts": (list, type(None)), "n": int})
+        for pair in target["counts"] or ():
+            if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str | int | float)):
+                raise ValueError("its targets are not counted as pairs")
+            _expect({"rows of a value": pair[1]}, {"rows of a value": int})
+        if target["n"]:
+            _expect(target, dict.fromkeys(_MOMENTS, number))
+
+
+def _expect(facts: Any, kinds: dict[str, Any]) -> None:
+    if not isinstance(facts, dict):
+        raise ValueError(f"expected an object, got {facts!r:.60}")
+    for name, kind in kinds.items():
+        value = facts[name]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ValueError(f"{name} is {value!r:.60}")
 
 
 def together(files: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:

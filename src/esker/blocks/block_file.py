@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from esker._errors import FormatError
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block, key
-from esker.blocks.block_facts import described, together
+from esker.blocks.block_facts import check_facts, described, together
 from esker.blocks.block_format import read_footer
 from esker.blocks.block_v1 import StoredV1
 from esker.blocks.block_v2 import StoredV2
@@ -163,6 +163,10 @@ class _File:
             stat = os.fstat(file.fileno())
             self.stat = stat.st_size, stat.st_mtime_ns, stat.st_ino
             footer = read_footer(file.fileno(), stat.st_size, self.name)
+        try:
+            check_facts(footer.facts)
+        except (ValueError, KeyError) as error:
+            raise FormatError(f"the footer makes no sense: {error}", self.name) from None
         self.rows = StoredV1(self.name, footer) if footer.version == 1 else StoredV2(self.name, footer)
 
     @contextmanager

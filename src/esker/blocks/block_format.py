@@ -167,8 +167,10 @@ class _Reader:
             if n > length - 8:
                 raise ValueError("its text is longer than it is")
             facts = json.loads(raw[8 : 8 + n])
+            if not isinstance(facts, dict):
+                raise ValueError("its text is no object")
             arrays = {} if version not in KNOWN else _arrays(raw, aligned(8 + n), facts["arrays"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self.fail(f"the footer makes no sense: {error}") from None
         return facts, arrays
 
