@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import esker
 from esker._native import threads
+from esker.impute import SimpleImputer
 from esker.linear_model import Ridge, SGDClassifier
 from esker.preprocessing import MaxAbsScaler, StandardScaler
 
@@ -208,6 +210,30 @@ def test_pipelines_stream_whole(tmp_path: Path) -> None:
     assert classes.score(blocks) > 0.95
     fitted = esker.open_blocks(tmp_path / "X.npy", target=y, block_size="30kB", features=[model[0]])
     np.testing.assert_allclose(model[1].predict(fitted), model.predict(X), rtol=1e-9)
+
+
+@pytest.mark.parametrize("what", ["cursor", "batches", "tables", "reader"])
+def test_what_a_function_makes_is_walked_whole_by_each_step(what: str) -> None:
+    # The walk that `open_blocks` begins belongs to one of the copies that steps make, and not to each of them.
+    X, y = rows(9000, 3, gaps=True), np.arange(9000.0)
+    if what == "cursor":
+        db = sqlite3.connect(":memory:")
+        db.execute("CREATE TABLE t (a, b, c, y)")
+        whole = np.column_stack([X, y]).tolist()
+        db.executemany("INSERT INTO t VALUES (?, ?, ?, ?)", whole)  # NaN is NULL there
+        blocks = esker.open_blocks(lambda: db.execute("SELECT * FROM t"), target="y")
+    elif what == "batches":
+        blocks = esker.open_blocks(lambda: ((X[i : i + 500], y[i : i + 500]) for i in range(0, 9000, 500)))
+    else:
+        pa = pytest.importorskip("pyarrow")
+        table = pa.table({**{name: X[:, j] for j, name in enumerate("abc")}, "y": y})
+        source = (lambda: table.to_reader(500)) if what == "reader" else (lambda: iter(table.to_batches(500)))
+        blocks = esker.open_blocks(source, target="y")
+    next(iter(blocks.with_missing()))  # a walk that is left after its beginning
+    model = make_pipeline(SimpleImputer(), StandardScaler(), Ridge()).fit(blocks)
+    wanted = make_pipeline(SimpleImputer(), StandardScaler(), Ridge()).fit(X, y)
+    np.testing.assert_allclose(model[-1].coef_, wanted[-1].coef_, rtol=1e-9)
+    assert model.score(blocks) == pytest.approx(wanted.score(X, y))
 
 
 def test_the_way_is_named() -> None:

@@ -202,8 +202,10 @@ class ArrowBlocks(Blocks):
         values = batch.column(name)
         if values.null_count:
             at = row + int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
+            feature = name in (self._names[j] for j in self._roles.features)
             raise FormatError(
-                f"a value is missing in column {name!r}, row {at} (from 0); drop such rows or fill them in",
+                f"a value is missing in column {name!r}, row {at} (from 0); drop such rows or fill them in"
+                + (", such as with esker.impute.SimpleImputer in a Pipeline" if feature else ""),
                 part.name,
             )
         return values

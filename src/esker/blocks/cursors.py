@@ -39,16 +39,12 @@ class CursorBlocks(Blocks):
     names : list of str
     options : Options
     name : str
-    begun : iterator
-        The first walk.
     """
 
     threaded = False
     is_sparse: bool | None = False
 
-    def __init__(
-        self, walks: Walks, names: list[str], options: Options, name: str, begun: Iterator[Any]
-    ) -> None:
+    def __init__(self, walks: Walks, names: list[str], options: Options, name: str) -> None:
         if len(set(names)) < len(names):
             twice = next(one for one in names if names.count(one) > 1)
             raise FormatError(f"two columns have the name {twice!r}; rename one with AS", name)
@@ -60,7 +56,6 @@ class CursorBlocks(Blocks):
             [Part(0, name)], source=name, dtype=float_dtype(np.float64, options.dtype), **options.memory
         )
         self._walks, self._names, self._roles = walks, names, roles
-        self._pending: Iterator[Any] | None = begun
         self.rereadable, self.holds_records = walks.again, options.records
         self.n_columns, self.n_targets = len(roles.features), len(roles.targets)
         self.feature_names = [names[j] for j in roles.features]
@@ -69,8 +64,7 @@ class CursorBlocks(Blocks):
             self.is_sparse = None
 
     def _read(self, part: Part, start: int) -> Iterator[Block]:
-        walk, self._pending = self._pending or self._walks(), None
-        step = 0
+        walk, step = self._walks(), 0
 
         def pieces() -> Iterator[Block]:
             nonlocal step
@@ -103,7 +97,7 @@ class CursorBlocks(Blocks):
         else:
             by_columns = empty((self.n_columns or 0, len(rows)), self.dtype)
             for j, place in zip(self._roles.features, by_columns):
-                place[:] = self._numbers(columns[j], j, row)
+                place[:] = self._numbers(columns[j], j, row, nulls=self.allows_missing)
             x = rows_of(by_columns, self.dtype)
         return Block(x, y, weight, first_key=row)
 
@@ -113,7 +107,8 @@ class CursorBlocks(Blocks):
         if value is None:
             return FormatError(
                 f"a value is missing in column {self._names[j]!r}, row {row} (from 0); drop such rows or fill them in, such "
-                "as with COALESCE",
+                "as with COALESCE"
+                + (" or esker.impute.SimpleImputer in a Pipeline" if j in self._roles.features else ""),
                 self.source,
             )
         return FormatError(
@@ -122,18 +117,20 @@ class CursorBlocks(Blocks):
             self.source,
         )
 
-    def _numbers(self, values: tuple[Any, ...], j: int, row: int, gaps: bool = False) -> Any:
-        """float64; None is NaN where gaps are allowed."""
-        kinds = set(map(type, values))
+    def _numbers(
+        self, values: tuple[Any, ...], j: int, row: int, gaps: bool = False, nulls: bool = False
+    ) -> Any:
+        """float64; with `nulls` None is NaN, with `gaps` that, and times are seconds."""
+        kinds, nulls = set(map(type, values)), nulls or gaps
         if kinds <= {int, float, bool, Decimal} or (
-            gaps and kinds <= {int, float, bool, Decimal, type(None)}
+            nulls and kinds <= {int, float, bool, Decimal, type(None)}
         ):
             return np.array(values, np.float64)
         found = np.empty(len(values))
         for i, value in enumerate(values):
             if isinstance(value, int | float | Decimal | np.number):
                 found[i] = value
-            elif gaps and value is None:
+            elif nulls and value is None:
                 found[i] = np.nan
             elif gaps and isinstance(value, datetime.date | datetime.time | datetime.timedelta):
                 found[i] = _seconds(value)
@@ -190,9 +187,8 @@ def open_cursor(cursor: Any, options: Options, make: Callable[[], Any] | None = 
     budget = Budget.of(options.max_memory, options.block_size)
     begun = _fetch(cursor, budget)
     if make is None:
-        walks = Walks(lambda: begun, False, name)
-        return CursorBlocks(walks, names, options, name, walks())
-    return CursorBlocks(Walks(lambda: _fetch(make(), budget), True, name), names, options, name, begun)
+        return CursorBlocks(Walks(lambda: begun, False, name), names, options, name)
+    return CursorBlocks(Walks(lambda: _fetch(make(), budget), True, name, begun), names, options, name)
 
 
 def _fetch(cursor: Any, budget: Budget) -> Iterator[tuple[int, list[Any]]]:

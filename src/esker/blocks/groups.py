@@ -103,7 +103,9 @@ def _source_of(blocks: Blocks, wanted: int | str) -> Blocks:
     raise ValueError(
         f"by={wanted!r} is no column of {blocks.source}"
         + (f"; the columns read are {said}" if known else ", whose columns have no names; pass a number")
-        + ". A column that is not read cannot tell groups: name it in columns= too (and pass drop=True), or pass by= as an "
+        + ". A column that is not read cannot tell groups: name it in columns= too"
+        + ("" if source is not blocks else " (and pass drop=True)")
+        + ", or pass by= as an "
         "array with a group for each row, or as a function of a block"
     )
 

@@ -29,8 +29,7 @@ class IterableBlocks(Blocks):
     ----------
     walks : Walks
         Each walk yields ``(X, y)``, ``(X, y, weight)`` or, without targets, ``(X, None)`` or ``(X,)``.
-    begun : iterator
-        The first walk. It is looked at for width, dtype and targets, and not asked for again.
+        The first is looked at for width, dtype and targets, and not asked for again.
     options : Options
         With ``records`` X may be a list of texts or a DataFrame, and blocks hold Records.
     name : str
@@ -38,21 +37,17 @@ class IterableBlocks(Blocks):
 
     threaded = False
 
-    def __init__(self, walks: Walks, begun: Iterator[Any], options: Options, name: str) -> None:
+    def __init__(self, walks: Walks, options: Options, name: str) -> None:
         super().__init__([Part(0, name)], source=name, **options.memory)
         self._walks, self._wanted, self.holds_records = walks, options.dtype, options.records
-        self._pending: Iterator[Any] | None = None
         self.n_columns = options.n_features
         self.rereadable = walks.again
+        begun = walks()
         for number, batch in enumerate(begun):
             if len(self._block(batch, number, 0, first=True)):
-                self._pending = chain(batch, begun)
+                walks.put_back(chain(batch, begun))
                 return
         raise FormatError("the iterable yields no rows", self.source)
-
-    def _batches(self) -> Iterator[Any]:
-        pending, self._pending = self._pending, None
-        return pending if pending is not None else self._walks()
 
     def _block(self, batch: Any, number: int, row: int, first: bool = False) -> Block:
         """A batch as a block in a kernel's layout; the first one fixes what all must be."""
@@ -104,7 +99,7 @@ class IterableBlocks(Blocks):
 
     def _counted(self) -> Iterator[Block]:
         row = 0
-        for number, batch in enumerate(self._batches()):
+        for number, batch in enumerate(self._walks()):
             block = self._block(batch, number, row)
             del batch
             row += len(block)
@@ -127,5 +122,4 @@ def open_iterable(
     """`open_blocks` of an iterable whose first walk has begun; `make` begins others."""
     no = "the iterable yields (X, y, weight) itself"
     options.refuse("an iterable", target=no, weight=no, columns=no, zero_based="its columns have numbers")
-    walks = Walks(make or (lambda: begun), make is not None, name)
-    return IterableBlocks(walks, begun if make is not None else walks(), options, name)
+    return IterableBlocks(Walks(make or (lambda: begun), make is not None, name, begun), options, name)

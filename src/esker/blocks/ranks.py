@@ -60,7 +60,8 @@ class Ranks:
     def _check(self, rows: int | None) -> None:
         if rows is not None and max(self.sizes) > rows:
             raise ValueError(
-                f"expected at most the {rows:,} rows of {self.blocks.source}, got {max(self.sizes):,}"
+                f"expected at most the {rows:,} rows of {self.blocks.source}, got {max(self.sizes):,}; "
+                "take fewer, or the blocks themselves"
             )
 
     def mask(self, keys: NDArray[np.int64], size: int) -> NDArray[np.bool_]:

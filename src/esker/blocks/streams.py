@@ -60,23 +60,18 @@ class StreamBlocks(ArrowBlocks):
     walks : Walks
         Each walk gives pyarrow's record batches.
     schema : pyarrow.Schema
-    pending : iterator, optional
-        A walk that has begun already, for the first read.
     """
 
     threaded = False
 
-    def __init__(
-        self, walks: Walks, schema: Any, options: Options, name: str, pending: Iterator[Any] | None = None
-    ) -> None:
+    def __init__(self, walks: Walks, schema: Any, options: Options, name: str) -> None:
         super().__init__([Part(0, name)], list(schema.names), list(schema.types), options, name)
-        self._walks, self._schema, self._pending = walks, schema, pending
+        self._walks, self._schema = walks, schema
         self.rereadable = walks.again
 
     def _batches(self, part: Part, start: int) -> Iterator[tuple[int, Any]]:
-        batches, self._pending = self._pending or self._walks(), None
         row = 0
-        for number, batch in enumerate(batches):
+        for number, batch in enumerate(self._walks()):
             if batch.schema.names != self._schema.names:
                 raise FormatError(
                     f"batch {number} (from 0; its first row is row {row}): expected columns "
@@ -139,7 +134,7 @@ def open_tabular(source: Any, options: Options, make: Callable[[], Any] | None =
     if make is not None:
         first = _reader(source)
         return StreamBlocks(
-            Walks(lambda: iter(_reader(make())), True, name), first.schema, options, name, iter(first)
+            Walks(lambda: iter(_reader(make())), True, name, iter(first)), first.schema, options, name
         )
     if isinstance(source, pa.Table | pa.RecordBatch) or hasattr(source, "height"):
         return ArrowTableBlocks(source, options, name)
@@ -152,7 +147,7 @@ def open_tabular(source: Any, options: Options, make: Callable[[], Any] | None =
         return StreamBlocks(Walks(lambda: iter(_reader(source)), True, name), schema, options, name)
     once = _reader(source)
     walks = Walks(lambda: iter(once), False, name)
-    return StreamBlocks(walks, once.schema, options, name, walks())
+    return StreamBlocks(walks, once.schema, options, name)
 
 
 def _reader(source: Any) -> Any:
@@ -215,9 +210,8 @@ def open_tables(
 
     begun = pieces(chain(first, rest))
     if make is None:
-        walks = Walks(lambda: begun, False, name)
-        return StreamBlocks(walks, schema, options, name, walks())
-    return StreamBlocks(Walks(lambda: pieces(make()), True, name), schema, options, name, begun)
+        return StreamBlocks(Walks(lambda: begun, False, name), schema, options, name)
+    return StreamBlocks(Walks(lambda: pieces(make()), True, name, begun), schema, options, name)
 
 
 def _table(item: Any) -> Any:

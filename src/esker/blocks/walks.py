@@ -19,10 +19,15 @@ class Walks:
         Whether it may be called more than once.
     what : str
         What is walked, for the message.
+    begun : iterator, optional
+        A walk that has begun already: the first one. It is kept here and not by the Blocks, of which there may be copies
+        (`Blocks.with_missing`), so that one of them alone takes it.
     """
 
-    def __init__(self, make: Callable[[], Iterator[Any]], again: bool, what: str) -> None:
-        self._make, self.again, self._what = make, again, what
+    def __init__(
+        self, make: Callable[[], Iterator[Any]], again: bool, what: str, begun: Iterator[Any] | None = None
+    ) -> None:
+        self._make, self.again, self._what, self._first = make, again, what, begun
         self._begun = False
 
     def __call__(self) -> Iterator[Any]:
@@ -32,7 +37,12 @@ class Walks:
                 "__iter__ begins anew, or a function that returns a new one each time, or open it with cache="
             )
         self._begun = True
-        return self._make()
+        first, self._first = self._first, None
+        return self._make() if first is None else first
+
+    def put_back(self, walk: Iterator[Any]) -> None:
+        """The first walk again, after its beginning was looked at."""
+        self._begun, self._first = False, walk
 
 
 def chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
