@@ -227,7 +227,8 @@ class _Decompressed(io.RawIOBase):
         while not (data := data.lstrip(b"\0")):
             if not (data := self._compressed()):
                 return False
-        data += b"" if len(data) >= HEAD else self._compressed()
+        while len(data) < HEAD and (more := self._compressed()):  # a pipe gives what it has
+            data += more
         if compression_of(data) != self.compression:
             raise FormatError(
                 f"behind the end of the {self.compression} stream there are bytes that are none",
