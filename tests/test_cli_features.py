@@ -153,3 +153,9 @@ def test_a_cache_from_the_command_line(folder, capsys):
     for _ in range(2):
         assert main(["fit", "x.svm", "--model", "ridge", "--cache", "kept.esk", "-o", "m"]) == 0
     assert esker.open_blocks("kept.esk").n_rows == N
+
+
+def test_lines_have_no_columns_to_hash(folder, capsys):
+    Path("a.txt").write_text("good\ta film\n")
+    assert main(["convert", "a.txt", "a.esk", "--format", "lines", "--text", "text"]) == 2
+    assert "hash lines in Python, by a HashingVectorizer" in error(capsys)

@@ -260,3 +260,27 @@ def test_names_of_columns() -> None:
     again = pickle.loads(pickle.dumps(scaler.set_output(transform="pandas")))
     assert again.transform(frame).columns.tolist() == list("abcde")
     assert len(whole(again.transform(blocks_of(frame)))) == 3000
+
+
+def test_what_can_be_read_once_is_written_first(tmp_path: Path) -> None:
+    # The way out that the refusal names.
+    def once() -> Any:
+        return iter([(rows(), np.arange(3000.0))])
+
+    model = make_pipeline(StandardScaler(), Ridge())
+    with pytest.raises(ValueError, match="write_block_file"):
+        model.fit(esker.open_blocks(once()))
+    with pytest.raises(ValueError, match="write_block_file"):
+        esker.open_blocks(once(), cache="auto")
+    esker.blocks.write_block_file(esker.open_blocks(once()), tmp_path / "a.esk")
+    assert model.fit(esker.open_blocks(tmp_path / "a.esk")).n_features_in_ == 5
+
+
+def test_a_foreign_step_in_features_is_refused_by_name() -> None:
+    for step in (sklearn.preprocessing.StandardScaler(), sklearn.preprocessing.StandardScaler().fit(rows())):
+        with pytest.raises(TypeError, match="scikit-learn's StandardScaler; use esker's own"):
+            esker.open_blocks(rows(), features=step)
+    kept = make_pipeline(StandardScaler()).fit(rows())  # a Pipeline of esker's steps streams
+    np.testing.assert_array_equal(
+        esker.open_blocks(rows(), features=kept).take_all().X, kept.transform(rows())
+    )

@@ -71,7 +71,7 @@ class StreamingStep:
             if not X.rereadable:
                 raise ValueError(
                     f"{type(self).__name__} walks the rows once to fit and again to transform, and {X.source} can be read only "
-                    "once; convert it first (esker convert, or cache=), or pass a function that makes the iterable anew"
+                    "once; write a block file first (esker convert, or esker.blocks.write_block_file), or pass a function that makes the iterable anew"
                 )
             return self.fit(X, y, **fit_params).transform(X)  # type: ignore[attr-defined]
         return super().fit_transform(X, y, **fit_params)  # type: ignore[misc]

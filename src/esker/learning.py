@@ -173,8 +173,8 @@ class _Walk:
         if not self.blocks.rereadable and self.schedule.max_iter > 1:
             raise ValueError(
                 f"{self.blocks.source} can be read once, and max_iter={self.schedule.max_iter} epochs were asked for; "
-                "pass max_iter=1; or a list, or a function that returns a new one each time; or open it with cache=, or "
-                "convert it to a block file first (esker convert)"
+                "pass max_iter=1; or a list, or a function that returns a new one each time; or convert it to a "
+                "block file first (esker convert, or esker.blocks.write_block_file)"
             )
         if self.path is not None:
             self._resume()

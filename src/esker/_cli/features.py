@@ -55,6 +55,11 @@ def said_of(args: argparse.Namespace) -> dict[str, Any] | None:
                 "--hash-bits has no effect without --text, --categorical, --numeric or --cross; leave it out"
             )
         return None
+    if args.format == "lines":
+        raise ValueError(
+            "--text and its kin name columns of a table, and lines have none; pass a CSV file, or hash lines in Python, by a "
+            "HashingVectorizer as a feature step of esker.open_blocks"
+        )
     bits = BITS if args.hash_bits is None else args.hash_bits
     if not 1 <= bits <= 30:
         raise ValueError(f"--hash-bits must be from 1 to 30, got {bits}")

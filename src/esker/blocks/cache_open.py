@@ -24,7 +24,8 @@ def with_cache(blocks: Blocks, cache: Any, options: Options, format: str | None,
         raise ValueError(f"cache= has no effect on {blocks.source}: any rows of it can be read at once")
     if not blocks.rereadable:
         raise ValueError(
-            f"cache= has no effect on {blocks.source}: it can be read once only; write a block file (esker convert) first"
+            f"cache= has no effect on {blocks.source}: it can be read once only; write a block file first "
+            "(esker convert, or esker.blocks.write_block_file)"
         )
     if blocks.holds_records:
         raise ValueError(

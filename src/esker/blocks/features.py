@@ -39,7 +39,15 @@ def with_features(opener: Callable[[Options], Blocks], options: Options, feature
         options.texts = getattr(steps[0], "text_columns", None)
     blocks = opener(options)
     for step in steps:
-        made = step.transform(blocks)
+        try:
+            made = step.transform(blocks)
+        except (TypeError, ValueError):
+            if type(step).__module__.startswith("sklearn.") and not hasattr(step, "steps"):
+                raise TypeError(
+                    f"features= takes steps that stream, got scikit-learn's {type(step).__name__}; use esker's own, such as "
+                    "esker.preprocessing.StandardScaler, or pass a function to blocks.map"
+                ) from None
+            raise
         if not isinstance(made, Blocks):
             raise TypeError(
                 f"a step of features= must give lazy Blocks for Blocks, {type(step).__name__} gave {type(made).__name__}; "

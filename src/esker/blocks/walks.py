@@ -34,7 +34,8 @@ class Walks:
         if self._begun and not self.again:
             raise ValueError(
                 f"{self._what} can be walked once and has been walked already; to walk it again pass a list, an object whose "
-                "__iter__ begins anew, or a function that returns a new one each time, or open it with cache="
+                "__iter__ begins anew, or a function that returns a new one each time, or write "
+                "it to a block file first with esker.blocks.write_block_file"
             )
         self._begun = True
         first, self._first = self._first, None
