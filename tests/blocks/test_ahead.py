@@ -136,3 +136,16 @@ def test_the_interpreter_ends(how):
     rest, _ = child.communicate(timeout=20)
     assert child.returncode == 0
     assert rest == ("interrupted 0\n" if how == "interrupt" else "")
+
+
+def test_an_interrupt_while_the_thread_starts_leaves_none(monkeypatch):
+    start = threading.Thread.start
+
+    def interrupted(self):
+        start(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(ahead(lambda: iter(range(9)), 1))
+    assert not readers()

@@ -80,7 +80,8 @@ class _Reader:
             self.stopped = True
             self.items.clear()
             self.lock.notify_all()
-        self.thread.join()
+        if self.thread.ident is not None:
+            self.thread.join()
 
 
 def ahead(make: Callable[[], Iterator[T]], depth: int) -> Iterator[T]:
@@ -105,8 +106,8 @@ def ahead(make: Callable[[], Iterator[T]], depth: int) -> Iterator[T]:
         yield from make()
         return
     reader = _Reader(make, depth)
-    reader.thread.start()
     try:
+        reader.thread.start()  # Ctrl-C may come while this waits for the thread to run
         while (item := reader.get()) is not reader:
             yield item
             del item
