@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from esker import open_blocks
+from esker.blocks.peeked import Peeked
 from esker.linear_model import SGDClassifier
 from esker.linear_model import _labels as labels_module
 
@@ -93,6 +94,16 @@ def test_one_class_at_first_of_a_stream_is_said(monkeypatch):
     source = open_blocks(iter(batches(X[order], y[order])), block_size=4096 * 16)
     with pytest.raises(ValueError, match="do not show two classes"):
         SGDClassifier(max_iter=1).fit(source)
+
+
+def test_rows_kept_from_the_look_count_as_memory():
+    X, y = rows(20000)
+    source = open_blocks(iter(batches(X, y)), max_memory="4MB")
+    peeked = Peeked(source, 10000)
+    held = sum(block.nbytes for block in peeked.first)
+    assert held >= 10000 * 16
+    assert not peeked.ended
+    assert peeked.reading_bytes == source.reading_bytes + held
 
 
 def test_classes_of_a_block_file_are_in_its_footer(tmp_path):

@@ -23,12 +23,12 @@ class Peeked(Mapped):
         self.first: list[Block] = []
         #: Whether these are all rows there are.
         self.ended = False
-        held, most = 0, inner.block_bytes
+        self._held, most = 0, inner.block_bytes
         for block in self._walk:
             self.first.append(block)
             rows -= len(block)
-            held += block.nbytes
-            if rows <= 0 or held >= most:
+            self._held += block.nbytes
+            if rows <= 0 or self._held >= most:
                 break
         else:
             self.ended = True
@@ -46,6 +46,10 @@ class Peeked(Mapped):
         while first:
             yield first.pop(0)
         yield from walk
+
+    @property
+    def reading_bytes(self) -> int:
+        return self.inner.reading_bytes + self._held
 
     def read_pieces(self, part: Part, start: int = 0) -> Iterator[Block]:
         return self._read(part, start)
