@@ -142,7 +142,7 @@ class SGDClassifier(LinearClassifier, SGD):
         ----------
         X : array-like or CSR of shape (n, d), or Blocks
             The classes of a Blocks are those of its first 65,536 rows; should another come later, all labels are read
-            and the fit starts again.
+            and the fit starts again. A walk that `max_time` ends before it comes does not learn of it.
         y : array-like of shape (n,); None for Blocks
             Labels: numbers, strings or booleans.
         sample_weight : array-like of shape (n,), optional; None for Blocks
