@@ -49,3 +49,40 @@ def test_features_takes_transformers_only():
     for bad in (3, [], dict):
         with pytest.raises((TypeError, ValueError), match="features="):
             open_blocks(np.eye(3), features=bad)
+
+
+@pytest.fixture
+def table(tmp_path):
+    rng = np.random.default_rng(3)
+    towns = np.array(["Ulm", "Köln", "Bonn"])[rng.integers(0, 3, 500)]
+    lines = [f"{t},{x:.3f},{int(t == 'Ulm')}" for t, x in zip(towns, rng.normal(size=500))]
+    (tmp_path / "t.csv").write_text("town,x,y\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    return tmp_path / "t.csv"
+
+
+def test_a_pipeline_learns_from_records(table):
+    pytest.importorskip("pyarrow")
+    from sklearn.pipeline import make_pipeline
+
+    from esker.feature_extraction import TableHasher
+    from esker.linear_model import SGDClassifier
+
+    step = TableHasher(numeric=["x"], categorical=["town"], n_features=256)
+    model = make_pipeline(step, SGDClassifier(max_iter=2, tol=None, random_state=0))
+    blocks = open_blocks(table, target="y", records=True)
+    assert blocks.describe()["records"].keys() == {"town", "x"}
+    model.fit(blocks)
+    assert model.score(open_blocks(table, target="y", records=True)) == 1
+    straight = SGDClassifier(max_iter=2, tol=None, random_state=0).fit(
+        open_blocks(table, target="y", features=step)
+    )
+    np.testing.assert_array_equal(model[-1].coef_, straight.coef_)
+
+
+def test_records_where_they_have_no_effect(table):
+    with pytest.raises(ValueError, match="cache="):
+        open_blocks(table, records=True, cache="auto")
+    with pytest.raises(ValueError, match="makes numbers of texts"):
+        open_blocks(np.eye(3), records=True)
+    with pytest.raises(ValueError, match="must be True or False"):
+        open_blocks(table, records="yes")

@@ -130,6 +130,7 @@ def open_blocks(
     format: str | None = None,
     names: list[str] | None = None,
     features: Any = None,
+    records: bool = False,
     cache: str | os.PathLike[str] | None = None,
 ) -> Blocks:
     """Rows of almost anything, to be read a block at a time.
@@ -160,6 +161,8 @@ def open_blocks(
     features : transformer or list of transformers, optional
         Feature steps applied to every block as it is read, one after the other: what has ``transform(blocks)``, such as
         `esker.feature_extraction.TableHasher`. Stateless, or fitted already.
+    records : bool
+        Keep the texts and missing values of a table, or lines of text, for a pipeline whose first step makes numbers of them.
     cache : {None, "auto"} or path
         Where to keep what was read, after feature steps, as a block file: written during the first whole walk, read from
         then on, by later runs too while the source and these arguments are the same. "auto" keeps it beside the source.
@@ -187,7 +190,13 @@ def open_blocks(
     if isinstance(source, Blocks):
         raise TypeError("the source is a Blocks object already; use it as it is")
     if features is None:
+        _check_records(records, cache)
+        options.records = records
         blocks = _open(source, options, format)
+    elif records:
+        raise ValueError(
+            "records=True has no effect beside features=, whose first step reads records by itself"
+        )
     else:
         blocks = with_features(lambda o: _open(source, o, format), options, features)
     if cache is None:
@@ -195,6 +204,15 @@ def open_blocks(
     from esker.blocks.cache_open import with_cache
 
     return with_cache(blocks, cache, options, format, features)
+
+
+def _check_records(records: bool, cache: Any) -> None:
+    if not isinstance(records, bool):
+        raise ValueError(f"records must be True or False, got {records!r}")
+    if records and cache is not None:
+        raise ValueError(
+            "cache= keeps numbers, and records=True gives texts; cache what features= makes of them"
+        )
 
 
 def _open(source: Any, options: Options, format: str | None) -> Blocks:
