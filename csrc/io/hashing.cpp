@@ -14,7 +14,7 @@ namespace esker {
 namespace {
 
 // About this many bytes of text are a task, and so many tasks are done before their rows are put together.
-constexpr std::size_t task_bytes = 1 << 15, tasks_of_a_round = 32;
+constexpr std::size_t task_bytes = 1 << 15, tasks_of_a_round = 96;
 
 // Keys of a row, in an array that is used again.
 class Keys {
