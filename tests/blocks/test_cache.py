@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from esker import CacheWarning, open_blocks
-from esker.blocks import write_block_file
+from esker.blocks import BlockFile, write_block_file
 from esker.folds import Moments
 from esker.linear_model import SGDClassifier, SGDRegressor
 
@@ -213,6 +214,25 @@ def test_a_cache_that_is_removed_is_built_anew(tmp_path):
     with pytest.warns(CacheWarning, match="removed or replaced"):
         same(blocks, open_blocks(path))
     assert len(caches(tmp_path)) == 1
+
+
+def test_another_process_replaces_the_file_just_as_it_is_opened(tmp_path, monkeypatch):
+    path = svmlight(tmp_path / "a.svm")
+    same(open_blocks(path, cache="auto"), open_blocks(path))
+
+    class Replaced(BlockFile):
+        def __init__(self, place, **memory):
+            super().__init__(place, **memory)
+            shutil.copy(place, tmp_path / "another")
+            os.replace(tmp_path / "another", place)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("esker.blocks.cache.BlockFile", Replaced)
+        blocks = open_blocks(path, cache="auto")
+    assert blocks.cache is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same(blocks, open_blocks(path))
 
 
 def test_an_early_end_leaves_nothing(tmp_path):

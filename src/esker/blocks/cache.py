@@ -63,7 +63,7 @@ class Cached(Blocks):
         self._lock = threading.Lock()
         self._session: _Session | None = None
         self._given_up = False
-        self._lost: tuple[int, int] | None = None
+        self._lost: tuple[int, int, int] | None = None
         if place is None:
             descriptor, name = tempfile.mkstemp(prefix="esker-", suffix=".esk")
             os.close(descriptor)
@@ -97,7 +97,7 @@ class Cached(Blocks):
             self._take(found)
 
     def _take(self, file: BlockFile) -> None:
-        self.cache, self._taken = file, _stat(file.path)
+        self.cache, self._taken = file, file.stored[0].stat  # as it was opened: it may be replaced by now
 
     def _stale(self, found: BlockFile) -> str | None:
         """Why a block file is not the one of this source."""
@@ -340,9 +340,9 @@ class _Session:
             self.writer.abandon()
 
 
-def _stat(path: str | os.PathLike[str]) -> tuple[int, int]:
+def _stat(path: str | os.PathLike[str]) -> tuple[int, int, int]:
     stat = os.stat(path)
-    return stat.st_size, stat.st_mtime_ns
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
 
 
 def _remove(path: Path) -> None:
