@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from tests.blocks.rows import Keep, together
 
 from esker._errors import FormatError
 from esker.blocks import open_blocks
@@ -13,10 +14,6 @@ X = RNG.normal(size=(N, 3)).astype("f4")
 Y = RNG.integers(0, 2, size=N)
 W = RNG.random(N)
 CUTS = [(a, min(a + 3000, N)) for a in range(0, N, 3000)]
-
-
-def together(blocks, what="X"):
-    return np.concatenate([getattr(b, what) for b in blocks])
 
 
 def dense(block):
@@ -208,15 +205,6 @@ def test_tensorflow():
 # --- texts ---
 
 TEXTS = [f"the {k}th größte text" for k in range(N)]
-
-
-class Keep:
-    """The least step: it takes Records and gives them back."""
-
-    reads_records = True
-
-    def transform(self, blocks):
-        return blocks.map(lambda block: block)
 
 
 def texts_of(blocks):

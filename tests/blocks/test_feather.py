@@ -6,6 +6,8 @@ import pytest
 pa = pytest.importorskip("pyarrow")
 pd = pytest.importorskip("pandas")
 
+from tests.blocks.rows import Keep, together  # noqa: E402
+
 from esker._errors import FormatError  # noqa: E402
 from esker.blocks import open_blocks  # noqa: E402
 from esker.blocks.records import Records, Strings  # noqa: E402
@@ -18,25 +20,12 @@ TABLE = pa.table({
 })  # fmt: skip
 
 
-class Keep:
-    """The least step: it takes Records and gives them back."""
-
-    reads_records = True
-
-    def transform(self, blocks):
-        return blocks.map(lambda block: block)
-
-
 def write(path, table=TABLE, stream=False, rows=7000, compression=None):
     make = pa.ipc.new_stream if stream else pa.ipc.new_file
     options = pa.ipc.IpcWriteOptions(compression=compression)
     with make(str(path), table.schema, options=options) as writer:
         writer.write_table(table, max_chunksize=rows)
     return path
-
-
-def together(blocks, what="X"):
-    return np.concatenate([getattr(b, what) for b in blocks])
 
 
 @pytest.mark.parametrize("compression", [None, "lz4"])

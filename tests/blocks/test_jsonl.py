@@ -10,9 +10,10 @@ import pytest
 
 pytest.importorskip("pyarrow")
 
+from tests.blocks.rows import Keep, together, values_of
+
 from esker._errors import FormatError
 from esker.blocks import open_blocks
-from esker.blocks.records import Records, Strings
 
 N = 40_000
 RNG = np.random.default_rng(0)
@@ -24,32 +25,11 @@ for row in ROWS[::9]:
     del row["x"]
 
 
-class Keep:
-    """The least step: it takes Records and gives them back."""
-
-    reads_records = True
-
-    def transform(self, blocks):
-        return blocks.map(lambda block: block)
-
-
 def write(path, rows=ROWS, end="\n"):
     text = (end.join(json.dumps(row, ensure_ascii=False) for row in rows) + end).encode()
     pack = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}.get(path.suffix, bytes)
     path.write_bytes(pack(text))
     return path
-
-
-def together(blocks, what="X"):
-    return np.concatenate([getattr(b, what) for b in blocks])
-
-
-def values(blocks):
-    x = Records.concat([b.X for b in blocks])
-    return {
-        name: c.tolist() if isinstance(c, Strings) else [None if v != v else v for v in c.tolist()]
-        for name, c in x.columns.items()
-    }
 
 
 @pytest.mark.parametrize("name", ["t.jsonl", "t.ndjson", "t.json", "t.jsonl.gz", "t.json.bz2", "t.jsonl.xz"])
@@ -60,11 +40,11 @@ def test_records(tmp_path, name):
     got = list(blocks)
     assert len(got) > 1
     assert all(len(b) % 256 == 0 for b in got[:-1])
-    assert values(got) == {c: [row.get(c) for row in ROWS] for c in columns}
+    assert values_of(got) == {c: [row.get(c) for row in ROWS] for c in columns}
     assert together(got, "y").tolist() == [row["y"] for row in ROWS]
     assert together(got, "keys").tolist() == list(range(N))
     tail = list(blocks.read(blocks.parts[0], 8192))
-    assert values(tail)["k"] == list(range(8192, N))
+    assert values_of(tail)["k"] == list(range(8192, N))
 
 
 def test_numbers(tmp_path):
@@ -83,11 +63,11 @@ def test_numbers_that_become_fractions_far_down(tmp_path):
     rows = [{"a": k, "b": None} for k in range(80_000)] + [{"a": 0.5, "b": "late"}]  # beyond the first chunk
     path = write(tmp_path / "t.jsonl", rows)
     assert path.stat().st_size > 1 << 20
-    got = values(list(open_blocks(path, features=Keep())))
+    got = values_of(list(open_blocks(path, features=Keep())))
     assert got == {"a": [row["a"] for row in rows], "b": [row["b"] for row in rows]}
     assert together(open_blocks(path, columns=["a"]))[-1, 0] == 0.5
     path = write(tmp_path / "ids.jsonl", [{"a": 2**60 + k} for k in range(5)])
-    assert values(list(open_blocks(path, features=Keep())))["a"] == [2**60 + k for k in range(5)]
+    assert values_of(list(open_blocks(path, features=Keep())))["a"] == [2**60 + k for k in range(5)]
 
 
 @pytest.mark.parametrize(

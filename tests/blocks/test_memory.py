@@ -1,10 +1,8 @@
 """Sizes as users write them, and the promise of max_memory measured in a child process."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from tests.memory_peak import rows_and_peak
 
 from esker.blocks.memory import Budget, block_rows, parse_size, show_size
 
@@ -56,33 +54,19 @@ def test_rows_of_a_block_are_units_or_panels():
     assert block_rows(4 * 2000, budget) == 16 * 10**6 // 8000 // 256 * 256
 
 
-CHILD = """
-import sys
-import numpy as np
+OPENING = """
 import esker, esker.folds
 from esker.blocks import open_blocks
-path, memory, kind, target = sys.argv[1:]
-def anonymous():
-    return next(int(l.split()[1]) * 1024 for l in open("/proc/self/status") if l.startswith("RssAnon"))
-import threading
-peak, run = 0, True
-def watch():
-    global peak
-    while run:
-        peak = max(peak, anonymous())
-        stop.wait(0.002)
-stop = threading.Event()
-if target: import pyarrow.parquet, pyarrow.csv
-blocks = open_blocks(path, max_memory=memory, target=target or None)
-before = anonymous()
-thread = threading.Thread(target=watch); thread.start()
+path, memory, kind = sys.argv[1:]
+blocks = open_blocks(path, max_memory=memory)
+"""
+WORK = """
 if kind == "fold":
     blocks.fold(esker.folds.Moments())
 else:
     for epoch in (0, 1):
         for block in blocks.visits(epoch, seed=0): block.X[block.order[:100]].sum()
-run = False; stop.set(); thread.join()
-print(peak - before)
+rows = blocks.n_rows
 """
 
 
@@ -93,9 +77,6 @@ def test_max_memory_is_kept(tmp_path, order, kind):
     X = np.random.default_rng(0).integers(0, 9, size=(n, d))
     np.save(tmp_path / "x.npy", X if order == "i8" else np.asarray(X, dtype="f4", order=order))
     memory = 12 if kind == "fold" else 36 if order != "i8" else 60
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(tmp_path / "x.npy"), f"{memory}MB", kind, ""],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) <= memory * 10**6
+    rows, peak = rows_and_peak(OPENING, WORK, tmp_path / "x.npy", f"{memory}MB", kind)
+    assert rows == n
+    assert peak <= memory * 10**6

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from tests.blocks.rows import together
 
 import esker
 from esker._errors import FormatError
@@ -11,10 +12,6 @@ from esker.blocks import key, open_blocks
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 100, size=(9000, 6))
-
-
-def together(blocks, what="X"):
-    return np.concatenate([getattr(b, what) for b in blocks])
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from tests.blocks.rows import together
 
 from esker._errors import FormatError
 from esker.blocks import open_blocks
@@ -10,10 +11,6 @@ from esker.blocks import open_blocks
 RNG = np.random.default_rng(0)
 X, Y, W = RNG.normal(size=(9000, 3)), RNG.integers(0, 2, 9000), RNG.random(9000)
 FEW = np.where(X > 1, X, 0)
-
-
-def together(blocks, what="X"):
-    return np.concatenate([getattr(b, what) for b in blocks])
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])

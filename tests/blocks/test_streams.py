@@ -10,9 +10,10 @@ import pytest
 pa = pytest.importorskip("pyarrow")
 pd = pytest.importorskip("pandas")
 
+from tests.blocks.rows import Keep, together, values_of  # noqa: E402
+
 from esker._errors import FormatError  # noqa: E402
 from esker.blocks import open_blocks  # noqa: E402
-from esker.blocks.records import Records, Strings  # noqa: E402
 
 N = 30_000
 RNG = np.random.default_rng(0)
@@ -20,15 +21,6 @@ TABLE = pd.DataFrame({
     "a": RNG.normal(size=N).astype("f4"), "k": RNG.integers(0, 9, N), "site": RNG.choice(["u", "v", "größe"], N),
     "y": RNG.integers(0, 2, N), "w": RNG.random(N),
 })  # fmt: skip
-
-
-class Keep:
-    """The least step: it takes Records and gives them back."""
-
-    reads_records = True
-
-    def transform(self, blocks):
-        return blocks.map(lambda block: block)
 
 
 class Stream:
@@ -94,18 +86,6 @@ ONCE = {
 }
 
 
-def together(blocks, what="X"):
-    return np.concatenate([getattr(b, what) for b in blocks])
-
-
-def values(blocks):
-    x = Records.concat([b.X for b in blocks])
-    return {
-        name: c.tolist() if isinstance(c, Strings) else [None if v != v else v for v in c.tolist()]
-        for name, c in x.columns.items()
-    }
-
-
 @pytest.mark.parametrize("kind", [*MANY, *ONCE])
 def test_numbers(kind, tmp_path):
     source = (MANY | ONCE)[kind](tmp_path)
@@ -141,7 +121,7 @@ def test_records(kind, tmp_path):
     blocks = open_blocks((MANY | ONCE)[kind](tmp_path), target="y", features=Keep(), block_size=300_000)
     assert blocks.holds_records
     assert blocks.feature_names == ["a", "k", "site", "w"]
-    got = values(list(blocks))
+    got = values_of(list(blocks))
     assert got == {name: TABLE[name].tolist() for name in got}
 
 
@@ -171,7 +151,7 @@ def test_polars_categories_and_gaps():
         "c": pl.Series(["u", None, "v"] * 1000, dtype=pl.Categorical), "e": pl.Series(["p", "q", None] * 1000, dtype=pl.Enum(["q", "p"])),
         "t": ["short", None, "a text that is no longer short"] * 1000, "n": [1, None, 3] * 1000, "x": [0.5, None, float("nan")] * 1000,
     })  # fmt: skip
-    got = values(list(open_blocks(frame, features=Keep())))
+    got = values_of(list(open_blocks(frame, features=Keep())))
     expected = {name: column.to_list() for name, column in frame.to_dict().items()}
     expected["x"] = [0.5, None, None] * 1000
     assert got == expected
@@ -184,7 +164,7 @@ def test_batches_that_differ():
         TABLE[["k", "site"]][:5000],
         TABLE[["k", "site"]][5000:9000].astype({"k": float}) + {"k": 0.5, "site": ""},
     )
-    got = values(list(open_blocks([one, two], features=Keep())))
+    got = values_of(list(open_blocks([one, two], features=Keep())))
     assert got["k"] == one["k"].tolist() + two["k"].tolist()
     with pytest.raises(
         FormatError, match=r"batch 1 .*: column 'site' is int64, and was (large_)?string before"
@@ -235,7 +215,7 @@ def test_values_of_a_cursor():
     names = ["text", "whole", "dec", "day", "moment", "raw", "none"]
     source = Rows(names, rows)
     blocks = open_blocks(source, features=Keep(), block_size="1MB")
-    got = values(list(blocks))
+    got = values_of(list(blocks))
     seconds = datetime.datetime(2024, 2, 29, tzinfo=datetime.UTC).timestamp()
     one = {
         "text": [None, "t"], "whole": [1, 2**60 + 1], "dec": [0.5, None], "day": [seconds, None], "moment": [3600, None],

@@ -9,29 +9,14 @@ import pytest
 pd = pytest.importorskip("pandas")
 pa = pytest.importorskip("pyarrow")
 
+from tests.blocks.rows import Keep, values  # noqa: E402
+
 from esker._errors import FormatError  # noqa: E402
 from esker.blocks import open_blocks  # noqa: E402
-from esker.blocks.records import Records, Strings  # noqa: E402
+from esker.blocks.records import Records  # noqa: E402
 
 N = 10_000
 RNG = np.random.default_rng(0)
-
-
-class Keep:
-    """The least step: it takes Records and gives them back."""
-
-    reads_records = True
-
-    def transform(self, blocks):
-        return blocks.map(lambda block: block)
-
-
-def values(x):
-    """Records as lists, for comparing: None where missing."""
-    return {
-        name: c.tolist() if isinstance(c, Strings) else [None if v != v else v for v in c.tolist()]
-        for name, c in x.columns.items()
-    }
 
 
 def opened(source, **options):

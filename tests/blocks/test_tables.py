@@ -9,6 +9,8 @@ import pytest
 pd = pytest.importorskip("pandas")
 pytest.importorskip("pyarrow")
 
+from tests.blocks.rows import together  # noqa: E402
+
 from esker._errors import FormatError  # noqa: E402
 from esker.blocks import key, open_blocks  # noqa: E402
 
@@ -32,10 +34,6 @@ WRITE = {
     "t.tsv": lambda t, p: t.to_csv(p, index=False, sep="\t"),
     "t.parquet": lambda t, p: t.to_parquet(p, row_group_size=5000),
 }
-
-
-def together(blocks, what="X"):
-    return np.concatenate([getattr(b, what) for b in blocks])
 
 
 @pytest.fixture(params=list(WRITE))

@@ -201,7 +201,7 @@ class ArrowBlocks(Blocks):
         """A column of a batch; a missing value is an error that names row and column."""
         values = batch.column(name)
         if values.null_count:
-            at = row + int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
+            at = row + int(np.argmax(arrow_columns.plain(values.is_null())))
             feature = name in (self._names[j] for j in self._roles.features)
             raise FormatError(
                 f"a value is missing in column {name!r}, row {at} (from 0); drop such rows or fill them in"

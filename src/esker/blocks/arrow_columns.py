@@ -95,6 +95,29 @@ def record(array: Any, category: bool = False) -> Strings | NDArray[Any]:
         return strings(array.cast(pa.string()))
 
 
+def plain(array: Any) -> NDArray[Any]:
+    """`Array.to_numpy` without pandas, which pyarrow would load for it (30 MB): over Arrow's own memory where NumPy can."""
+    import pyarrow as pa
+
+    kind, n, first = array.type, len(array), array.offset
+    whole, fraction = pa.types.is_integer(kind), pa.types.is_floating(kind)
+    if n == 0 or (array.null_count and not fraction) or not (whole or fraction or pa.types.is_boolean(kind)):
+        values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
+        return values
+    held = array.buffers()[1]
+    if not (whole or fraction):
+        raw = np.frombuffer(held, np.uint8, -(-(first + n) // 8) - first // 8, first // 8)
+        return np.unpackbits(raw, bitorder="little")[first % 8 : first % 8 + n].astype(np.bool_)
+    dtype = np.dtype(
+        f"{'f' if fraction else 'i' if pa.types.is_signed_integer(kind) else 'u'}{kind.bit_width // 8}"
+    )
+    values = np.frombuffer(held, dtype, n, first * dtype.itemsize)
+    gone = _missing(array)
+    if gone is not None:
+        values = np.where(gone, dtype.type(np.nan), values)
+    return values
+
+
 def numbers(array: Any) -> NDArray[Any]:
     """Numbers as NumPy has them; as float64 with NaN where some are missing."""
     import pyarrow as pa
@@ -107,8 +130,7 @@ def numbers(array: Any) -> NDArray[Any]:
             array = array.cast(pa.float64())
         except pa.ArrowInvalid as error:
             raise ArithmeticError(str(error)) from None
-    values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
-    return values
+    return plain(array)
 
 
 def _seconds(array: Any) -> NDArray[np.float64]:
@@ -122,9 +144,7 @@ def _seconds(array: Any) -> NDArray[np.float64]:
     array = array.cast(pa.int32() if kind.bit_width == 32 else pa.int64())
     gone = _missing(array)
     values = array.fill_null(0) if gone is not None else array
-    whole, rest = np.divmod(
-        values.to_numpy(zero_copy_only=False), per
-    )  # 64 bits of nanoseconds are more than float64 has
+    whole, rest = np.divmod(plain(values), per)  # 64 bits of nanoseconds are more than float64 has
     seconds: NDArray[np.float64] = whole * float(days) + rest / per
     if gone is not None:
         seconds[gone] = np.nan
@@ -134,8 +154,7 @@ def _seconds(array: Any) -> NDArray[np.float64]:
 def _missing(array: Any) -> NDArray[np.bool_] | None:
     if not array.null_count:
         return None
-    mask: NDArray[np.bool_] = array.is_null().to_numpy(zero_copy_only=False)
-    return mask
+    return plain(array.is_null())
 
 
 def strings(array: Any) -> Strings:
@@ -151,7 +170,7 @@ def strings(array: Any) -> Strings:
         texts = strings(array.dictionary)
         gone = _missing(array)
         codes = array.indices if gone is None else array.indices.fill_null(0)
-        found = codes.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+        found = plain(codes).astype(np.int32, copy=False)
         if texts.missing is not None:  # a text of the dictionary itself is missing
             inner = texts.missing[found]
             gone = inner if gone is None else gone | inner
@@ -178,10 +197,11 @@ def labels(array: Any) -> NDArray[Any]:
 
     kind = array.type
     if pa.types.is_dictionary(kind):
-        distinct = labels(array.dictionary)
-        taken: NDArray[Any] = distinct[array.indices.to_numpy(zero_copy_only=False)]
-        return taken
+        distinct = array.dictionary
+        texts = np.array(distinct.to_pylist(), dtype=object) if is_text(distinct.type) else labels(distinct)
+        return np.asarray(texts[plain(array.indices)])
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return labels(array.dictionary_encode())
     if pa.types.is_decimal(kind):
         array = array.cast(pa.float64())
-    values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
-    return values
+    return plain(array)
