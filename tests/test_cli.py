@@ -71,19 +71,21 @@ def table(path):
 # --- the program itself ---
 
 
-def test_help_is_quick_and_imports_nothing_heavy():
+def test_help_imports_nothing_heavy():
     code = (
         "import sys\nfrom esker.cli import main\ncode = main(['--help'])\n"
         "heavy = {'numpy', 'scipy', 'sklearn', 'esker._core'} & set(sys.modules)\n"
         "assert code == 0 and not heavy, heavy"
     )
-    best = float("inf")
-    for _ in range(3):
-        began = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        best = min(best, time.perf_counter() - began)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "info" in done.stdout
-    assert best < 0.3
+
+
+def test_python_runs_the_package():
+    done = subprocess.run(
+        [sys.executable, "-m", "esker", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"esker {esker.__version__}\n"
 
 
 def test_version_and_config(capsys):

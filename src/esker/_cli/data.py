@@ -80,15 +80,6 @@ def _info(args: argparse.Namespace) -> int:
     return 0
 
 
-class _AsTheyAre:
-    """A feature step that leaves texts and missing values of a table as they are, to be described."""
-
-    reads_records = True
-
-    def transform(self, blocks: Blocks) -> Blocks:
-        return blocks
-
-
 def _facts(args: argparse.Namespace) -> dict[str, Any]:
     """What the files hold; of tables that are not all numbers, what each column holds."""
     from esker._errors import FormatError
@@ -99,10 +90,9 @@ def _facts(args: argparse.Namespace) -> dict[str, Any]:
         if args.file == ["-"] or args.dtype is not None or args.text or args.categorical or args.numeric:
             raise
         try:
-            facts = open_data(args, features=_AsTheyAre()).describe()
+            return open_data(args, records=True).describe()
         except Exception:
             raise error from None
-        return facts | {"features": None}
 
 
 def _convert(args: argparse.Namespace) -> int:
