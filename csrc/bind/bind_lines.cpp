@@ -1,5 +1,5 @@
 // Lines of documents for Python: a buffer of whole lines in, columns of texts and labels out.
-#include "bind/array.hpp"
+#include "bind/bytes.hpp"
 #include "io/lines.hpp"
 
 namespace esker::bind {
@@ -11,13 +11,6 @@ LabelOf syntax_of(const std::string& name) {
     if (name == "label") return LabelOf::tab;
     require(name == "fasttext", "the syntax of labels is none, label or fasttext");
     return LabelOf::fasttext;
-}
-
-py::buffer_info bytes_of(const py::buffer& text, std::int64_t begin, std::int64_t end) {
-    py::buffer_info info = text.request();
-    require(info.ndim == 1 && info.itemsize == 1 && info.strides[0] == 1, "text must be contiguous bytes");
-    require(0 <= begin && begin <= end && end <= info.size, "begin and end must lie in the text");
-    return info;
 }
 
 // A copy of the first n, so that no room that was not needed is kept.
