@@ -1,12 +1,26 @@
-"""What tests of sources share: the rows of blocks put together, and the least feature step."""
+"""What tests of sources share: the rows of blocks put together, and the least feature step, a slow pipe."""
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
 
 from esker.blocks.records import Records, Strings
+
+
+class Pipe(io.RawIOBase):
+    """A stream that gives at most so many bytes at a time and cannot go back."""
+
+    def __init__(self, data: bytes, most: int) -> None:
+        self.data, self.most = io.BytesIO(data), most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, view: Any) -> int:
+        return self.data.readinto(memoryview(view)[: self.most])
 
 
 class Keep:

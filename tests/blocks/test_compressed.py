@@ -8,6 +8,7 @@ import io
 import lzma
 
 import pytest
+from tests.blocks.rows import Pipe
 
 from esker import FormatError, open_blocks
 from esker.blocks.compressed import compression_of, open_bytes
@@ -153,21 +154,8 @@ def plain(folder):
     return path
 
 
-class Trickle(io.RawIOBase):
-    """A stream that gives a byte at a time, as a pipe may."""
-
-    def __init__(self, data):
-        self.data = io.BytesIO(data)
-
-    def readable(self):
-        return True
-
-    def readinto(self, view):
-        return self.data.readinto(memoryview(view)[:1])
-
-
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
 def test_several_streams_through_a_slow_pipe(compress):
     rows = b"".join(b"%d 0:%d\n" % (i % 2, i) for i in range(500))
     data = compress(rows[:1000]) + bytes(8) * (compress is gzip.compress) + compress(rows[1000:])
-    assert len(open_blocks(Trickle(data), format="svmlight").take_all()) == 500
+    assert len(open_blocks(Pipe(data, 1), format="svmlight").take_all()) == 500

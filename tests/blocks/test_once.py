@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from tests.blocks.rows import Pipe
 
 import esker
 from esker import FormatError, open_blocks
@@ -25,24 +26,11 @@ TEXTS = {
 }
 
 
-class Pipe(io.RawIOBase):
-    """A stream that gives little at a time and cannot go back."""
-
-    def __init__(self, data):
-        self.inner = io.BytesIO(data)
-
-    def readable(self):
-        return True
-
-    def readinto(self, view):
-        return self.inner.readinto(memoryview(view)[:30_000])
-
-
 @pytest.mark.parametrize("format", TEXTS)
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 @pytest.mark.parametrize("block_size", [None, 100_000])
 def test_tables(format, pack, block_size):
-    stream = Pipe(pack(TEXTS[format].encode()))
+    stream = Pipe(pack(TEXTS[format].encode()), 30_000)
     blocks = open_blocks(stream, target="y", format=format, block_size=block_size)
     assert not blocks.rereadable
     assert blocks.n_columns == 2
@@ -57,7 +45,7 @@ def test_tables(format, pack, block_size):
 
 def test_one_pass_learners():
     def stream():
-        return open_blocks(Pipe(TEXTS["csv"].encode()), target="y", format="csv")
+        return open_blocks(Pipe(TEXTS["csv"].encode(), 30_000), target="y", format="csv")
 
     np.testing.assert_allclose(Ridge(alpha=1e-9).fit(stream()).coef_, [1, -2], atol=1e-3)
     learner = SGDRegressor(max_iter=1, tol=None).fit(stream())

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.feature_extraction import FeatureHasher as Theirs
 from sklearn.utils.estimator_checks import estimator_checks_generator
+from tests.feature_extraction.same_matrix import same
 
 from esker import open_blocks
 from esker.blocks.records import Records, Strings
@@ -36,15 +37,6 @@ options = st.fixed_dictionaries(
         "dtype": st.sampled_from([np.float64, np.float32]),
     }
 )
-
-
-def same(theirs, ours):
-    assert type(ours) is type(theirs)
-    assert ours.shape == theirs.shape
-    for part in ("indptr", "indices", "data"):
-        a, b = getattr(theirs, part), getattr(ours, part)
-        assert a.dtype == b.dtype
-        assert a.tobytes() == b.tobytes(), part
 
 
 @settings(max_examples=100, deadline=None)

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import HashingVectorizer as Theirs
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import estimator_checks_generator
+from tests.feature_extraction.same_matrix import same as same_bits
 
 from esker._native import threads
 from esker.blocks import Block, Blocks
@@ -60,12 +61,7 @@ options = st.fixed_dictionaries(
 
 
 def same(theirs, ours):
-    assert type(ours) is type(theirs)
-    assert ours.shape == theirs.shape
-    for part in ("indptr", "indices", "data"):
-        a, b = getattr(theirs, part), getattr(ours, part)
-        assert a.dtype == b.dtype
-        assert a.tobytes() == b.tobytes(), part
+    same_bits(theirs, ours)
     assert ours.has_canonical_format
 
 

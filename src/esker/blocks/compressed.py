@@ -287,10 +287,10 @@ def _decompressed(file: Any, name: str, compression: str) -> io.RawIOBase:
     return _Decompressed(file, name, compression, one)
 
 
-class _Stream(io.RawIOBase):
-    """A caller's binary stream behind bytes that were read of it already; it is left open."""
+class Headed(io.RawIOBase):
+    """A binary stream behind bytes that were read of it already; it is left open."""
 
-    def __init__(self, stream: Any, head: bytes) -> None:
+    def __init__(self, stream: Any, head: bytes | bytearray) -> None:
         self.stream, self.head = stream, head
 
     def readable(self) -> bool:
@@ -323,7 +323,7 @@ def open_bytes(source: Any, offset: int = 0) -> io.RawIOBase:
         head = b""
         while len(head) < HEAD and (more := source.read(HEAD - len(head))):
             head += more
-        stream = _Stream(source, head)
+        stream = Headed(source, head)
         kind = compression_of(head)
         return stream if kind is None else _decompressed(stream, str(getattr(source, "name", source)), kind)
     path = Path(source)

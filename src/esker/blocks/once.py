@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from esker.blocks.compressed import open_bytes
+from esker.blocks.compressed import Headed, open_bytes
 
 __all__ = ["Once", "stream_name", "walked_already"]
 
 
-class Once(io.RawIOBase):
+class Once(Headed):
     """The bytes of a binary file object, which is left open.
 
     Parameters
@@ -22,13 +22,13 @@ class Once(io.RawIOBase):
 
     def __init__(self, stream: Any, n: int) -> None:
         self.told, self.walked = stream_name(stream), False
-        self.file = open_bytes(stream)
-        self.head = bytearray()
+        file, head = open_bytes(stream), bytearray()
         piece = bytearray(min(n, 1 << 20))
-        while len(self.head) < n and (k := self.file.readinto(piece)):
-            self.head += piece[:k]
+        while len(head) < n and (k := file.readinto(piece)):
+            head += piece[:k]
+        super().__init__(file, head)
         #: Whole lines of the beginning lie in so many bytes of it, where lines are shorter.
-        self.sure = max(n, 1) if len(self.head) < n else n // 2
+        self.sure = max(n, 1) if len(head) < n else n // 2
 
     def __str__(self) -> str:
         return self.told
@@ -49,16 +49,6 @@ class Once(io.RawIOBase):
             raise ValueError(walked_already(self.told))
         self.walked = True
         return self
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, view: Any) -> int:
-        if self.head:
-            n = min(len(self.head), len(view))
-            memoryview(view)[:n], self.head = self.head[:n], self.head[n:]
-            return n
-        return self.file.readinto(view) or 0
 
 
 def stream_name(stream: Any) -> str:
