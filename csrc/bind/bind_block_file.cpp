@@ -133,21 +133,45 @@ py::list encode_pages(const py::object& x, const std::optional<py::array>& y,
 
 // --- reading ---
 
+constexpr py::ssize_t fields = sizeof(PageEntry) / sizeof(Index);
+
+const PageEntry* entries(const Array<std::int64_t>& table) {
+    require(table.ndim() == 2 && table.shape(1) == fields, "the table has 8 columns");
+    const auto* pages = reinterpret_cast<const PageEntry*>(table.data());
+    for (Index i = 0; i < table.shape(0); i++) {
+        const PageEntry& e = pages[i];
+        require(
+            e.offset >= 0 && e.size >= 0 && e.rows >= 0 && e.numbers >= 0 && e.x_at >= 0 && e.x_at <= e.size,
+            "pages must have places and sizes");
+    }
+    return pages;
+}
+
+void* place(py::array a, Index n, const char* what) {
+    contiguous(a, what);
+    require(a.size() >= n, std::string(what) + " lacks room");
+    return a.mutable_data();
+}
+
+void* targets(PageShape& shape, const py::array& y, Index rows) {
+    shape.y = dtype_of(y);
+    shape.targets = y.ndim() == 1 ? 1 : y.shape(1);
+    require(y.ndim() >= 1 && y.ndim() <= 2 && y.shape(0) >= rows, "y lacks room");
+    return place(y, rows * shape.targets, "y");
+}
+
 void into_arrays(const py::object& x, const std::optional<py::array>& y,
                  const std::optional<py::array_t<double>>& weight, int file, const Array<std::int64_t>& table,
                  const Array<std::uint32_t>& crc, Index first_page, Index columns, bool half,
-                 const std::shared_ptr<Pool>& scratch) {
-    constexpr py::ssize_t fields = sizeof(PageEntry) / sizeof(Index);
-    require(table.ndim() == 2 && table.shape(1) == fields && crc.size() == table.shape(0),
-            "the table has 8 columns and a checksum for each row");
-    const auto* pages = reinterpret_cast<const PageEntry*>(table.data());
+                 const std::shared_ptr<Pool>& scratch, Index first, Index until) {
+    const auto* pages = entries(table);
     const Index count = table.shape(0);
+    require(crc.size() == count, "there is a checksum for each page");
     Index rows = 0, numbers = 0;
     for (Index i = 0; i < count; i++) {
         const PageEntry& e = pages[i];
-        require(e.size >= 0 && e.rows >= 0 && e.numbers >= 0 && e.x_at >= 0 && e.x_at <= e.size &&
-                    (i == 0 || (e.offset == pages[i - 1].offset + pages[i - 1].size &&
-                                (e.x_at > 0) == (pages[0].x_at > 0))),
+        require(i == 0 || (e.offset == pages[i - 1].offset + pages[i - 1].size &&
+                           (e.x_at > 0) == (pages[0].x_at > 0)),
                 "pages must lie one behind the other");
         require(e.rows <= INT64_MAX - rows && e.numbers <= INT64_MAX - numbers, "too many rows");
         rows += e.rows, numbers += e.numbers;
@@ -155,11 +179,6 @@ void into_arrays(const py::object& x, const std::optional<py::array>& y,
     PageShape shape;
     PageRoom room;
     shape.columns = columns, shape.half = half;
-    auto place = [](py::array a, Index n, const char* what) -> void* {
-        contiguous(a, what);
-        require(a.size() >= n, std::string(what) + " lacks room");
-        return a.mutable_data();
-    };
     if (py::isinstance<py::tuple>(x)) {
         const auto t = py::cast<py::tuple>(x);
         const auto data = py::cast<py::array>(t[0]), ids = py::cast<py::array>(t[1]),
@@ -169,27 +188,38 @@ void into_arrays(const py::object& x, const std::optional<py::array>& y,
         shape.wide = dtype_of(ids) == page::i64;
         require((dtype_of(ids) == page::i32 || shape.wide) && dtype_of(indptr) == dtype_of(ids),
                 "indices and indptr must both be int32 or int64");
-        require(shape.wide || (columns <= Index{1} << 31 && numbers < Index{1} << 31), "int32 is too narrow");
+        require(first >= 0 && first <= INT64_MAX - numbers, "row pointers begin at 0 or above");
+        require(shape.wide || (columns <= Index{1} << 31 && first + numbers < Index{1} << 31),
+                "int32 is too narrow");
         room.x = place(data, numbers, "data"), room.ids = place(ids, numbers, "indices");
         room.indptr = place(indptr, rows + 1, "indptr");
+        room.first = first;
     } else {
         const auto a = py::cast<py::array>(x);
         shape.x = dtype_of(a);
         room.x = place(a, numbers, "X");
     }
     require(shape.x == page::f32 || (shape.x == page::f64 && !half), "X must be float32, or float64");
-    if (y) {
-        shape.y = dtype_of(*y);
-        shape.targets = y->ndim() == 1 ? 1 : y->shape(1);
-        require(y->ndim() >= 1 && y->ndim() <= 2 && y->shape(0) >= rows, "y lacks room");
-        room.y = place(*y, rows * shape.targets, "y");
-    }
+    if (y) room.y = targets(shape, *y, rows);
     if (weight) {
         shape.weighted = true;
         room.weight = static_cast<double*>(place(*weight, rows, "weight"));
     }
     const py::gil_scoped_release release;
-    read_pages(room, file, pages, crc.data(), count, first_page, shape, *scratch);
+    read_pages(room, file, pages, crc.data(), count, first_page, shape, *scratch, until);
+}
+
+void targets_into(const py::array& y, int file, const Array<std::int64_t>& table) {
+    const auto* pages = entries(table);
+    Index rows = 0;
+    for (Index i = 0; i < table.shape(0); i++) {
+        require(pages[i].rows <= INT64_MAX - rows, "too many rows");
+        rows += pages[i].rows;
+    }
+    PageShape shape;
+    void* const out = targets(shape, y, rows);
+    const py::gil_scoped_release release;
+    read_targets(out, file, pages, table.shape(0), shape);
 }
 
 }  // namespace
@@ -203,8 +233,15 @@ void bind_block_file(py::module_& m) {
     m.def("read_pages", &into_arrays, py::arg("x"), py::arg("y"), py::arg("weight").noconvert(),
           py::kw_only(), py::arg("file"), py::arg("table").noconvert(), py::arg("crc").noconvert(),
           py::arg("first_page"), py::arg("columns"), py::arg("half"), py::arg("scratch"),
+          py::arg("first") = Index{0}, py::arg("until") = Index{0},
           "Read, check and decode pages that lie one behind the other into the arrays x (or (data, indices, "
-          "indptr)), y and weight.");
+          "indptr)), y and weight. Row pointers count on from `first`; the file is fetched ahead up to "
+          "`until`.");
+    m.def(
+        "read_targets", &targets_into, py::arg("y"), py::kw_only(), py::arg("file"),
+        py::arg("table").noconvert(),
+        "The targets alone of pages anywhere in an open file, one page's rows behind the other's. Checksums "
+        "are not compared.");
 }
 
 }  // namespace esker::bind

@@ -16,6 +16,7 @@ enum Dtype : std::uint8_t { none = 0, f32 = 1, f64 = 2, i32 = 3, i64 = 4, boolea
 enum Encoding : std::uint8_t { raw = 0, constant = 1, packed = 2, gaps = 3 };
 constexpr std::size_t align = 64;  // of a page in the file; its sections begin at multiples of 8
 constexpr int max_sections = 6;
+constexpr std::size_t heads = 16 + 24 * max_sections;  // at most, what a page says of itself
 }  // namespace page
 
 // What the footer says of a page: sizes are checked against what the page itself says.
@@ -43,6 +44,14 @@ struct PageRoom {
 // `head` bytes of a dense page, all that is before X, do where X lies in room.x already (x_in_place).
 void decode_page(const PageRoom& room, const std::byte* bytes, std::size_t size, const PageShape& shape,
                  bool x_in_place = false);
+
+// Where in a page the targets lie (for bytes that begin with a page's first `page::heads`, or are all of it),
+// and those alone to an array.
+struct Place {
+    Index at = 0, size = 0;
+};
+Place place_of_targets(const std::byte* bytes, std::size_t size, const PageShape& shape);
+void decode_targets(void* out, const std::byte* bytes, std::size_t size, const PageShape& shape);
 
 // Rows to a page: X of T (uint16_t: float16), column numbers of I.
 template <class T, class I>

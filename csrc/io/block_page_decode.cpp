@@ -262,6 +262,17 @@ void sparse_rows(const PageRoom& room, const PageShape& shape, const Sections& s
 
 }  // namespace
 
+Place place_of_targets(const std::byte* bytes, std::size_t size, const PageShape& shape) {
+    const Section s = sections_of(bytes, size, shape, false)[page::y];
+    if (!s.there) fail("it has no targets, and the footer says otherwise");
+    return {s.data - bytes, static_cast<Index>(s.size)};
+}
+
+void decode_targets(void* out, const std::byte* bytes, std::size_t size, const PageShape& shape) {
+    const Section s = sections_of(bytes, size, shape, false)[page::y];
+    targets(out, shape.rows * shape.targets, shape.y, s);
+}
+
 void decode_page(const PageRoom& room, const std::byte* bytes, std::size_t size, const PageShape& shape,
                  bool x_in_place) {
     const Sections s = sections_of(bytes, size, shape, x_in_place);

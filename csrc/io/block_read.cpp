@@ -2,11 +2,14 @@
 // they belong; everything else goes through pieces of memory small enough for a core's own cache.
 #include "io/block_read.hpp"
 
+#include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <memory>
 #include <string>
 #include <system_error>
 
@@ -19,6 +22,9 @@ namespace {
 
 // Read at once: what a core's second cache holds beside what is made of it.
 constexpr Index stretch = 256 << 10;
+// Of a page whose targets alone are wanted: what it says of itself, and few targets.
+constexpr Index small = 4096;
+static_assert(small >= static_cast<Index>(page::heads));
 
 // Fills `n` bytes from the file's `offset` on, spread over up to three places.
 void read_exactly(int file, iovec* to, int places, Index offset) {
@@ -45,6 +51,44 @@ void read_exactly(int file, iovec* to, int places, Index offset) {
         if (to->iov_len == 0) places--;
     }
 }
+
+// The system is asked for so many bytes at a time, as it may cut a larger wish to its window, and is kept so
+// far ahead of the reading: a disk that is asked for much more serves it in a worse order.
+constexpr Index wish = 128 << 10, ahead = 16 << 20;
+
+bool in_memory([[maybe_unused]] int file, [[maybe_unused]] Index offset) {
+#if defined(RWF_NOWAIT) && defined(__GLIBC__)
+    char one;
+    iovec to{&one, 1};
+    return preadv2(file, &to, 1, static_cast<off_t>(offset), RWF_NOWAIT) == 1;
+#else
+    return false;
+#endif
+}
+
+// Has the file's bytes fetched while those before them are read; by any threads.
+class Fetcher {
+public:
+    Fetcher(int file, Index from, Index until) : file_(file), next_(from), until_(until) {}
+
+    // Somebody reads at `offset`.
+    void reading([[maybe_unused]] Index offset) {
+#ifdef POSIX_FADV_WILLNEED
+        const Index to = std::min(until_, offset + ahead);
+        for (Index at = next_.load(); at < to;) {
+            if (!next_.compare_exchange_weak(at, at + wish)) continue;
+            if (!in_memory(file_, at))
+                posix_fadvise(file_, static_cast<off_t>(at), wish, POSIX_FADV_WILLNEED);
+            at = next_.load();
+        }
+#endif
+    }
+
+private:
+    int file_;
+    std::atomic<Index> next_;
+    Index until_;
+};
 
 struct Borrowed {
     Pool& pool;
@@ -79,18 +123,20 @@ void compare(std::uint32_t expected, std::uint32_t found) {
 class Reader {
 public:
     Reader(const PageRoom& room, int file, const PageEntry* pages, const std::uint32_t* crc, Index first_page,
-           const PageShape& shape, Pool& scratch)
+           const PageShape& shape, Pool& scratch, Fetcher& fetcher)
         : room_(room),
           file_(file),
           pages_(pages),
           crc_(crc),
           first_page_(first_page),
           shape_(shape),
-          scratch_(scratch) {}
+          scratch_(scratch),
+          fetcher_(fetcher) {}
 
     // Pages begin..end-1, of which `rows` rows and `numbers` numbers lie before them.
     void read(Index begin, Index end, Index rows, Index numbers) const {
         Index page = begin;
+        fetcher_.reading(pages_[begin].offset);
         try {
             if (pages_[begin].x_at > 0) {
                 for (; page < end; page++) {
@@ -129,7 +175,7 @@ private:
                 moved(room_.indptr, rows, index),
                 moved(room_.y, rows * shape_.targets, width(shape_.y)),
                 room_.weight ? room_.weight + rows : nullptr,
-                numbers};
+                room_.first + numbers};
     }
 
     void decode(Index page, const std::byte* bytes, std::size_t size, const PageRoom& to,
@@ -174,12 +220,13 @@ private:
     Index first_page_;
     const PageShape& shape_;
     Pool& scratch_;
+    Fetcher& fetcher_;
 };
 
 }  // namespace
 
 void read_pages(const PageRoom& room, int file, const PageEntry* pages, const std::uint32_t* crc, Index count,
-                Index first_page, const PageShape& shape, Pool& scratch) {
+                Index first_page, const PageShape& shape, Pool& scratch, Index until) {
     struct Task {
         Index begin, end, rows, numbers;
     };
@@ -192,13 +239,36 @@ void read_pages(const PageRoom& room, int file, const PageEntry* pages, const st
         tasks.back().end = page + 1;
         if (bytes >= stretch) bytes = 0;
     }
-    if (shape.sparse && shape.wide) *static_cast<std::int64_t*>(room.indptr) = 0;
-    if (shape.sparse && !shape.wide) *static_cast<std::int32_t*>(room.indptr) = 0;
-    const Reader reader(room, file, pages, crc, first_page, shape, scratch);
+    if (shape.sparse && shape.wide) *static_cast<std::int64_t*>(room.indptr) = room.first;
+    if (shape.sparse && !shape.wide)
+        *static_cast<std::int32_t*>(room.indptr) = static_cast<std::int32_t>(room.first);
+    Fetcher fetcher(file, count > 0 ? pages[0].offset : 0, until);
+    const Reader reader(room, file, pages, crc, first_page, shape, scratch, fetcher);
     parallel_for(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t t) {
         const Task& task = tasks[static_cast<std::size_t>(t)];
         reader.read(task.begin, task.end, task.rows, task.numbers);
     });
+}
+
+void read_targets(void* y, int file, const PageEntry* pages, Index count, const PageShape& shape) {
+    for (Index i = 0; i < count; i++) {
+        const PageEntry& e = pages[i];
+        PageShape here = shape;
+        here.rows = e.rows, here.numbers = e.numbers;
+        const auto size = static_cast<std::size_t>(e.size);
+        const auto memory = std::make_unique_for_overwrite<std::byte[]>(size);
+        std::byte* const bytes = memory.get();
+        const Index known = std::min<Index>(e.size, small);
+        iovec to{bytes, static_cast<std::size_t>(known)};
+        read_exactly(file, &to, 1, e.offset);
+        const Place place = place_of_targets(bytes, size, here);
+        if (place.at + place.size > known) {
+            to = {bytes + place.at, static_cast<std::size_t>(place.size)};
+            read_exactly(file, &to, 1, e.offset + place.at);
+        }
+        decode_targets(y, bytes, size, here);
+        y = moved(y, e.rows * shape.targets, width(shape.y));
+    }
 }
 
 }  // namespace esker

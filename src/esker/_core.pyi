@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['ColumnMoments', 'Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
+__all__: list[str] = ['ColumnMoments', 'Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -412,9 +412,13 @@ def philox(counter: typing.Annotated[collections.abc.Sequence[typing.SupportsInt
     """
     Philox4x32-10 of one counter.
     """
-def read_pages(x: typing.Any, y: numpy.ndarray | None, weight: numpy.typing.NDArray[numpy.float64] | None, *, file: typing.SupportsInt | typing.SupportsIndex, table: numpy.typing.NDArray[numpy.int64], crc: numpy.typing.NDArray[numpy.uint32], first_page: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex, half: bool, scratch: Pool) -> None:
+def read_pages(x: typing.Any, y: numpy.ndarray | None, weight: numpy.typing.NDArray[numpy.float64] | None, *, file: typing.SupportsInt | typing.SupportsIndex, table: numpy.typing.NDArray[numpy.int64], crc: numpy.typing.NDArray[numpy.uint32], first_page: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex, half: bool, scratch: Pool, first: typing.SupportsInt | typing.SupportsIndex = 0, until: typing.SupportsInt | typing.SupportsIndex = 0) -> None:
     """
-    Read, check and decode pages that lie one behind the other into the arrays x (or (data, indices, indptr)), y and weight.
+    Read, check and decode pages that lie one behind the other into the arrays x (or (data, indices, indptr)), y and weight. Row pointers count on from `first`; the file is fetched ahead up to `until`.
+    """
+def read_targets(y: numpy.ndarray, *, file: typing.SupportsInt | typing.SupportsIndex, table: numpy.typing.NDArray[numpy.int64]) -> None:
+    """
+    The targets alone of pages anywhere in an open file, one page's rows behind the other's. Checksums are not compared.
     """
 def routine_names() -> list[str]:
     """

@@ -11,6 +11,22 @@ using namespace esker;
 
 namespace {
 
+// The targets alone: of the same bytes, or of a page of which only its heads are at hand.
+bool targets(std::vector<std::int64_t>& y, const std::vector<std::uint8_t>& own, const PageShape& shape) {
+    const std::vector<std::uint8_t> heads(
+        own.begin(), own.begin() + static_cast<std::ptrdiff_t>(std::min(own.size(), page::heads)));
+    try {
+        const Place place =
+            place_of_targets(reinterpret_cast<const std::byte*>(heads.data()), own.size(), shape);
+        if (place.at < 0 || place.size < 0 || place.at + place.size > static_cast<Index>(own.size()))
+            std::abort();
+        decode_targets(y.data(), reinterpret_cast<const std::byte*>(own.data()), own.size(), shape);
+    } catch (const FormatError&) {
+        return false;
+    }
+    return true;
+}
+
 template <class X, class I>
 void decode(const std::uint8_t* bytes, std::size_t size, PageShape shape) {
     std::vector<X> x(static_cast<std::size_t>(shape.numbers));
@@ -19,12 +35,15 @@ void decode(const std::uint8_t* bytes, std::size_t size, PageShape shape) {
     std::vector<double> weight(static_cast<std::size_t>(shape.rows));
     const std::vector<std::uint8_t> own(bytes,
                                         bytes + size);  // of its exact size, for the sanitizer to watch
+    std::vector<std::int64_t> alone(y.size());
+    const bool found = shape.y != page::none && targets(alone, own, shape);
     const PageRoom room{x.data(), ids.data(), indptr.data(), y.data(), weight.data(), 0};
     try {
         decode_page(room, reinterpret_cast<const std::byte*>(own.data()), own.size(), shape);
     } catch (const FormatError&) {
         return;
     }
+    if (shape.y != page::none && (!found || alone != y)) std::abort();
     if (!shape.sparse) return;
     if (indptr.back() != shape.numbers || !std::is_sorted(indptr.begin(), indptr.end())) std::abort();
     for (const I id : ids)

@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from esker._native import core
+from esker._native import core, cores
 
-__all__ = ["ahead"]
+__all__ = ["ahead", "share_cores"]
 
 T = TypeVar("T")
+
+_here = threading.local()
 
 
 class _Reader:
@@ -29,10 +31,13 @@ class _Reader:
         # Kernels called on the reader's thread use as many threads as its consumer may.
         self.kernel_threads = core.set_thread_limit(0)
         core.set_thread_limit(self.kernel_threads)
+        self.cores = cores(self.kernel_threads or None)
+        self.waiting = False
         self.thread = threading.Thread(target=self.run, name="esker-reader")
 
     def run(self) -> None:
         core.set_thread_limit(self.kernel_threads)
+        _here.reader = self
         try:
             items = self.make()
             try:
@@ -66,7 +71,9 @@ class _Reader:
 
     def get(self) -> Any:
         with self.lock:
+            self.waiting = True
             self.lock.wait_for(lambda: self.items or self.ended)
+            self.waiting = False
             if self.items:
                 self.slots += 1
                 self.lock.notify_all()
@@ -82,6 +89,13 @@ class _Reader:
             self.lock.notify_all()
         if self.thread.ident is not None:
             self.thread.join()
+
+
+def share_cores() -> None:
+    """Kernels called next on a reader's thread leave its consumer a core, unless that waits for them."""
+    reader = getattr(_here, "reader", None)
+    if reader is not None:
+        core.set_thread_limit(reader.cores if reader.waiting else max(reader.cores - 1, 1))
 
 
 def ahead(make: Callable[[], Iterator[T]], depth: int) -> Iterator[T]:

@@ -97,6 +97,8 @@ class Blocks(Choices, ABC):
     reserved = 0
     #: Whether the parts' rows, where known, are exactly what reading gives.
     keeps_rows = True
+    #: Whether `fill` is the way to read in sequence, too.
+    fills = False
     #: What learners that step know of the order of labels.
     mixing: Mixing | None = None
     #: Whether X of the blocks are Records, which a feature step must make numbers of before a learner takes them.
@@ -158,9 +160,25 @@ class Blocks(Choices, ABC):
         """`read_rows` for a caller that copies them at once: in memory of `scratch`, where the source can use it."""
         return self.read_rows(part, begin, end)
 
-    def fill(self, buffer: RowBuffer, part: Part, begin: int, end: int, scratch: Pool) -> None:
-        """Put rows begin..end-1 of a part behind those of `buffer`: a source that can reads them into their place."""
-        buffer.add(self.read_unit(part, begin, end, scratch))
+    def fill(
+        self,
+        buffer: RowBuffer,
+        part: Part,
+        begin: int,
+        end: int,
+        scratch: Pool,
+        numbers: int | None = None,
+    ) -> int:
+        """Read rows from `begin` on, before `end`, into their place behind those of `buffer`; how many that were.
+
+        As many pieces of the source as are whole and, together, hold fewer than `numbers`; 0 where not even one is or the
+        source cannot: then the caller takes the rows up to `piece_end` from `read_unit`.
+        """
+        return 0
+
+    def piece_end(self, part: Part, row: int, end: int) -> int:
+        """Where rows end, at `end` at most, that are read together with `row`."""
+        return end
 
     def whole(self) -> Block | None:
         """All rows as one block of views, where they lie in memory in a kernel's layout; None elsewhere."""

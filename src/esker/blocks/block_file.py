@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,7 @@ class BlockFile(Blocks):
     """
 
     random_access = True
+    fills = True
 
     def __init__(
         self,
@@ -133,22 +134,58 @@ class BlockFile(Blocks):
     def read_unit(self, part: Part, begin: int, end: int, scratch: Pool) -> Block:
         return self.read_rows(part, begin, end, scratch)
 
+    def fill(
+        self,
+        buffer: RowBuffer,
+        part: Part,
+        begin: int,
+        end: int,
+        scratch: Pool,
+        numbers: int | None = None,
+    ) -> int:
+        file, number, codes = self._parts[part.index]
+        rows = file.rows
+        if self.checked or isinstance(rows, StoredV1):
+            return 0
+        width = self.n_columns or 0
+        with file.open() as descriptor:
+            placed = rows.fill(buffer, descriptor, number, begin, end, width, scratch, numbers)
+        if placed is None:
+            return 0
+        y = self._strings(file, placed.y, begin, codes)
+        buffer.note(placed.rows, placed.numbers, y, placed.weight, key(part.index, begin))
+        return placed.rows
+
+    def piece_end(self, part: Part, row: int, end: int) -> int:
+        file, number, _ = self._parts[part.index]
+        return end if isinstance(file.rows, StoredV1) else min(file.rows.page_end(number, row), end)
+
+    def labels_of(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
+        file, number, codes = self._parts[part.index]
+        if not isinstance(file.rows, StoredV1):
+            with suppress(FormatError), file.open() as descriptor:  # `read_rows` says what is wrong
+                y = file.rows.labels(descriptor, number, begin, end)
+                return self._strings(file, y, begin, codes)
+        return self.read_rows(part, begin, end).y
+
     def _rows_of(self, part: Part, begin: int, end: int, budget: Budget, pool: Pool) -> Iterator[Block]:
         file, number, codes = self._parts[part.index]
         with file.open() as descriptor:
             for block in file.rows.read(descriptor, number, begin, end, self.n_columns or 0, budget, pool):
-                y = block.y if self._labels is None else self._strings(file, block, codes)
-                first = key(part.index, block.first_key & (1 << 40) - 1)
-                yield Block(block.X, y, block.sample_weight, first)
+                row = block.first_key & (1 << 40) - 1
+                y = self._strings(file, block.y, row, codes)
+                yield Block(block.X, y, block.sample_weight, key(part.index, row))
 
-    def _strings(self, file: _File, block: Block, codes: NDArray[np.int64] | None) -> NDArray[Any] | None:
-        """Labels for the file's codes of them."""
-        y, n = block.y, len(file.rows.facts["labels"])
+    def _strings(
+        self, file: _File, y: NDArray[Any] | None, row: int, codes: NDArray[np.int64] | None
+    ) -> NDArray[Any] | None:
+        """Labels for the file's codes of them, of rows from `row` on; other targets as they are."""
         if y is None or self._labels is None:
             return y
+        n = len(file.rows.facts["labels"])
         if y.size and (y.min() < 0 or y.max() >= n):
             raise FormatError(
-                f"rows from {block.first_key & (1 << 40) - 1} on have label codes outside 0 to {n - 1}",
+                f"rows from {row} on have label codes outside 0 to {n - 1}",
                 file.name,
             )
         return np.asarray(self._labels[y if codes is None else codes[y]])

@@ -6,9 +6,8 @@ before it is used; what a page says of itself is checked by the decoder, in csrc
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from esker._errors import FormatError
 from esker._native import core
 from esker.blocks.block import UNIT, Block, key
 from esker.blocks.block_format import ALIGN, FRAME, Footer
-from esker.blocks.buffer import csr, cut
+from esker.blocks.buffer import RowBuffer, csr, cut
 from esker.blocks.memory import PANEL, Budget, block_rows, show_size
 from esker.blocks.pool import Pool
 
@@ -27,9 +26,16 @@ __all__ = ["FIELDS", "FREE_NUMBERS", "StoredV2"]
 FIELDS = ("offset", "size", "part", "first_row", "rows", "numbers", "x_at", "nonzeros")
 #: A page of more numbers than this has at least a bit for each, so that a small file cannot ask for much memory.
 FREE_NUMBERS = 1 << 22
-#: How many bytes the system is asked to fetch ahead of a block, while that is read: enough for the disk never to wait.
-FETCH = 1 << 27
 Y_DTYPES = ("float32", "float64", "int32", "int64", "bool")
+
+
+class Placed(NamedTuple):
+    """What goes with rows that were read into a buffer."""
+
+    rows: int
+    numbers: int
+    y: NDArray[Any] | None
+    weight: NDArray[np.float64] | None
 
 
 class StoredV2:
@@ -70,7 +76,10 @@ class StoredV2:
             raise ValueError(f"it has {columns!r} columns")
         self.check_pages(table)
         self.pages, self.crc = table, np.ascontiguousarray(crc)
-        self.ends = np.cumsum(table[:, 4])  # rows of the file up to and with each page
+        #: The page with which each part begins, and where the rows of its part end that each page holds.
+        self.part_begin = np.searchsorted(table[:, 2], np.arange(len(facts["parts"]) + 1))
+        self.row_ends = table[:, 3] + table[:, 4]
+        self.numbers_before = np.concatenate([[0], np.cumsum(table[:, 5])])
         unit = table[:, 3] // UNIT
         fresh = np.ones(len(table), bool)
         fresh[1:] = (unit[1:] != unit[:-1]) | (table[1:, 2] != table[:-1, 2])
@@ -146,23 +155,31 @@ class StoredV2:
         self, descriptor: int, part: int, begin: int, end: int, columns: int, budget: Budget, pool: Pool
     ) -> Iterator[Block]:
         """Rows begin..end-1 of a part, in blocks that the budget allows; X is `columns` wide."""
-        parts, first_row, rows = self.pages[:, 2], self.pages[:, 3], self.pages[:, 4]
-        low, high = np.searchsorted(parts, part), np.searchsorted(parts, part, side="right")
-        first = int(low + np.searchsorted(first_row[low:high] + rows[low:high], begin, side="right"))
-        last = int(low + np.searchsorted(first_row[low:high], end))
-        fetched = 0
+        first, last = self.pages_of(part, begin, end)
+        until = self.until(last)
         while first < last:
             stop = self.stop(first, last, budget.block_bytes)
-            ahead = int(self.pages[min(stop, last - 1), 0]) + budget.block_bytes
-            if last - first > stop - first and ahead > fetched:
-                self.fetch(descriptor, int(self.pages[stop, 0]), FETCH)
-                fetched = ahead + FETCH // 2
-            block = self.pages_between(descriptor, first, stop, columns, pool)
-            at = int(first_row[first])
+            block = self.pages_between(descriptor, first, stop, columns, pool, until)
+            at = int(self.pages[first, 3])
             block = cut(block, max(begin - at, 0), min(end - at, len(block)))
             yield from self.pieces(block, budget)
             del block
             first = stop
+
+    def pages_of(self, part: int, begin: int, end: int) -> tuple[int, int]:
+        """The pages, from one to before another, that hold rows begin..end-1 of a part."""
+        low, high = int(self.part_begin[part]), int(self.part_begin[part + 1])
+        row_ends = self.row_ends[low:high]
+        first = low + int(np.searchsorted(row_ends, begin, side="right"))
+        return first, min(low + int(np.searchsorted(row_ends, end)) + 1, high) if end > begin else first
+
+    def until(self, last: int) -> int:
+        """Where in the file the pages before `last` end."""
+        return int(self.pages[last - 1, :2].sum())
+
+    def page_end(self, part: int, row: int) -> int:
+        """Where the rows of the page end that holds a row."""
+        return int(self.row_ends[self.pages_of(part, row, row + 1)[0]])
 
     def stop(self, first: int, last: int, nbytes: int) -> int:
         """Where a block of about so many bytes ends that begins with page `first`: where a unit of order does, if one does."""
@@ -172,11 +189,6 @@ class StoredV2:
         if stop < last and int(self.unit_begin[stop]) > first:
             return int(self.unit_begin[stop])
         return stop
-
-    @staticmethod
-    def fetch(descriptor: int, offset: int, n: int) -> None:
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(descriptor, offset, n, os.POSIX_FADV_WILLNEED)
 
     @staticmethod
     def pieces(block: Block, budget: Budget) -> Iterator[Block]:
@@ -196,32 +208,104 @@ class StoredV2:
         for at in range(0, rows, step):
             yield cut(block, at, min(at + step, rows))
 
-    def pages_between(self, descriptor: int, first: int, stop: int, columns: int, pool: Pool) -> Block:
-        """Pages first..stop-1 as one block, in memory of the pool."""
-        table = self.pages[first:stop]
-        rows, numbers = int(table[:, 4].sum()), int(table[:, 5].sum())
+    def pages_between(
+        self, descriptor: int, first: int, stop: int, columns: int, pool: Pool, until: int
+    ) -> Block:
+        """Pages first..stop-1 as one block, in memory of the pool; the file is fetched ahead up to `until`."""
+        rows, numbers = self.size(first, stop)
         x: Any
         if self.sparse:
             index = np.int64 if self.wide(columns) or numbers >= 1 << 31 else np.int32
             x = pool.empty(numbers, self.dtype), pool.empty(numbers, index), pool.empty(rows + 1, index)
         else:
             x = pool.empty((rows, columns), self.dtype)
+        y, weight = self.beside(rows, pool)
+        self.into(x, y, weight, descriptor, first, stop, pool, until)
+        part, row = int(self.pages[first, 2]), int(self.pages[first, 3])
+        return Block(csr(x[0], x[1], x[2], columns) if self.sparse else x, y, weight, key(part, row))
+
+    def fill(
+        self,
+        buffer: RowBuffer,
+        descriptor: int,
+        part: int,
+        begin: int,
+        end: int,
+        columns: int,
+        scratch: Pool,
+        numbers: int | None,
+    ) -> Placed | None:
+        """Those pages of rows begin..end-1 that are whole, and together have fewer than `numbers`, behind the rows of a buffer."""
+        first, last = self.pages_of(part, begin, end)
+        until = self.until(last)
+        if int(self.pages[first, 3]) != begin:
+            return None
+        last -= int(self.row_ends[last - 1]) > end
+        if numbers is not None:
+            most = int(self.numbers_before[first]) + numbers
+            last = min(last, int(np.searchsorted(self.numbers_before, most)) - 1)
+        if last <= first:
+            return None
+        rows, new = self.size(first, last)
+        x: Any
+        if self.sparse:
+            wide = self.wide(columns) or buffer.numbers + new >= 1 << 31
+            x = buffer.sparse_rows(rows, new, columns, self.dtype, np.int64 if wide else np.int32)
+        else:
+            x = buffer.dense_rows(rows, columns, self.dtype)
+        if x is None:
+            return None
+        y, weight = self.beside(rows, scratch)
+        self.into(x, y, weight, descriptor, first, last, scratch, until, buffer.numbers)
+        return Placed(rows, new, y, weight)
+
+    def size(self, first: int, stop: int) -> tuple[int, int]:
+        """Rows and numbers of pages first..stop-1 of one part."""
+        rows = int(self.row_ends[stop - 1]) - int(self.pages[first, 3])
+        return rows, int(self.numbers_before[stop] - self.numbers_before[first])
+
+    def beside(self, rows: int, pool: Pool) -> tuple[NDArray[Any] | None, NDArray[np.float64] | None]:
+        """Room for targets and weights."""
         y = None if self.y_shape is None else pool.empty((rows, *self.y_shape), self.y_dtype)
-        weight = pool.empty(rows, np.float64) if self.weighted else None
+        return y, pool.empty(rows, np.float64) if self.weighted else None
+
+    def into(
+        self,
+        x: Any,
+        y: NDArray[Any] | None,
+        weight: NDArray[np.float64] | None,
+        descriptor: int,
+        first: int,
+        stop: int,
+        scratch: Pool,
+        until: int,
+        numbers: int = 0,
+    ) -> None:
+        """Pages first..stop-1 into these arrays; row pointers count on from `numbers`."""
         try:
             core.read_pages(
                 x,
                 y,
                 weight,
                 file=descriptor,
-                table=table,
+                table=self.pages[first:stop],
                 crc=self.crc[first:stop],
                 first_page=first,
                 columns=self.facts["n_columns"],
                 half=self.half,
-                scratch=pool.core,
+                scratch=scratch.core,
+                first=numbers if self.sparse else 0,
+                until=until,
             )
         except FormatError as error:
             raise FormatError(error.message, self.name) from None
-        part, row = int(table[0, 2]), int(table[0, 3])
-        return Block(csr(x[0], x[1], x[2], columns) if self.sparse else x, y, weight, key(part, row))
+
+    def labels(self, descriptor: int, part: int, begin: int, end: int) -> NDArray[Any] | None:
+        """The targets alone of some rows: their bytes are read, and no checksum is compared."""
+        if self.y_shape is None:
+            return None
+        first, last = self.pages_of(part, begin, end)
+        y = np.empty((self.size(first, last)[0], *self.y_shape), self.y_dtype)
+        core.read_targets(y, file=descriptor, table=self.pages[first:last])
+        at = int(self.pages[first, 3])
+        return y[begin - at : end - at]

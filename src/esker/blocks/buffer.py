@@ -84,7 +84,7 @@ class RowBuffer:
         self.dense: NDArray[Any] | None = None
         self.data: NDArray[Any] = np.empty(0)
         self.indices: NDArray[Any] = np.empty(0, np.int32)
-        self.indptr: list[NDArray[Any]] = []
+        self.indptr: NDArray[Any] = np.zeros(1, np.int32)
         self.y: list[NDArray[Any]] = []
         self.weights: list[NDArray[Any] | None] = []
         self.keys: list[NDArray[np.int64]] = []
@@ -101,18 +101,24 @@ class RowBuffer:
             self._add_sparse(x)
         else:
             self.dense_rows(n, x.shape[1], x.dtype)[...] = x
-        self.note(block)
+        self.note(n, stored(x), block.y, block.sample_weight, block.raw_keys())
 
-    def note(self, block: Block) -> None:
-        """Count the rows of a block, which lie in their place, and copy what goes with them."""
-        x, n = block.X, len(block)
-        self.rows += n
-        self.numbers += stored(x)
-        if block.y is not None:
+    def note(
+        self,
+        rows: int,
+        numbers: int,
+        y: NDArray[Any] | None,
+        weight: NDArray[Any] | None,
+        keys: int | NDArray[np.int64],
+    ) -> None:
+        """Count rows that lie in their place, and copy what goes with them; `keys` are theirs, or the first."""
+        self.rows += rows
+        self.numbers += numbers
+        if y is not None:
             # A copy: the source may fill its own array again.
-            self.y.append(block.y.copy())
-        self.weights.append(None if block.sample_weight is None else block.sample_weight.copy())
-        self.keys.append(block.keys)
+            self.y.append(y.copy())
+        self.weights.append(None if weight is None else weight.copy())
+        self.keys.append(np.arange(keys, keys + rows, dtype=np.int64) if isinstance(keys, int) else keys)
 
     def dense_rows(self, n: int, columns: int, dtype: Any) -> NDArray[Any]:
         """Where the next n dense rows go."""
@@ -126,24 +132,54 @@ class RowBuffer:
         self.columns = columns
         return self.dense[self.rows : self.rows + n]
 
+    def sparse_rows(
+        self, n: int, numbers: int, columns: int, dtype: Any, index: Any
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]] | None:
+        """Where the values, columns and row pointers of the next n rows go, the last from that of the last row here on.
+
+        None where the rows that are here have other types.
+        """
+        if self.keys and (self.data.dtype, self.indices.dtype, self.indptr.dtype) != (dtype, index, index):
+            return None
+        self.sparse = True
+        self._make_room(n, numbers, np.dtype(dtype), np.dtype(index))
+        self.columns = max(self.columns, columns)
+        need = self.numbers + numbers
+        return (
+            self.data[self.numbers : need],
+            self.indices[self.numbers : need],
+            self.indptr[self.rows : self.rows + n + 1],
+        )
+
     def _add_sparse(self, x: Any) -> None:
-        new = stored(x)
-        need = self.numbers + new
-        self._refuse_above(need * (x.data.itemsize + x.indices.itemsize))
-        if x.indices.dtype.itemsize > self.indices.dtype.itemsize:
-            self.indices = self.indices.astype(x.indices.dtype)
-        if need > self.data.size or self.data.dtype != x.data.dtype:
-            expected = min(int(1.05 * need / (self.rows + x.shape[0]) * self.room) + 1024, 1 << 27)
-            size = max(need, (self.expected or expected) if not self.keys else self.data.size * 5 // 4)
-            self.data = self._grown(
-                self.data, size, np.result_type(x.data, self.data) if self.keys else x.data.dtype
-            )
-            self.indices = self._grown(self.indices, size, self.indices.dtype)
-        first = x.indptr[0]
+        n, new = x.shape[0], stored(x)
+        self._make_room(n, new, x.data.dtype, x.indices.dtype)
+        need, first = self.numbers + new, x.indptr[0]
         self.data[self.numbers : need] = x.data[first : first + new]
         self.indices[self.numbers : need] = x.indices[first : first + new]
-        self.indptr.append(x.indptr[1:].astype(np.int64) - first + self.numbers)
+        shift, to = np.int64(self.numbers) - np.int64(first), self.indptr[self.rows + 1 : self.rows + n + 1]
+        np.add(x.indptr[1:], shift, out=to, casting="same_kind")
         self.columns = max(self.columns, x.shape[1])
+
+    def _make_room(self, rows: int, new: int, dtype: np.dtype[Any], index: np.dtype[Any]) -> None:
+        """For so many more rows, and numbers of theirs."""
+        need = self.numbers + new
+        self._refuse_above(need * (dtype.itemsize + index.itemsize))
+        if index.itemsize > self.indices.dtype.itemsize:
+            self.indices = self.indices.astype(index)
+        if need > self.data.size or self.data.dtype != dtype:
+            expected = min(int(1.05 * need / (self.rows + rows) * self.room) + 1024, 1 << 27)
+            size = max(need, (self.expected or expected) if not self.keys else self.data.size * 5 // 4)
+            kind = np.result_type(dtype, self.data) if self.keys else dtype
+            self.data = self._grown(self.data, size, kind)
+            self.indices = self._grown(self.indices, size, self.indices.dtype)
+        end = self.rows + rows + 1
+        wide = np.dtype(np.int64 if self.indices.dtype.itemsize > 4 or need >= 2**31 else np.int32)
+        if end > self.indptr.size or self.indptr.dtype != wide:
+            size = max(end, min(self.room + 1, 2 * self.indptr.size + (1 << 16)))
+            pointers = self.empty((size,), wide)
+            pointers[: self.rows + 1] = self.indptr[: self.rows + 1]
+            self.indptr = pointers
 
     def _grown(self, a: NDArray[Any], size: int, dtype: Any) -> NDArray[Any]:
         new = self.empty((size,), dtype)
@@ -160,11 +196,9 @@ class RowBuffer:
     def block(self, order: NDArray[np.int64] | None = None) -> Block:
         """The rows as one block, which owns the buffer from now on."""
         if self.sparse:
-            indptr = np.concatenate([np.zeros(1, np.int64), *self.indptr])
-            if self.indices.dtype == np.int32 and self.numbers < 2**31:
-                indptr = indptr.astype(np.int32)
-            elif self.indices.dtype == np.int32:
-                self.indices = self.indices[: self.numbers].astype(np.int64)
+            indptr = self.indptr[: self.rows + 1]
+            if self.indices.dtype != indptr.dtype:
+                self.indices = self.indices[: self.numbers].astype(indptr.dtype)
             x = csr(self.data[: self.numbers], self.indices[: self.numbers], indptr, self.columns)
         elif self.records:
             x = Records.concat(self.records)

@@ -234,19 +234,27 @@ class NpyBlocks(Blocks):
             for begin in range(start, rows, step):
                 yield self._block(part, file.fileno(), begin, min(begin + step, rows))
 
-    def fill(self, buffer: RowBuffer, part: Part, begin: int, end: int, scratch: Pool) -> None:
+    def fill(
+        self,
+        buffer: RowBuffer,
+        part: Part,
+        begin: int,
+        end: int,
+        scratch: Pool,
+        numbers: int | None = None,
+    ) -> int:
         npy = self._files[part.index]
         beside = all(c is None or isinstance(c, _Column) for c in (self._y, self._w))
         if npy.fortran or not beside or not self._as_is(npy):
-            super().fill(buffer, part, begin, end, scratch)
-            return
+            return 0
         x = buffer.dense_rows(end - begin, self.n_columns or 0, self.dtype)
         with open(npy.path, "rb", buffering=0) as file:
             npy.fill(file.fileno(), x, begin)
         y, weight = (self._beside(c, x, part, begin, end) for c in (self._y, self._w))
         block = Block(x, y, weight_of(weight, end - begin), first_key=key(part.index, begin))
         self._check(part, block)
-        buffer.note(block)
+        buffer.note(end - begin, x.size, y, block.sample_weight, block.first_key)
+        return end - begin
 
     def labels_of(self, part: Part, begin: int, end: int) -> NDArray[Any] | None:
         if isinstance(self._y, int):

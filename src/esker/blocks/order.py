@@ -7,9 +7,9 @@ change nothing: memory decides only how many buffers are alive.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from esker._native import core
 from esker.blocks.ahead import ahead
 from esker.blocks.block import UNIT, Block
 from esker.blocks.buffer import RowBuffer, cut, stored
+from esker.blocks.filling import Buffers, Filling
 from esker.blocks.mapped import Mapped
 from esker.blocks.memory import PANEL, show_size
 from esker.blocks.mixing import Mixing
@@ -68,51 +69,6 @@ class Rule:
         if sparse:
             return cls(ROWS, SPARSE_NUMBERS)
         return cls(min(ROWS, max(PANEL, DENSE_NUMBERS // max(columns, 1) // PANEL * PANEL)))
-
-
-class _Filling:
-    """Which buffer is being filled, and how full it is."""
-
-    def __init__(self, rule: Rule, skipped_rows: int = 0) -> None:
-        self.rule = rule
-        self.number, self.rows = divmod(skipped_rows, rule.rows)
-        self.numbers = 0
-
-    def shares(
-        self, x: Any, begin: int, end: int, keys: int | NDArray[np.int64]
-    ) -> Iterator[tuple[int, int, int, bool]]:
-        """Cut rows begin..end-1 of `x` to buffers: (buffer's number, begin, end, whether it is full then).
-
-        `keys` are those of x's rows, or the first; row `end - 1` ends a granule of 256 keys or the part.
-        """
-        ends = np.empty(0, np.int64)  # where granules end
-        if self.rule.numbers is not None:
-            if isinstance(keys, int):
-                ends = np.arange(begin + PANEL - (keys + begin) % PANEL, end, PANEL)
-            else:
-                granules = keys[begin:end] // PANEL
-                ends = begin + 1 + np.flatnonzero(granules[1:] != granules[:-1])
-            ends = np.append(ends, end)
-        while begin < end:
-            take, full = self._take(x, begin, end, ends)
-            yield self.number, begin, begin + take, full
-            if full:
-                self.number, self.rows, self.numbers = self.number + 1, 0, 0
-            begin += take
-
-    def _take(self, x: Any, begin: int, end: int, ends: NDArray[np.int64]) -> tuple[int, bool]:
-        rule = self.rule
-        take = min(end - begin, rule.rows - self.rows)
-        if rule.numbers is not None:
-            near = ends[
-                np.searchsorted(ends, begin, side="right") : np.searchsorted(ends, begin + take, side="right")
-            ]
-            full = self.numbers + (x.indptr[near] - x.indptr[begin]) >= rule.numbers
-            if full.any():
-                return int(near[np.argmax(full)]) - begin, True
-            self.numbers += int(x.indptr[begin + take] - x.indptr[begin])
-        self.rows += take
-        return take, self.rows == rule.rows
 
 
 def _units(blocks: Blocks, epoch: int, seed: int, walk: Walk) -> Iterator[tuple[Part, int, int]]:
@@ -192,55 +148,6 @@ def _mixed(seed: int, epoch: int, buffer: int, n: int, outright: bool) -> NDArra
     return rows if turns * TURN == n else rows[rows < n]
 
 
-@dataclass(frozen=True)
-class _Buffers:
-    """How buffers are made: what an empty one is, and how the rows of a full one are mixed."""
-
-    empty: Callable[[Rule], RowBuffer]
-    mix: Callable[[int, int], NDArray[np.int64] | None]
-    start: int
-    scratch: Pool
-
-    def of_pieces(self, pieces: Iterator[tuple[int, Block]], shuffle_rows: int | None) -> Iterator[Block]:
-        """Copy rows into buffers; buffers before the one numbered `start` are counted, not filled."""
-        filling: _Filling | None = None
-        buffer: RowBuffer | None = None
-        for position, piece in pieces:
-            if filling is None:
-                rule = Rule.of(piece.X.shape[1], not isinstance(piece.X, np.ndarray), shuffle_rows)
-                filling = _Filling(rule, position)
-            for number, begin, end, is_full in filling.shares(piece.X, 0, len(piece), piece.raw_keys()):
-                if number < self.start:
-                    continue
-                if buffer is None:
-                    buffer = self.empty(filling.rule)
-                buffer.add(cut(piece, begin, end))
-                if is_full:
-                    yield buffer.block(self.mix(number, buffer.rows))
-                    buffer = None
-            del piece
-        if buffer is not None and filling is not None:
-            yield buffer.block(self.mix(filling.number, buffer.rows))
-
-    def filled(self, blocks: Blocks, units: Iterator[tuple[Part, int, int]], rule: Rule) -> Iterator[Block]:
-        """The same where a buffer is full by its rows alone: the source reads them into their place."""
-        number = rows = 0
-        buffer: RowBuffer | None = None
-        for part, begin, end in units:
-            while begin < end:
-                take = min(end - begin, rule.rows - rows)
-                if number >= self.start:
-                    buffer = self.empty(rule) if buffer is None else buffer
-                    blocks.fill(buffer, part, begin, begin + take, self.scratch)
-                begin, rows = begin + take, rows + take
-                if rows == rule.rows:
-                    if buffer is not None:
-                        yield buffer.block(self.mix(number, buffer.rows))
-                    number, rows, buffer = number + 1, 0, None
-        if buffer is not None:
-            yield buffer.block(self.mix(number, buffer.rows))
-
-
 def _in_place(
     whole: Block,
     epoch: int,
@@ -252,8 +159,8 @@ def _in_place(
 ) -> Iterator[Block]:
     """Visit rows where they lie: each buffer is the whole block and the numbers of the rows to visit."""
     x, n = whole.X, len(whole)
-    rule = Rule.of(x.shape[1], not isinstance(x, np.ndarray), shuffle_rows)
-    filling = _Filling(rule)
+    rule = _rule_of(whole, shuffle_rows)
+    filling = Filling(rule)
     full = buffer_rows(rule, stored(x) if rule.numbers else None, n)
     size = unit_of(full, clustered)
     units = -(-n // size)
@@ -346,18 +253,29 @@ def visits(
 
     def walked() -> Iterator[Block]:
         mix = (lambda b, n: _mixed(seed, epoch, b, n, mixed)) if shuffle else (lambda b, n: None)
-        buffers = _Buffers(empty, mix, start, scratch)
-        if walk.permuted and rule.numbers is None and not below.is_sparse and below.keeps_rows:
-            found = buffers.filled(below, _units(below, epoch, seed, walk), rule)
+        buffers = Buffers(empty, mix, start)
+        known = below.keeps_rows and below.is_sparse is not None and below.n_columns is not None
+        sequence = below.fills and (not watched or mixing.probed is not None or not blocks.n_targets)
+        if known and walk.permuted:
+            found = buffers.filled(below, _units(below, epoch, seed, walk), rule, scratch)
+        elif known and sequence:
+            found = buffers.filled(below, ((p, 0, int(p.rows or 0)) for p in below.parts), rule, scratch)
         else:
             straight = rule.numbers is None and below.keeps_rows and blocks.n_columns is not None
             skip = start * rule.rows if straight and blocks.is_sparse is not None else 0
             pieces = _pieces(below, epoch, seed, walk, skip, scratch)
-            found = buffers.of_pieces(mixing.watch(pieces, source) if watched else pieces, shuffle_rows)
+            found = buffers.of_pieces(
+                mixing.watch(pieces, source) if watched else pieces,
+                lambda piece: _rule_of(piece, shuffle_rows),
+            )
         for block in found:
             yield finish(block)
 
     yield from ahead(walked, depth)
+
+
+def _rule_of(block: Block, shuffle_rows: int | None) -> Rule:
+    return Rule.of(block.X.shape[1], not isinstance(block.X, np.ndarray), shuffle_rows)
 
 
 def _rule(blocks: Blocks, shuffle_rows: int | None) -> Rule:
