@@ -15,6 +15,7 @@ from scipy.sparse import csr_array, vstack
 from esker import FormatError, open_blocks
 from esker.blocks import UNIT, BlockFile, write_block_file
 from esker.blocks.block_writer import fingerprint
+from esker.blocks.chosen import take_rows
 
 
 def rows(sparse=False, n=3 * UNIT + 77, d=7, dtype=np.float64, seed=0):
@@ -216,6 +217,38 @@ def test_a_file_that_is_replaced_is_noticed(small):
     write_block_file(open_blocks(np.ones((3, 3))), small)
     with pytest.raises(FormatError, match="changed"):
         list(blocks)
+
+
+@pytest.mark.parametrize(
+    "choose",
+    [
+        lambda blocks: blocks.sample(700, seed=3),
+        lambda blocks: blocks.split(0.3, seed=1)[1],
+        lambda blocks: blocks.head(UNIT + 7),
+        lambda blocks: blocks.map(
+            lambda b: take_rows(b, np.flatnonzero(b.X[:, 1] > 0)), n_rows=None, nnz=None
+        ),
+        lambda blocks: blocks.split(0.3, by=lambda b: b.keys // UNIT % 2, seed=1)[0],
+    ],
+)
+def test_chosen_rows_are_a_data_set_of_their_own(tmp_path, choose):
+    paths = []
+    for i, n in enumerate((2 * UNIT + 300, 40, UNIT)):
+        X = np.random.default_rng(i).normal(size=(n, 3))
+        np.save(tmp_path / f"{i}.npy", X)
+        paths.append(tmp_path / f"{i}.npy")
+    chosen = list(choose(open_blocks(paths, block_size="40kB")))
+    write_block_file(choose(open_blocks(paths, block_size="40kB")), tmp_path / "a.esk")
+    written = open_blocks(tmp_path / "a.esk")
+    expected = np.concatenate([b.X for b in chosen])
+    np.testing.assert_array_equal(np.concatenate([b.X for b in written]), expected)
+    assert written.n_rows == len(expected)
+    keys = np.concatenate([b.keys for b in written])
+    parts = np.concatenate([b.keys for b in chosen]) >> 40
+    np.testing.assert_array_equal(keys >> 40, parts)
+    for part in set(parts.tolist()):
+        mine = keys[parts == part] & ((1 << 40) - 1)
+        np.testing.assert_array_equal(mine, np.arange(len(mine)))
 
 
 def test_rows_out_of_order_are_refused(tmp_path):

@@ -58,8 +58,8 @@ class RowWriter:
             return
         if block.row_keys is not None:
             raise ValueError(
-                f"{self.source.source}: rows without consecutive keys (a sample, or shuffled rows) cannot be written to a "
-                "block file; write the source they were taken from"
+                f"{self.source.source}: rows without consecutive keys, such as shuffled rows, cannot be written to a block "
+                "file; write the source they were taken from"
             )
         sparse = not isinstance(block.X, np.ndarray)
         if self.sparse is not None and sparse != self.sparse:

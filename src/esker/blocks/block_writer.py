@@ -13,11 +13,11 @@ from esker._atomic import atomic_write
 from esker._errors import FormatError
 from esker._native import core
 from esker._progress import advance
+from esker.blocks.block import ROW_BITS, Block, key
 from esker.blocks.block_rows import RowWriter
 
 if TYPE_CHECKING:
     from esker.blocks.base import Blocks
-    from esker.blocks.block import Block
 
 __all__ = ["BlockWriter", "fingerprint", "write_block_file"]
 
@@ -38,7 +38,9 @@ def write_block_file(blocks: Blocks, path: str | os.PathLike[str], *, dtype: Any
     Notes
     -----
     Peak memory is that of reading `blocks`, and a few MB for pages and for the moments of the features (left out beyond 65,536
-    features). Row keys are kept, so that random choices made by row key agree between a source and its block file.
+    features). Row keys are kept, so that random choices made by row key agree between a source and its block file. The rows
+    of a `sample`, of a `split`, or of a function that leaves some out become a data set of their own: their order stays, and
+    they are numbered anew.
 
     Examples
     --------
@@ -51,11 +53,37 @@ def write_block_file(blocks: Blocks, path: str | os.PathLike[str], *, dtype: Any
     (3, 3, [[1, 2, 3]])
     """
     with BlockWriter(path, blocks, dtype) as writer:
+        numbers = _Numbers()
         for block in blocks:
-            writer.add(block)
+            writer.add(numbers.of(block))
             if not advance(len(block), block.nbytes):
                 raise KeyboardInterrupt
         writer.finish()
+
+
+class _Numbers:
+    """Rows numbered without gaps, in the order of their keys, part by part; rows that have none missing stay as they are."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, int] = {}
+        self.last = -1
+
+    def of(self, block: Block) -> Block:
+        if not len(block):
+            return block
+        keys = block.raw_keys()
+        first, last = (
+            (keys, keys + len(block) - 1) if isinstance(keys, int) else (int(keys[0]), int(keys[-1]))
+        )
+        straight = isinstance(keys, int) or bool((np.diff(keys) > 0).all())
+        if not straight or first <= self.last or first >> ROW_BITS != last >> ROW_BITS:
+            return block  # the writer says what is wrong
+        self.last, part = last, first >> ROW_BITS
+        row = self.rows.get(part, 0)
+        self.rows[part] = row + len(block)
+        if isinstance(keys, int) and keys == key(part, row):
+            return block
+        return Block(block.X, block.y, block.sample_weight, key(part, row))
 
 
 class BlockWriter:
