@@ -107,6 +107,7 @@ void prefetch_sparse_row(const CsrView<T, I>& x, Index i) {
 // CSR rows, records of 8 lanes or more.
 template <class T, class I>
 struct WideRows {
+    static constexpr bool single = false;
     static constexpr bool flat = false;
     const CsrView<T, I>& x;
     const WideKernels<I>& kernel;
@@ -179,14 +180,20 @@ struct NonZeros {
     }
 };
 
-// CSR rows, records of a single lane.
+// CSR rows, records of a single lane; learn_single in sgd_walk.cpp walks them.
 template <class T, class I>
 struct SingleRows {
+    static constexpr bool single = true;
     static constexpr bool flat = false;
     const CsrView<T, I>& x;
     const SingleKernels<I>& kernel;
-    NonZeros<I> row;
-    std::vector<float> records;
+    Buffer records;
+    RowEnd<I> end;
+    const float* values = nullptr;
+    const I* columns = nullptr;
+    Index count = 0;
+    std::vector<float> kept;  // a row's entries without those that store a zero
+    std::vector<I> kept_columns;
     bool timed;
 
     SingleRows(const CsrView<T, I>& x, const Sgd& s) : x(x), kernel(table()), timed(s.timed()) {}
@@ -198,27 +205,37 @@ struct SingleRows {
     }
     void open(const Sgd&, Row& r, Index i) {
         const auto all = x.row(i);
-        row.open(as_floats(r.values, all), all.columns, all.size, floats_from(x, r, i));
-        if (records.size() < 4 * row.values.size()) records.resize(4 * row.values.size());
+        values = as_floats(r.values, all), columns = all.columns, count = all.size;
+        const auto room = static_cast<std::size_t>(4 * count + 64);
+        if (records.size() < room) records.grow(2 * room);
     }
-    void see(Sgd&, double) {}
     Index dot(const Sgd& s, Row& r) {
-        r.dot[0] = kernel.dot[timed](records.data(), s.w.data(), row.columns, row.values.data(), row.count,
-                                     static_cast<std::uint32_t>(s.steps));
-        return row.count;
+        r.dot[0] = product(s);
+        return count;
     }
-    void step(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
-        kernel.step[static_cast<int>(shrink)](records.data(), s.w.data(), row.columns, row.values.data(),
-                                              row.count, step, static_cast<std::uint32_t>(s.steps),
-                                              s.scaled_penalty);
+    float product(const Sgd& s) {
+        bool zeros = false;
+        const float sum = kernel.dot[timed](records.data(), &end, s.w.data(), columns, values, count, &zeros);
+        if (!zeros) return sum;
+        drop_zeros();
+        return kernel.dot[timed](records.data(), &end, s.w.data(), columns, values, count, &zeros);
     }
-    void accumulate(Sgd&, Row& r, const LaneStep& step) {
-        r.reach[0] = kernel.accumulate[timed](records.data(), row.values.data(), row.count, step);
+    void drop_zeros() {  // they change nothing
+        kept.clear(), kept_columns.clear();
+        for (Index j = 0; j < count; j++)
+            if (values[j] != 0.0f) kept.push_back(values[j]), kept_columns.push_back(columns[j]);
+        values = kept.data(), columns = kept_columns.data(), count = static_cast<Index>(kept.size());
     }
-    void apply(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
-        kernel.apply[static_cast<int>(shrink)](records.data(), s.w.data(), row.columns, row.values.data(),
-                                               row.count, step, static_cast<std::uint32_t>(s.steps),
-                                               s.scaled_penalty);
+    void step(Sgd& s, const LaneStep& step, Shrink shrink) {
+        kernel.step[static_cast<int>(shrink)](records.data(), &end, s.w.data(), columns, values, count, step,
+                                              static_cast<std::uint32_t>(s.steps), s.scaled_penalty);
+    }
+    float accumulate(const LaneStep& step) {
+        return kernel.accumulate(records.data(), &end, values, count, step);
+    }
+    void apply(Sgd& s, const LaneStep& step, Shrink shrink) {
+        kernel.apply[static_cast<int>(shrink)](records.data(), &end, s.w.data(), columns, values, count, step,
+                                               static_cast<std::uint32_t>(s.steps), s.scaled_penalty);
     }
     void prefetch(const Sgd& s, Index i) const { prefetch_records(s, x, i); }
     void prefetch_row(Index i) const { prefetch_sparse_row(x, i); }
@@ -228,6 +245,7 @@ struct SingleRows {
 // CSR rows, records of 4 lanes.
 template <class T, class I>
 struct NarrowRows {
+    static constexpr bool single = false;
     static constexpr bool flat = true;
     const CsrView<T, I>& x;
     const NarrowKernels<I>& kernel;
@@ -292,6 +310,7 @@ struct NarrowRows {
 // Dense rows, standardised.
 template <class T>
 struct DenseRows {
+    static constexpr bool single = false;
     static constexpr bool flat = true;
     const DenseView<T>& x;
     const LaneKernels& lanes = kernels().lanes;

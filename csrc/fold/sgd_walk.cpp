@@ -1,6 +1,7 @@
 // Sgd's walk: a row is read once for all lanes; loss and storage are chosen once a block.
 #include <cmath>
 
+#include "fold/sgd_meter.hpp"
 #include "fold/sgd_rows.hpp"
 
 namespace esker {
@@ -110,6 +111,45 @@ void learn_row(Sgd& s, Row& r, Rows& rows, const Block& block, Index i, double w
     }
 }
 
+// The same for a single lane. Each row waits for the one before it, so its few numbers stay in registers and
+// its loss is left for later.
+template <class L, class Rows>
+void learn_single(Sgd& s, Row& r, Rows& rows, Meter<L>& meter, const Block& block, Index i, double weight,
+                  Shrink shrink) {
+    rows.open(s, r, i);
+    s.steps++;
+    see_targets(s, block.y + i * block.targets, block.targets, weight);
+    const double prediction = static_cast<double>(rows.product(s)) + s.bias[0];
+    double label = 0;
+    labels(&label, s, block, i);
+    const double slope = meter.slope(s, prediction, label, weight);
+    s.meter_weight += weight;
+    s.weight_sum += weight;
+    s.nonzero_sum += weight * static_cast<double>(rows.count);
+    if (slope == 0.0 && shrink == Shrink::none) return;
+
+    const double rate = s.table.rate[0];
+    const double shared = rate * std::sqrt(std::min(1.0, s.weight_sum / s.nonzero_sum));
+    const auto g = static_cast<float>(weight == 1.0 ? slope : std::sqrt(weight) * slope);
+    const auto el2 = static_cast<float>(shared * s.table.l2[0]);
+    const auto el1 = static_cast<float>(shared * s.table.l1[0]);
+    auto eg = static_cast<float>(shared * weight * slope);
+    s.bias_h[0] += weight * slope * slope;
+    const bool biased = s.fit_intercept && s.bias_h[0] > 0;
+    const LaneStep step{&g, &eg, &el2, &el1, how_often(s.steps)};
+    if constexpr (L::bounded_slope) {
+        rows.step(s, step, shrink);
+        if (biased) s.bias[0] -= rate * weight * slope / std::sqrt(s.bias_h[0]);
+    } else {
+        const double of_bias = biased ? rate / std::sqrt(s.bias_h[0]) : 0.0;
+        const double reach = shared * static_cast<double>(rows.accumulate(step)) + of_bias;
+        const double effective = reach > 0 ? -std::expm1(-weight * reach) / reach * slope : 0.0;
+        eg = static_cast<float>(shared * effective);
+        s.bias[0] -= of_bias * effective;
+        rows.apply(s, step, shrink);
+    }
+}
+
 template <class L, class Rows>
 void learn_rows(Sgd& s, Rows& rows, const Block& block, Index begin, Index end) {
     Row r(s);
@@ -118,6 +158,7 @@ void learn_rows(Sgd& s, Rows& rows, const Block& block, Index begin, Index end) 
     // the rows.
     constexpr Index near = 4, far = 12, farther = 24;
     const bool large = static_cast<std::size_t>(s.w.size()) * sizeof(float) > (std::size_t{1} << 20);
+    Meter<L> meter;
     auto at = [&](Index p) { return block.order ? block.order[p] : p; };
     for (Index p = begin; p < end; p++) {
         if (p + farther < end) {
@@ -129,8 +170,14 @@ void learn_rows(Sgd& s, Rows& rows, const Block& block, Index begin, Index end) 
         const Index i = at(p);
         const double weight = block.w(i);
         s.rows++;
-        if (weight > 0) learn_row<L>(s, r, rows, block, i, weight, shrink);
+        if (weight > 0) {
+            if constexpr (Rows::single)
+                learn_single<L>(s, r, rows, meter, block, i, weight, shrink);
+            else
+                learn_row<L>(s, r, rows, block, i, weight, shrink);
+        }
     }
+    meter.flush(s);
 }
 
 void check(const Sgd& s, const Block& block, Index begin, Index end) {

@@ -4,6 +4,10 @@
 #include <cmath>
 #include <cstdint>
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 #include "isa/kernels.hpp"
 
 namespace esker::isa::ESKER_ISA_NAME {

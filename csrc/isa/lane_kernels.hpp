@@ -55,18 +55,27 @@ struct NarrowKernels {
                 std::uint32_t now, bool scaled);
 };
 
+// The last entries of a row where they are fewer than 16: the last one stands there again until they are 16,
+// so that it is worked on twice and written twice, the same both times.
+template <class I>
+struct RowEnd {
+    alignas(64) float x[16];
+    alignas(64) I c[16];
+};
+
 // A single lane: its records (weight, accumulator; with a penalty also the step of the last visit, and a
-// spare) are copied side by side, worked on as vectors and copied back. r has room for n records and 15 more,
-// x for as many floats, padded with 0 by dot. timed: the records are of the second kind.
+// spare) are worked on 16 at a time. dot leaves them in r, which has room for 4 floats an entry and 64 more,
+// and the end of the row in `end`, for the step that follows; zeros: whether an x is 0, which a step must not
+// see. timed: the records are of the second kind.
 template <class I>
 struct SingleKernels {
-    float (*dot[2])(float* r, const float* table, const I* c, const float* x, std::int64_t n,
-                    std::uint32_t now);
-    void (*step[shrinks])(float* r, float* table, const I* c, const float* x, std::int64_t n,
-                          const LaneStep& s, std::uint32_t now, bool scaled);
-    float (*accumulate[2])(float* r, const float* x, std::int64_t n, const LaneStep& s);
-    void (*apply[shrinks])(float* r, float* table, const I* c, const float* x, std::int64_t n,
-                           const LaneStep& s, std::uint32_t now, bool scaled);
+    float (*dot[2])(float* r, RowEnd<I>* end, const float* table, const I* c, const float* x, std::int64_t n,
+                    bool* zeros);
+    void (*step[shrinks])(float* r, const RowEnd<I>* end, float* table, const I* c, const float* x,
+                          std::int64_t n, const LaneStep& s, std::uint32_t now, bool scaled);
+    float (*accumulate)(float* r, const RowEnd<I>* end, const float* x, std::int64_t n, const LaneStep& s);
+    void (*apply[shrinks])(float* r, const RowEnd<I>* end, float* table, const I* c, const float* x,
+                           std::int64_t n, const LaneStep& s, std::uint32_t now, bool scaled);
 };
 
 // Flat arrays of weights, accumulators and values, one float a weight; n is a multiple of the pattern's
@@ -98,6 +107,7 @@ struct LaneKernels {
                             std::int64_t n);
     void (*standardise_f64)(float* out, const double* x, const double* centre, const double* scale,
                             std::int64_t n);
+    double (*exp_one)(double x);
     void (*exp)(double* out, const double* x, std::int64_t n);  // at most 2 ulp; x is clamped to [-708, 709]
     void (*log1p)(double* out, const double* x, std::int64_t n);  // at most 2 ulp for x in [0, 1]
 };

@@ -327,6 +327,7 @@ constexpr LaneKernels lane_kernels() {
             stage,
             standardise<float>,
             standardise<double>,
+            exp_one,
             exp_n,
             log1p_n};
 }

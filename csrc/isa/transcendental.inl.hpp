@@ -1,25 +1,24 @@
 // exp and log1p over short arrays: polynomials of our own, so that a row's lanes are one vector call and
 // every maker's mathematical library gives the same model.
-inline void exp_n(double* __restrict out, const double* __restrict x, std::int64_t n) {
+inline double exp_one(double x) {
     constexpr double magic = 0x1.8p52;  // adding it rounds to an integer that stands in the low bits
+    const double v = x < -708.0 ? -708.0 : x > 709.0 ? 709.0 : x;
+    const double shifted = v * 0x1.71547652b82fep0 + magic;
+    const double k = shifted - magic;
+    const double r = (v - k * 0x1.62e42fefa0000p-1) - k * 0x1.cf79abc9e3b3ap-40;  // k ln 2 in two parts
+    // Taylor to r^13, |r| <= ln 2 / 2, in Estrin's order: a row waits for this, so short chains matter.
+    const double r2 = r * r, r4 = r2 * r2;
+    const double c2 = 0.5 + r * (1.0 / 6), c4 = 1.0 / 24 + r * (1.0 / 120), c6 = 1.0 / 720 + r * (1.0 / 5040);
+    const double c8 = 1.0 / 40320 + r * (1.0 / 362880), c10 = 1.0 / 3628800 + r * (1.0 / 39916800);
+    const double c12 = 1.0 / 479001600 + r * (1.0 / 6227020800.0);
+    const double high = (c6 + r2 * c8) + r4 * (c10 + r2 * c12);
+    const double p = 1.0 + (r + r2 * ((c2 + r2 * c4) + r4 * high));
+    const std::int64_t bits = __builtin_bit_cast(std::int64_t, shifted) << 52;  // k into the exponent's place
+    return __builtin_bit_cast(double, __builtin_bit_cast(std::int64_t, p) + bits);
+}
+inline void exp_n(double* __restrict out, const double* __restrict x, std::int64_t n) {
 #pragma omp simd
-    for (std::int64_t i = 0; i < n; i++) {
-        const double v = x[i] < -708.0 ? -708.0 : x[i] > 709.0 ? 709.0 : x[i];
-        const double shifted = v * 0x1.71547652b82fep0 + magic;
-        const double k = shifted - magic;
-        const double r = (v - k * 0x1.62e42fefa0000p-1) - k * 0x1.cf79abc9e3b3ap-40;  // k ln 2 in two parts
-        // Taylor to r^13, |r| <= ln 2 / 2, in Estrin's order: a row waits for this, so short chains matter.
-        const double r2 = r * r, r4 = r2 * r2;
-        const double c2 = 0.5 + r * (1.0 / 6), c4 = 1.0 / 24 + r * (1.0 / 120),
-                     c6 = 1.0 / 720 + r * (1.0 / 5040);
-        const double c8 = 1.0 / 40320 + r * (1.0 / 362880), c10 = 1.0 / 3628800 + r * (1.0 / 39916800);
-        const double c12 = 1.0 / 479001600 + r * (1.0 / 6227020800.0);
-        const double high = (c6 + r2 * c8) + r4 * (c10 + r2 * c12);
-        const double p = 1.0 + (r + r2 * ((c2 + r2 * c4) + r4 * high));
-        const std::int64_t bits = __builtin_bit_cast(std::int64_t, shifted)
-                                  << 52;  // k into the exponent's place
-        out[i] = __builtin_bit_cast(double, __builtin_bit_cast(std::int64_t, p) + bits);
-    }
+    for (std::int64_t i = 0; i < n; i++) out[i] = exp_one(x[i]);
 }
 
 inline void log1p_n(double* __restrict out, const double* __restrict x, std::int64_t n) {

@@ -87,6 +87,35 @@ def test_follows_the_recurrence(loss, l1, l2, scale, dtype, index):
             assert sums[k] / total == pytest.approx(mean_loss, rel=1e-4)
 
 
+def rows_of_every_length(dtype=np.float32, index=np.int32):
+    rng = np.random.default_rng(7)
+    lengths = rng.permutation(np.repeat(np.arange(52), 6))
+    columns = np.concatenate([rng.permutation(60)[:n] for n in lengths])
+    data = (rng.normal(size=columns.size) * 2.0 ** (columns % 5)).astype(np.float32).astype(dtype)
+    ends = np.r_[0, np.cumsum(lengths)]
+    x = sp.csr_array((data, columns.astype(index), ends.astype(index)), shape=(lengths.size, 60))
+    y = (np.asarray(x @ (1 / (1 + np.arange(60)))) + 0.1 * rng.normal(size=lengths.size) > 0).astype(
+        np.float64
+    )
+    return x, y, rng.integers(0, 3, lengths.size).astype(np.float64)
+
+
+@pytest.mark.parametrize(("l1", "l2"), [(0, 0), (0, 1e-2), (1e-3, 1e-3)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_a_single_lane_follows_the_recurrence_on_rows_of_every_length(l1, l2, dtype, index):
+    x, y, weight = rows_of_every_length(dtype, index)
+    state = Sgd("log_loss", [1], [0.5], [l1], [l2], classes=True)
+    state.update(Block(x, y, weight))
+    seen = weight > 0
+    w, b, mean_loss = reference(x[seen], y[seen], weight[seen], "log_loss", 0.5, l1, l2, True)
+    coef, intercept = state.finish()
+    np.testing.assert_allclose(coef[0], w, rtol=2e-3, atol=2e-5 * np.abs(w).max())
+    assert intercept[0] == pytest.approx(b, rel=1e-3, abs=1e-4)
+    sums, total = state.loss_sums()
+    assert sums[0] / total == pytest.approx(mean_loss, rel=1e-4)
+
+
 @pytest.mark.parametrize("dense", [False, True])
 def test_a_lane_is_the_model_learned_alone(dense):
     x, y, weight = sparse_rows()
@@ -214,23 +243,33 @@ def test_sums_do_not_stall_in_ten_to_the_eighth_equal_steps():
     assert np.float32(accumulator) + np.float32(0.25) == np.float32(accumulator)
 
 
+def models_of_all_kinds():
+    """Coefficients of a lane alone and of several, of each loss, with each penalty."""
+    for x, y, weight in (sparse_rows(), rows_of_every_length(np.float32, np.int64)):
+        for lanes in (1, 4, 8):
+            for loss in ("log_loss", "squared_error"):
+                for l1, l2 in ((0.0, 0.0), (0.0, 1e-3), (1e-3, 1e-3)):
+                    classes = loss == "log_loss"
+                    rates = np.linspace(0.1, 0.5, lanes)
+                    s = Sgd(loss, [int(classes)] * lanes, rates, [l1] * lanes, [l2] * lanes, classes=classes)
+                    s.update(Block(x, y, weight))
+                    yield s.finish()[0]
+
+
 @pytest.mark.parametrize("isa", core.config()["isas_available"])
 def test_every_instruction_set_gives_the_same_model(isa, tmp_path):
     code = (
         "import sys; sys.path.insert(0, sys.argv[2]); import numpy as np; from test_sgd import *\n"
-        "x, y, weight = sparse_rows(); s = Sgd('log_loss', [1] * 4, [.1, .2, .5, 1], None, [1e-3] * 4, classes=True)\n"
-        "s.update(Block(x, y, weight)); np.save(sys.argv[1], s.finish()[0])"
+        "np.savez(sys.argv[1], *models_of_all_kinds())"
     )
-    path = tmp_path / "coef.npy"
+    path = tmp_path / "models.npz"
     here = os.path.dirname(__file__)
     subprocess.run(
         [sys.executable, "-c", code, str(path), here], check=True, env={**os.environ, "ESKER_ISA": isa}
     )
-    x, y, weight = sparse_rows()
-    state = Sgd("log_loss", [1] * 4, [0.1, 0.2, 0.5, 1], None, [1e-3] * 4, classes=True)
-    state.update(Block(x, y, weight))
-    coef = state.finish()[0]
-    np.testing.assert_allclose(np.load(path), coef, rtol=3e-3, atol=1e-5 * np.abs(coef).max())
+    with np.load(path) as there:
+        for coef, other in zip(models_of_all_kinds(), there.values(), strict=True):
+            np.testing.assert_allclose(other, coef, rtol=3e-3, atol=1e-5 * np.abs(coef).max())
 
 
 def test_one_vs_rest_and_several_targets():

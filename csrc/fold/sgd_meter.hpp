@@ -1,0 +1,43 @@
+// Progressive validation of a single model: each row's slope at once, as the next row waits for the step; its
+// loss later, many rows at once.
+#pragma once
+
+#include <cmath>
+
+#include "fold/sgd.hpp"
+
+namespace esker::rows {
+
+// The losses are in the state's sum, added in the rows' order, once `flush` has been called.
+template <class L>
+struct Meter {
+    double slope(Sgd& s, double p, double y, double weight) {
+        const double scale = L::bounded_slope ? 1.0 : s.y_scale[0] * s.y_scale[0];
+        s.loss_sum[0] += weight * L::value(p, y) * scale;
+        return L::slope(p, y);
+    }
+    void flush(Sgd&) {}
+};
+template <>
+struct Meter<Logistic> {
+    static constexpr int room = 64;
+    const LaneKernels& f = kernels().lanes;
+    int n = 0;
+    double e[room], beyond[room], weights[room], values[room];
+
+    double slope(Sgd& s, double p, double y, double weight) {
+        if (n == room) flush(s);
+        const double margin = p * y;
+        const double small = f.exp_one(-std::abs(margin));
+        e[n] = small, beyond[n] = std::max(-margin, 0.0), weights[n] = weight;
+        n++;
+        return -y * (margin > 0 ? small : 1.0) / (1.0 + small);
+    }
+    void flush(Sgd& s) {
+        f.log1p(values, e, n);
+        for (int i = 0; i < n; i++) s.loss_sum[0] += weights[i] * (values[i] + beyond[i]);
+        n = 0;
+    }
+};
+
+}  // namespace esker::rows
