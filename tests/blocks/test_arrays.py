@@ -75,6 +75,12 @@ def test_sparse_of_every_kind(make, dtype, index):
     np.testing.assert_allclose(mean, D.mean(axis=0), rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["lil", "dok", "dia", "bsr"])
+def test_sparse_formats_that_keep_no_order_of_their_own(kind):
+    D = np.triu(np.tril(DENSE[:40, :3], 1), -2)  # few diagonals
+    np.testing.assert_array_equal(together(open_blocks(sp.csr_array(D).asformat(kind)))[0], D)
+
+
 def test_duplicates_are_summed_and_explicit_zeros_stay():
     S = sp.csr_array(
         (np.array([1.0, 2.0, 0.0, 5.0]), np.array([1, 1, 0, 2]), np.array([0, 3, 4])), shape=(2, 3)

@@ -121,8 +121,8 @@ def checked_csr(x: Any, dtype: np.dtype[Any]) -> Any:
         own = csr_array(x, dtype=dtype)
     raw = own.data, own.indices, own.indptr, own.shape[1]
     core.csr_bounds(raw)
-    # SciPy remembers that its rows are in order; those that are not are looked at closely.
-    if not x.has_canonical_format and core.csr_repeats(raw):
+    # SciPy remembers that rows are in order (not of every format); those that are not are looked at closely.
+    if not getattr(x, "has_canonical_format", False) and core.csr_repeats(raw):
         own = own.copy()
         own.sum_duplicates()
     return own
