@@ -118,6 +118,11 @@ def test_what_needs_a_whole_column_is_refused() -> None:
     for strategy in ("median", np.nanmax):
         with pytest.raises(ValueError, match="needs all values of a column at once"):
             SimpleImputer(strategy=strategy).fit(blocks)
+    X = np.where(np.arange(6000) % 7 == 0, np.nan, np.arange(6000.0)).reshape(-1, 2)
+    some = blocks_of(X).with_missing().sample(1000).take_all().X  # the way out that the refusal names
+    middle = SimpleImputer(strategy="median").fit(some)
+    np.testing.assert_allclose(middle.statistics_, np.nanmedian(some, axis=0))
+    assert not np.isnan(whole(middle.transform(blocks_of(X)))).any()
     with pytest.raises(ValueError, match="NaN or infinity in row"):
         SimpleImputer(missing_values=-9).fit(blocks)  # NaN is none of its missing values
     with pytest.raises(ValueError, match="missing_values == 0"):

@@ -87,7 +87,7 @@ class SimpleImputer(StreamingStep, sklearn.impute.SimpleImputer):  # type: ignor
         if self.strategy == "median" or callable(self.strategy):
             raise ValueError(
                 f"strategy={self.strategy!r} needs all values of a column at once; for Blocks use 'mean', 'most_frequent' or "
-                "'constant', or fit on a sample that fits in memory: imputer.fit(blocks.take_all().X)"
+                "'constant', or fit on a sample that fits in memory: imputer.fit(blocks.with_missing().sample(10_000).take_all().X)"
             )
         if self.missing_values == 0 and X.is_sparse:
             raise ValueError(
