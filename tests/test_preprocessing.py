@@ -13,6 +13,7 @@ import sklearn.preprocessing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -260,6 +261,33 @@ def test_names_of_columns() -> None:
     again = pickle.loads(pickle.dumps(scaler.set_output(transform="pandas")))
     assert again.transform(frame).columns.tolist() == list("abcde")
     assert len(whole(again.transform(blocks_of(frame)))) == 3000
+
+
+def test_names_through_a_pipeline_are_scikit_learns() -> None:
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(rows(), columns=list("abcde"))
+    blocks = esker.open_blocks(frame, target=frame["a"].to_numpy())
+    for ours, names in (
+        (make_pipeline(SimpleImputer(), StandardScaler(), Ridge()), []),
+        (
+            make_pipeline(SimpleImputer(), StandardScaler(), Ridge()).set_output(transform="pandas"),
+            list("abcde"),
+        ),
+    ):
+        ours.fit(blocks)
+        twin = clone(ours).fit(frame, frame["a"])
+        for one in (ours, twin):
+            assert one[0].feature_names_in_.tolist() == list("abcde")
+            assert [list(getattr(step, "feature_names_in_", [])) for step in one[1:]] == [names, names]
+        np.testing.assert_allclose(ours.predict(frame), twin.predict(frame))  # without a warning
+        np.testing.assert_allclose(ours.predict(blocks), twin.predict(frame))
+    with pytest.raises(ValueError, match="feature names should match"):
+        ours.predict(esker.open_blocks(frame[list("bacde")]))
+    for output, names in (("pandas", list("abcde")), ("default", [])):
+        step = StandardScaler().set_output(transform=output).fit(frame)
+        cut, _ = esker.open_blocks(frame, target=frame["a"].to_numpy(), features=step).split(0.2)
+        assert cut.feature_names == list("abcde")
+        assert list(getattr(Ridge().fit(cut), "feature_names_in_", [])) == names
 
 
 def test_what_can_be_read_once_is_written_first(tmp_path: Path) -> None:

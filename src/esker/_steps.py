@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
 from esker.blocks import Block, Blocks
@@ -32,7 +33,7 @@ def fold_columns(step: Any, blocks: Blocks, state: ColumnMoments, *, reset: bool
         raise ValueError(f"Found array with 0 sample(s) in {blocks.source} while a minimum of 1 is required.")
     if reset:
         width = len(state.finish().mean) if rows.n_columns is None else rows.n_columns
-        learn_width(step, width, rows.feature_names)
+        learn_width(step, width, None if rows.from_step else rows.feature_names)
         state.widen(width)
     return state
 
@@ -77,11 +78,12 @@ class StreamingStep:
         return super().fit_transform(X, y, **fit_params)  # type: ignore[misc]
 
     def _stream(self, X: Blocks, change: Callable[[Any], Any], **known: Any) -> Blocks:
-        """Lazy blocks with `change` applied to X of each."""
+        """Lazy blocks with `change` applied to X of each. Learners take their names where `set_output` asks for names."""
         check_fitted(self)
         refuse_records(self, X)
         rows = fitted_blocks(self, X)
-        known = {"dtype": np.result_type(X.dtype, np.float32), **known}
+        plain = _get_output_config("transform", self)["dense"] == "default"
+        known = {"dtype": np.result_type(X.dtype, np.float32), "from_step": plain, **known}
         return rows.map(lambda block: _changed(block, change), keeps_targets=True, **known)
 
 

@@ -22,7 +22,27 @@ __all__ = ["SimpleImputer"]
 MOST_VALUES = 1 << 20
 
 
-class SimpleImputer(StreamingStep, sklearn.impute.SimpleImputer):  # type: ignore[misc]
+class _Filling(StreamingStep):
+    """`transform` of Blocks, in a class of its own: scikit-learn wraps what a step itself defines in DataFrames, where asked to."""
+
+    def transform(self, X: Any) -> Any:
+        """Fill in what is missing.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d), or Blocks
+
+        Returns
+        -------
+        array or sparse matrix; or lazy Blocks
+        """
+        if not isinstance(X, Blocks):
+            return super().transform(X)  # type: ignore[misc]
+        check_fitted(self)
+        return self._fill(X)  # type: ignore[attr-defined]
+
+
+class SimpleImputer(_Filling, sklearn.impute.SimpleImputer):  # type: ignore[misc]
     """Missing values replaced, column by column.
 
     Parameters
@@ -112,27 +132,14 @@ class SimpleImputer(StreamingStep, sklearn.impute.SimpleImputer):  # type: ignor
         rows = np.vstack([known, np.where(gone, np.nan, known)]).astype(X.dtype)
         if not (isinstance(self.missing_values, float) and np.isnan(self.missing_values)):
             rows = np.where(np.isnan(rows), np.asarray(self.missing_values, X.dtype), rows)
-        names = X.feature_names
+        names = getattr(self, "feature_names_in_", None)
         super().fit(rows)
         self._plain_statistics()
         if names is not None:
-            self.feature_names_in_ = np.asarray(names, dtype=object)
+            self.feature_names_in_ = names
         return self
 
-    def transform(self, X: Any) -> Any:
-        """Fill in what is missing.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d), or Blocks
-
-        Returns
-        -------
-        array or sparse matrix; or lazy Blocks
-        """
-        if not isinstance(X, Blocks):
-            return super().transform(X)
-        check_fitted(self)
+    def _fill(self, X: Blocks) -> Blocks:
         statistics = np.asarray(self.statistics_, np.float64)
         empty_ones = np.isnan(statistics)
         keep = np.flatnonzero(~empty_ones)

@@ -103,6 +103,8 @@ class Blocks(Choices, ABC):
     mixing: Mixing | None = None
     #: Whether X of the blocks are Records, which a feature step must make numbers of before a learner takes them.
     holds_records = False
+    #: Whether a step made the columns: learners take no names from those, as scikit-learn's take none from a step's arrays.
+    from_step = False
     #: Threads that reading may use; None: as many as this process may use.
     n_threads: int | None = None
     #: What y's columns stand for, where rows have several labels.

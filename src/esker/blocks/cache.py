@@ -361,7 +361,15 @@ def _of_inner(name: str) -> property:
 
 for _name in ("n_rows", "n_columns", "n_targets", "nnz", "dtype", "is_sparse", "feature_names"):
     setattr(Cached, _name, _live(_name))
-for _name in ("files", "source", "sequential_first", "rereadable", "holds_records", "label_names"):
+for _name in (
+    "files",
+    "source",
+    "sequential_first",
+    "rereadable",
+    "holds_records",
+    "from_step",
+    "label_names",
+):
     setattr(Cached, _name, _of_inner(_name))
 
 

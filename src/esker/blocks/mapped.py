@@ -14,7 +14,9 @@ from esker.blocks.pool import Pool
 
 __all__ = ["Mapped"]
 
-_KNOWN = ("n_rows", "n_columns", "n_targets", "dtype", "is_sparse", "nnz", "feature_names", "holds_records")
+_KNOWN = (
+    "n_rows", "n_columns", "n_targets", "dtype", "is_sparse", "nnz", "feature_names", "holds_records", "from_step"
+)  # fmt: skip
 
 
 class Mapped(Blocks):

@@ -137,7 +137,7 @@ def _check_blocks(
         )
     if reset:
         _forget_width(estimator)
-        learn_width(estimator, blocks.n_columns, blocks.feature_names)
+        learn_width(estimator, blocks.n_columns, None if blocks.from_step else blocks.feature_names)
     else:
         _check_names(estimator, blocks)
     width = None if reset else int(estimator.n_features_in_)
