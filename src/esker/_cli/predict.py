@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["known_columns", "run"]
 
 #: Formats whose columns have names.
-TABLES = ("csv", "tsv", "parquet")
+TABLES = ("csv", "tsv", "parquet", "jsonl", "feather")
 
 
 def run(args: argparse.Namespace) -> int:
