@@ -50,3 +50,30 @@ def test_columns_are_matched_by_name(tmp_path: Path, ending: str) -> None:
         assert main(["predict", model, str(file), "-o", str(out)]) == 0
         said = np.loadtxt(out, skiprows=1)
         np.testing.assert_allclose(said, Ridge().fit(X, Y).predict(X), rtol=1e-6)
+
+
+def test_no_command_writes_over_what_it_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "a.npy", np.column_stack([X, Y]))
+    data, model = str(tmp_path / "a.npy"), str(tmp_path / "m")
+    learn = ["fit", data, "--target", "2", "--model", "sgd", "--task", "regression", "--epochs", "1"]
+    assert main([*learn, "-o", model]) == 0
+    held = {path: Path(path).read_bytes() for path in (data, model)}
+    for words in (
+        [*learn, "-o", data],
+        [*learn, "-o", str(tmp_path / "n"), "--checkpoint", data],
+        ["predict", model, data, "-o", data],
+        ["predict", model, data, "-o", model],
+        ["convert", data, data],
+    ):
+        capsys.readouterr()
+        assert main(words) == 2, words
+        assert "expected another file to write to, got one that is read" in capsys.readouterr().err
+    blocks = esker.open_blocks(data, target=2)
+    for write_it in (
+        lambda: esker.load(model).predict(blocks, out=data),
+        lambda: esker.blocks.write_block_file(blocks, data),
+    ):
+        with pytest.raises(ValueError, match="got one that is read"):
+            write_it()
+    assert {path: Path(path).read_bytes() for path in held} == held
+    assert {path.name for path in tmp_path.iterdir()} == {"a.npy", "m"}

@@ -102,8 +102,6 @@ def _convert(args: argparse.Namespace) -> int:
     from esker.blocks.memory import show_size
 
     blocks = open_data(args)
-    if os.path.exists(args.out) and any(os.path.samefile(file, args.out) for file in blocks.files):
-        raise ValueError(f"expected another file to write to, got one that is read: {args.out}")
     line = Line(blocks.n_rows)
     began = time.monotonic()
     with watching(line):

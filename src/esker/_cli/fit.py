@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from esker._cli.progress import Line, interruptible
     from esker._parameters import parse_duration
     from esker._progress import watching
+    from esker.blocks.paths import keep
 
     _refuse_idle_options(args)
     _check_folder(args.out)
@@ -48,6 +49,9 @@ def run(args: argparse.Namespace) -> int:
     share = None if args.holdout is None else fraction(args.holdout)
     said = said_of(args)
     blocks = open_data(args)
+    for written in (args.out, args.checkpoint):
+        if written is not None:
+            keep([file for file in (*blocks.files, args.test, args.cache) if file is not None], written)
     if share is not None and not blocks.rereadable:
         raise ValueError(
             f"--holdout reads the rows again to test on them, and {blocks.source} can be read once; "

@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from esker._cli.errors import answers
     from esker._cli.progress import Line
     from esker._progress import advance, watching
+    from esker.blocks.paths import keep
     from esker.linear_model._input import fitted_blocks
 
     model = load(args.model)
@@ -35,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
             f"{args.model}: expected a fitted model, got a {type(model).__name__} that was never fitted"
         )
     blocks = _open(args, model)
+    if args.out != "-":
+        keep([args.model, *blocks.files], args.out)
     line = Line(blocks.n_rows)
     with _out(args.out) as file, watching(line):
         file.write(_csv([_header(model)]))

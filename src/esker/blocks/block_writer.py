@@ -15,6 +15,7 @@ from esker._native import core
 from esker._progress import advance
 from esker.blocks.block import ROW_BITS, Block, key
 from esker.blocks.block_rows import RowWriter
+from esker.blocks.paths import keep
 
 if TYPE_CHECKING:
     from esker.blocks.base import Blocks
@@ -30,7 +31,7 @@ def write_block_file(blocks: Blocks, path: str | os.PathLike[str], *, dtype: Any
     blocks : Blocks
         Walked once.
     path : path
-        Replaced when the new file is whole, not before; the ending ``.esk`` is what `open_blocks` knows.
+        Replaced when the new file is whole, not before, and none of those that are read; the ending ``.esk`` is what `open_blocks` knows.
     dtype : {float16, float32, float64}, optional
         Of the stored values of X; by default that of `blocks`. float16 halves the file: reading gives float32. A finite value
         that the dtype cannot hold (beyond 65,504 for float16) is refused; others are rounded to the nearest.
@@ -52,6 +53,7 @@ def write_block_file(blocks: Blocks, path: str | os.PathLike[str], *, dtype: Any
     >>> again.n_rows, again.n_columns, [b.y.tolist() for b in again]
     (3, 3, [[1, 2, 3]])
     """
+    keep(blocks.files, path)
     with BlockWriter(path, blocks, dtype) as writer:
         numbers = _Numbers()
         for block in blocks:

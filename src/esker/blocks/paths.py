@@ -7,10 +7,11 @@ import io
 import os
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["files_of", "in_folder", "stream_of"]
+__all__ = ["files_of", "in_folder", "keep", "stream_of"]
 
 
 def natural(path: Path) -> list[Any]:
@@ -40,6 +41,12 @@ def files_of(source: Any) -> list[Path] | None:
     if isinstance(source, list | tuple) and source and all(isinstance(p, str | os.PathLike) for p in source):
         return [path for name in source for path in _named(os.fspath(name))]
     return None
+
+
+def keep(files: Iterable[Any], path: str | os.PathLike[str]) -> None:
+    """Refuse to write `path` where it is one of the `files` that are read: they would be lost."""
+    if os.path.exists(path) and any(os.path.exists(f) and os.path.samefile(f, path) for f in files):
+        raise ValueError(f"expected another file to write to, got one that is read: {os.fspath(path)}")
 
 
 def _named(name: Any) -> list[Path]:

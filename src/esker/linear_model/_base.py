@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from esker.blocks import Blocks
+from esker.blocks.paths import keep
 from esker.linear_model._input import as_blocks, check_indices, fitted_blocks, learn_width
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
             return answer(self._scores(X), X.dtype)
         pieces = (answer(self._scores(b.X), b.X.dtype) for b in fitted_blocks(self, X))
         if out is not None:
+            keep(X.files, out)
             return _write_npy(out, pieces)
         parts = list(pieces)
         return (
