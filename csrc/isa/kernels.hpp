@@ -7,6 +7,7 @@
 
 #include "isa/gram_kernels.hpp"
 #include "isa/lane_kernels.hpp"
+#include "isa/text_kernels.hpp"
 
 namespace esker {
 
@@ -40,6 +41,7 @@ struct Isa {
     GramKernels<double> gram_f64;
     ResidualKernels<float> residual_f32;
     ResidualKernels<double> residual_f64;
+    TextKernels text;
 
     template <class T>
     const RowKernels<T>& rows() const noexcept {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#ifdef __AVX512F__
+#ifdef __SSE2__
 #include <immintrin.h>
 #endif
 
@@ -17,6 +17,7 @@ namespace {
 #include "isa/transcendental.inl.hpp"
 #include "isa/lanes.inl.hpp"
 #include "isa/gram.inl.hpp"
+#include "isa/text.inl.hpp"
 // clang-format on
 }  // namespace
 
@@ -31,7 +32,8 @@ const Isa& table() noexcept {
                                gram_kernels<float>(),
                                gram_kernels<double>(),
                                residual_kernels<float>(),
-                               residual_kernels<double>()};
+                               residual_kernels<double>(),
+                               text_kernels()};
     return table;
 }
 }  // namespace esker::isa::ESKER_ISA_NAME
