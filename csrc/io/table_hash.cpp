@@ -13,23 +13,22 @@
 #include "base/error.hpp"
 #include "base/parallel.hpp"
 #include "io/murmur.hpp"
+#include "isa/kernels.hpp"
 
 namespace esker {
 namespace {
 
-constexpr Index chunk = 2048, tile = 32;
-
-using Exchange = std::pair<int, int>;
+constexpr Index chunk = 512, tile = 32, task = 8192;
 
 // Batcher's merge exchange (Knuth, The Art of Computer Programming 3, 5.2.2 M), for any n.
-std::vector<Exchange> network(int n) {
-    std::vector<Exchange> out;
+std::vector<std::int32_t> network(int n) {
+    std::vector<std::int32_t> out;
     const int top = n > 1 ? static_cast<int>(std::bit_ceil(static_cast<unsigned>(n))) / 2 : 0;
     for (int p = top; p > 0; p /= 2) {
         int q = top, r = 0, d = p;
         for (;;) {
             for (int i = 0; i < n - d; i++)
-                if ((i & p) == r) out.emplace_back(i, i + d);
+                if ((i & p) == r) out.insert(out.end(), {i, i + d});
             if (q == p) break;
             d = q - p, q /= 2, r = p;
         }
@@ -37,12 +36,18 @@ std::vector<Exchange> network(int n) {
     return out;
 }
 
-template <class Key>
-void exchange(Key* __restrict a, Key* __restrict b) {
-#pragma omp simd
-    for (Index r = 0; r < tile; r++) {
-        const Key low = std::min(a[r], b[r]), high = std::max(a[r], b[r]);
-        a[r] = low, b[r] = high;
+// Sorts the columns of `tile` keys a row.
+void sort(std::uint32_t* keys, const std::vector<std::int32_t>& pairs) {
+    static_assert(tile == 32);
+    kernels().exchange32(keys, pairs.data(), static_cast<std::int64_t>(pairs.size() / 2));
+}
+void sort(std::uint64_t* keys, const std::vector<std::int32_t>& pairs) {
+    for (std::size_t p = 0; p < pairs.size(); p += 2) {
+        std::uint64_t *a = keys + tile * pairs[p], *b = keys + tile * pairs[p + 1];
+        for (Index r = 0; r < tile; r++) {
+            const auto [low, high] = std::minmax({a[r], b[r]});
+            a[r] = low, b[r] = high;
+        }
     }
 }
 
@@ -79,16 +84,30 @@ struct Work {
         return static_cast<int>(tokens.size()) - 1;
     }
 
+    // (id, position, sign) of each hash.
+    template <class Key>
+    void keys(Key* __restrict to, const std::uint32_t* __restrict hashes, Index n, int position) const {
+        const std::uint32_t width = plan.n_features, mask = width - 1, sign = plan.alternate_sign;
+        const int shift = position_bits + 1;
+        const Key low = static_cast<Key>(position) << 1;
+        auto each = [&](auto id_of) {
+#pragma omp simd
+            for (Index i = 0; i < n; i++) {
+                const std::uint32_t h = hashes[i], negative = h >> 31;
+                const std::uint32_t size = (h ^ (0u - negative)) + negative;
+                to[i] = static_cast<Key>(Key{id_of(size)} << shift | low | (negative & sign));
+            }
+        };
+        if (width & mask)
+            each([width](std::uint32_t size) { return size % width; });
+        else
+            each([mask](std::uint32_t size) { return size & mask; });
+    }
     template <class Key>
     Key key(std::uint32_t hash, int position) const {
-        const bool negative = hash >> 31;
-        const std::uint32_t size = negative ? 0u - hash : hash;
-        const std::uint32_t id = mask() ? size & mask() : size % plan.n_features;
-        return static_cast<Key>(Key{id} << (position_bits + 1) | static_cast<Key>(position) << 1 |
-                                (negative && plan.alternate_sign));
-    }
-    std::uint32_t mask() const {
-        return std::has_single_bit(plan.n_features) && plan.n_features > 1 ? plan.n_features - 1 : 0;
+        Key to;
+        keys(&to, &hash, 1, position);
+        return to;
     }
 
     const TablePlan& plan;
@@ -96,36 +115,45 @@ struct Work {
     std::vector<std::unique_ptr<Tokens>> tokens;
     std::vector<std::vector<int>> uses;  // of each feature, its tokens
     std::vector<Number> numbers;         // of the features that are numbers, in order
-    std::vector<Exchange> sort;
+    std::vector<std::int32_t> sort;
     int fields = 0, position_bits = 0;
 };
 
-// A chunk of rows: keys[feature][row]; values where the plan has numbers.
+// One thread's place for a chunk of rows: keys[feature][row]; values where the plan has numbers.
 template <class Key, class T>
 struct Chunk {
     static constexpr Key none = ~Key{0};
 
-    Chunk(const Work& work, Index begin, Index end)
+    explicit Chunk(const Work& work)
         : w(work),
-          begin(begin),
-          n(end - begin),
+          bins(work.tokens.size()),
           hashes(work.tokens.size() * chunk),
           keys(static_cast<std::size_t>(work.fields) * chunk),
           values(work.numbers.size() * chunk),
-          sorted(static_cast<std::size_t>(work.fields) * tile) {}
+          sorted(static_cast<std::size_t>(work.fields) * tile),
+          number(work.uses.size(), -1) {
+        for (std::size_t f = 0, k = 0; f < w.uses.size(); f++)
+            if (w.plan.features[f].number) number[f] = static_cast<int>(k++);
+    }
 
+    // Rows from `first` on, `count` of them; see `write`.
+    Index rows(Index first, Index count, std::int32_t* indices, T* data, std::int32_t* lengths) {
+        begin = first, n = count;
+        fill();
+        return write(indices, data, lengths);
+    }
+
+private:
     void fill() {
         for (std::size_t t = 0; t < w.tokens.size(); t++)
-            w.tokens[t]->fill(&hashes[t * chunk], begin, begin + n);
-        std::size_t number = 0;
+            w.tokens[t]->fill(&hashes[t * chunk], begin, begin + n, bins[t]);
         for (std::size_t f = 0; f < w.uses.size(); f++) {
             Key* to = &keys[f * chunk];
             const auto position = static_cast<int>(f);
             if (w.plan.features[f].number) {
-                take(to, position, number++);
+                take(to, position, static_cast<std::size_t>(number[f]));
             } else if (w.uses[f].size() == 1) {
-                const std::uint32_t* h = &hashes[static_cast<std::size_t>(w.uses[f][0]) * chunk];
-                for (Index i = 0; i < n; i++) to[i] = w.template key<Key>(h[i], position);
+                w.keys(to, &hashes[static_cast<std::size_t>(w.uses[f][0]) * chunk], n, position);
             } else {
                 cross(to, position, w.uses[f]);
             }
@@ -140,16 +168,18 @@ struct Chunk {
 #pragma omp simd
             for (Index i = 0; i < n; i++) mixed[i] = murmur::step(mixed[i], h[i]);
         }
-        for (Index i = 0; i < n; i++)
-            to[i] = w.template key<Key>(murmur::finish(mixed[i], 4 * parts.size()), position);
+        const std::size_t bytes = 4 * parts.size();
+#pragma omp simd
+        for (Index i = 0; i < n; i++) mixed[i] = murmur::finish(mixed[i], bytes);
+        w.keys(to, mixed, n, position);
     }
 
-    void take(Key* to, int position, std::size_t number) {
-        const auto& source = w.numbers[number];
+    void take(Key* to, int position, std::size_t k) {
+        const auto& source = w.numbers[k];
         const Key present = w.template key<Key>(source.hash, position),
                   missing = w.template key<Key>(source.missing, position);
         const Column& column = w.plan.columns[static_cast<std::size_t>(source.column)];
-        T* out = &values[number * chunk];
+        T* out = &values[k * chunk];
         std::visit(
             [&](const auto& v) {
                 if constexpr (requires { v.values; }) {
@@ -173,10 +203,6 @@ struct Chunk {
 
     // Entries of the chunk's rows from `indices` and `data` on; the length of each row goes to `lengths`.
     Index write(std::int32_t* indices, T* data, std::int32_t* lengths) {
-        // Which positions are numbers, and whose values they take.
-        std::vector<int> number(w.uses.size(), -1);
-        for (std::size_t f = 0, k = 0; f < w.uses.size(); f++)
-            if (w.plan.features[f].number) number[f] = static_cast<int>(k++);
         const bool ones = w.numbers.empty() && !w.plan.alternate_sign;
         const int shift = w.position_bits + 1;
         const Key place = (Key{1} << w.position_bits) - 1;
@@ -187,14 +213,29 @@ struct Chunk {
                 std::memcpy(&sorted[static_cast<std::size_t>(f) * tile],
                             &keys[static_cast<std::size_t>(f) * chunk + static_cast<std::size_t>(r0)],
                             static_cast<std::size_t>(rows) * sizeof(Key));
-            for (const auto& [a, b] : w.sort)
-                exchange(&sorted[static_cast<std::size_t>(a) * tile],
-                         &sorted[static_cast<std::size_t>(b) * tile]);
+            sort(sorted.data(), w.sort);
+            // Rows of ones whose ids all differ, as nearly all do, are those of the keys as they lie.
+            Key same[tile] = {};
+            if (ones)
+                for (int f = 1; f < w.fields; f++) {
+                    const Key *a = &sorted[static_cast<std::size_t>(f - 1) * tile], *b = a + tile;
+#pragma omp simd
+                    for (Index r = 0; r < tile; r++) same[r] |= (a[r] ^ b[r]) >> shift == 0;
+                }
             for (Index r = 0; r < rows; r++) {
                 const Index first = size;
+                const Key* const row = &sorted[static_cast<std::size_t>(r)];
+                if (ones && !same[r]) {
+                    for (int k = 0; k < w.fields; k++)
+                        indices[size + k] = static_cast<std::int32_t>(row[k * tile] >> shift);
+                    std::fill_n(data + size, w.fields, T(1));
+                    size += w.fields;
+                    lengths[r0 + r] = w.fields;
+                    continue;
+                }
                 std::int32_t last = -1;
                 for (int k = 0; k < w.fields; k++) {
-                    const Key key = sorted[static_cast<std::size_t>(k) * tile + static_cast<std::size_t>(r)];
+                    const Key key = row[k * tile];
                     if (key == none) break;
                     const auto id = static_cast<std::int32_t>(key >> shift);
                     T value = 1;
@@ -218,27 +259,33 @@ struct Chunk {
     }
 
     const Work& w;
-    Index begin, n;
+    Index begin = 0, n = 0;
+    std::vector<Bins> bins;
     std::vector<std::uint32_t> hashes;
     std::vector<Key> keys;
     std::vector<T> values;
     std::vector<Key> sorted;
+    std::vector<int> number;  // of each feature, which of the numbers it is, or -1
 };
 
 template <class Key, class T>
 Index run(std::int32_t* indices, T* data, std::int32_t* indptr, const Work& work) {
-    const Index rows = work.plan.rows, chunks = (rows + chunk - 1) / chunk, fields = work.fields;
-    std::vector<Index> sizes(static_cast<std::size_t>(chunks));
-    parallel_for(chunks, [&](Index c) {
-        const Index begin = c * chunk, end = std::min(rows, begin + chunk);
-        Chunk<Key, T> part(work, begin, end);
-        part.fill();
-        sizes[static_cast<std::size_t>(c)] =
-            part.write(indices + begin * fields, data + begin * fields, indptr + 1 + begin);
+    const Index rows = work.plan.rows, fields = work.fields;
+    // One thread leaves no gaps that would have to be closed.
+    const Index each = threads() > 1 ? task : std::max<Index>(rows, 1), tasks = (rows + each - 1) / each;
+    std::vector<Index> sizes(static_cast<std::size_t>(tasks));
+    parallel_for(tasks, [&](Index c) {
+        const Index from = c * each, end = std::min(rows, from + each);
+        Chunk<Key, T> part(work);
+        Index size = 0;
+        for (Index begin = from; begin < end; begin += chunk)
+            size += part.rows(begin, std::min(chunk, end - begin), indices + from * fields + size,
+                              data + from * fields + size, indptr + 1 + begin);
+        sizes[static_cast<std::size_t>(c)] = size;
     });
     Index size = 0;
-    for (Index c = 0; c < chunks; c++) {
-        const Index from = c * chunk * fields, n = sizes[static_cast<std::size_t>(c)];
+    for (Index c = 0; c < tasks; c++) {
+        const Index from = c * each * fields, n = sizes[static_cast<std::size_t>(c)];
         if (from != size) {
             std::memmove(indices + size, indices + from, static_cast<std::size_t>(n) * sizeof(std::int32_t));
             std::memmove(data + size, data + from, static_cast<std::size_t>(n) * sizeof(T));

@@ -4,9 +4,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/view.hpp"
 
@@ -50,18 +52,55 @@ struct HashTable {
     std::unique_ptr<std::atomic<std::uint64_t>[]> slots;
 };
 
+// The hash of "column=" with a value behind it, from the state after the column's name.
+struct Prefix {
+    explicit Prefix(const std::string& text);
+    std::uint32_t hash(const char* value, std::size_t n) const noexcept;
+
+private:
+    std::uint32_t state_ = 0;  // after all whole words
+    std::uint64_t carry_ = 0;  // the bytes behind them
+    unsigned bits_;            // and how many bits those are
+    std::size_t size_;
+};
+
+// Hashes of bins, kept by one thread.
+struct Bins {
+    template <class F>
+    std::uint32_t get(int bin, bool negative, F&& hash) {
+        const std::int32_t tag = bin * 2 + negative;
+        Slot& slot = slots[static_cast<std::uint32_t>(tag) % std::size(slots)];
+        if (slot.tag != tag) slot = {tag, hash(bin, negative)};
+        return slot.hash;
+    }
+    struct Slot {
+        std::int32_t tag = INT32_MIN;
+        std::uint32_t hash = 0;
+    };
+    Slot slots[256];
+};
+
 // A column as categories: each value, or (numbers alone) the logarithmic bin that it falls into.
 struct Tokens {
     Tokens(const Column& column, bool binned);
-    void fill(std::uint32_t* out, Index begin, Index end) const;  // rows begin..end-1
-    std::uint32_t missing() const noexcept { return missing_; }
+    void fill(std::uint32_t* out, Index begin, Index end, Bins& bins) const;  // rows begin..end-1
 
 private:
+    template <class Offset>
+    std::uint32_t text(const Texts<Offset>& v, Index i) const;
+    template <class Offset>
+    void texts(const Texts<Offset>& v, std::uint32_t* out, Index begin, Index end) const;
+    template <class T>
+    std::uint32_t number(T x, Index row, Bins& bins) const;
+    template <class T>
+    void numbers(const T* values, std::uint32_t* out, Index begin, Index end, Bins& bins) const;
+
     const Column& column_;
     bool binned_;
-    std::string prefix_;
-    std::uint32_t missing_;
-    std::unique_ptr<HashTable> table_;
+    Prefix prefix_;
+    std::uint32_t missing_, zero_;
+    std::vector<std::uint32_t> all_;   // of coded texts, all hashes,
+    std::unique_ptr<HashTable> seen_;  // or, where there are more than rows, those that were seen
 };
 
 // The number of x's bin, four for each doubling of |x|: floor(4 log2 |x|), from comparisons alone. x is

@@ -28,6 +28,7 @@ const Isa& table() noexcept {
                                row_kernels<float>(),
                                row_kernels<double>(),
                                gather32,
+                               exchange32,
                                lane_kernels(),
                                gram_kernels<float>(),
                                gram_kernels<double>(),

@@ -82,6 +82,18 @@ inline void gather32(double* __restrict out, const double* __restrict x, const s
     to[0] = a, to[1] = b, to[2] = c, to[3] = d;
 }
 
+inline void exchange32(std::uint32_t* __restrict keys, const std::int32_t* __restrict pairs, std::int64_t n) {
+    for (std::int64_t p = 0; p < n; p++) {
+        std::uint32_t* __restrict a = keys + 32 * std::int64_t{pairs[2 * p]};
+        std::uint32_t* __restrict b = keys + 32 * std::int64_t{pairs[2 * p + 1]};
+#pragma omp simd
+        for (int r = 0; r < 32; r++) {
+            const std::uint32_t x = a[r], y = b[r];
+            a[r] = x < y ? x : y, b[r] = x < y ? y : x;
+        }
+    }
+}
+
 template <class T>
 constexpr RowKernels<T> row_kernels() {
     return {dot<T>,         axpy<T>,           moments<T>,     scale<T>,

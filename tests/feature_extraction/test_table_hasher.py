@@ -202,9 +202,9 @@ def test_only_the_columns_needed_are_read(tmp_path: Path) -> None:
     seen = []
 
     class Watched(TableHasher):
-        def _hash(self, records: Records) -> Any:
+        def _hash(self, records: Records, *more: Any) -> Any:
             seen.append(list(records.columns))
-            return super()._hash(records)
+            return super()._hash(records, *more)
 
     blocks = esker.open_blocks(tmp_path / "t.parquet", target="y", features=Watched(**hasher.get_params()))
     assert matrix(blocks).shape == (2, 2**10)
@@ -312,9 +312,9 @@ def test_classes_are_found_without_hashing(tmp_path: Path) -> None:
     rows = []
 
     class Counting(TableHasher):
-        def _hash(self, records: Records) -> Any:
+        def _hash(self, records: Records, *more: Any) -> Any:
             rows.append(len(records))
-            return super()._hash(records)
+            return super()._hash(records, *more)
 
     blocks = esker.open_blocks(tmp_path / "t.parquet", target="y", features=Counting(**FLIGHTS))
     assert np.concatenate(list(blocks.labels())).tolist() == flights()["y"]

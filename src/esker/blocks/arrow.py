@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +17,11 @@ import numpy as np
 from esker._errors import FormatError
 from esker.blocks import arrow_columns
 from esker.blocks.arrays import weight_of
-from esker.blocks.arrow_cut import cut_batches, plain_where_cheaper
+from esker.blocks.arrow_cut import cut_batches
 from esker.blocks.base import Blocks, Part
-from esker.blocks.block import Block, key
+from esker.blocks.block import UNIT, Block, key
 from esker.blocks.columns import Roles
-from esker.blocks.memory import Budget, block_rows, empty, rows_of
+from esker.blocks.memory import PANEL, Budget, block_rows, empty, rows_of
 from esker.blocks.once import Once
 from esker.blocks.records import Records
 
@@ -121,20 +122,29 @@ class ArrowBlocks(Blocks):
     # --- reading ---
 
     def _read(self, part: Part, start: int) -> Iterator[Block]:
-        some = False
+        return self._walk(part, start, UNIT)
 
+    def read_pieces(self, part: Part, start: int = 0) -> Iterator[Block]:
+        with closing(self._walk(part, start, PANEL)) as blocks:
+            for block in blocks:
+                self._check(part, block)
+                yield block
+
+    def _walk(self, part: Part, start: int, unit: int) -> Generator[Block, None, None]:
+        """Blocks of multiples of `unit` rows, as nearly as batches come."""
+        some = False
         pool = arrow(self.source).default_memory_pool()
 
         def batches() -> Iterator[tuple[int, Any]]:
             nonlocal some
             for row, batch in self._batches(part, start):
                 some = some or batch.num_rows > 0
-                yield row, plain_where_cheaper(batch) if self.holds_records else batch
+                yield row, batch
                 del batch
                 if self.max_memory is not None:  # pyarrow's allocator keeps what is freed
                     pool.release_unused()
 
-        for row, batch in cut_batches(batches(), self._rows_of_block, start):
+        for row, batch in cut_batches(batches(), self._rows_of_block, start, unit=unit):
             yield self._block(part, batch, row)
             del batch
         if start == 0 and not some:
@@ -251,11 +261,11 @@ class TableBlocks(ArrowBlocks):
             for row, batch in alone._batches(part, 0):
                 yield self._targets(part, batch, row)
 
-    def _read(self, part: Part, start: int) -> Iterator[Block]:
+    def _walk(self, part: Part, start: int, unit: int) -> Generator[Block, None, None]:
         """As any table, from a file that must stay as it was when it was opened; what a change spoils is told as one."""
         self._check_same(part)
         try:
-            yield from super()._read(part, start)
+            yield from super()._walk(part, start, unit)
         except (FormatError, OSError):
             self._check_same(part)
             raise

@@ -12,12 +12,16 @@ __all__ = ["cut_batches", "plain_where_cheaper"]
 
 
 def cut_batches(
-    batches: Iterator[tuple[int, Any]], rows_of: Callable[[Any], int], start: int = 0, exact: bool = False
+    batches: Iterator[tuple[int, Any]],
+    rows_of: Callable[[Any], int],
+    start: int = 0,
+    exact: bool = False,
+    unit: int = UNIT,
 ) -> Iterator[tuple[int, Any]]:
     """(row, batch) with up to as many rows as ``rows_of(batch)`` says where one begins; rows before `start` are dropped.
 
-    `batches` follow each other from any row at or before `start` on. Each but the last has a multiple of 4,096 rows (of 256
-    where 4,096 are too many). Where a batch holds the better part of what may be, that is given as it lies, and the few
+    `batches` follow each other from any row at or before `start` on. Each but the last has a multiple of `unit` rows (of 256
+    where a unit is too many). Where a batch holds the better part of what may be, that is given as it lies, and the few
     rows at its end are joined with as few of the next; with `exact` each has all the rows that may be.
     """
     held: list[Any] = []
@@ -30,11 +34,11 @@ def cut_batches(
             if not held:
                 first, have, rows = row + begin, 0, rows_of(batch)
                 want = rows
-                unit = UNIT if rows >= UNIT else PANEL
-                if not exact and left // unit * unit * 4 >= rows:
-                    want = min(rows, left // unit * unit)
+                step = unit if rows >= unit else PANEL
+                if not exact and left // step * step * 4 >= rows:
+                    want = min(rows, left // step * step)
             elif not exact and left * 4 >= rows:
-                want = -(-have // unit) * unit
+                want = -(-have // step) * step
             take = min(want - have, left)
             if take:
                 held.append(batch.slice(begin, take))
@@ -51,6 +55,8 @@ def _joined(pieces: list[Any]) -> Any:
         return pieces[0]
     import pyarrow as pa
 
+    # A dictionary may be longer than the few rows that are joined.
+    pieces = [plain_where_cheaper(p) for p in pieces]
     # Permissive: batches that a caller made one by one may hold integers first and fractions later.
     tables = [pa.Table.from_batches([p]) for p in _plain_where_they_differ(pieces)]
     table = pa.concat_tables(tables, promote_options="permissive")
@@ -61,11 +67,8 @@ def _plain_where_they_differ(pieces: list[Any]) -> list[Any]:
     """Columns that come with a dictionary in some batches and without in others, without in all: Arrow joins only the like."""
     import pyarrow as pa
 
-    mixed = {
-        j
-        for j in range(pieces[0].num_columns)
-        if len({pa.types.is_dictionary(p.schema.types[j]) for p in pieces}) > 1
-    }
+    coded = [[pa.types.is_dictionary(kind) for kind in p.schema.types] for p in pieces]
+    mixed = {j for j, which in enumerate(zip(*coded)) if len(set(which)) > 1}
     if not mixed:
         return pieces
 

@@ -13,6 +13,7 @@ from esker._native import core
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block, key
 from esker.blocks.groups import Groups, without_column
+from esker.blocks.made import Made
 from esker.blocks.mapped import Mapped
 from esker.blocks.memory import empty
 from esker.blocks.ranks import Ranks
@@ -210,9 +211,14 @@ def sample(blocks: Blocks, sizes: list[Any], seed: Any) -> list[Blocks]:
 def _choose(blocks: Blocks, rule: Rule, what: str, groups: Groups | None = None) -> Blocks:
     """The chosen rows; of blocks made of others row by row, those of the others, so that the rest is never made."""
     named_here = groups is not None and groups.reads is blocks
-    if type(blocks) is Mapped and "n_rows" not in blocks.known and not named_here:
+    if (
+        isinstance(blocks, Mapped)
+        and type(blocks) in (Mapped, Made)
+        and "n_rows" not in blocks.known
+        and not named_here
+    ):
         known = {name: value for name, value in blocks.known.items() if name != "nnz"}
-        return Mapped(_choose(blocks.inner, rule, what, groups), blocks.f, known)
+        return blocks.over(_choose(blocks.inner, rule, what, groups), known)
     return Chosen(blocks, rule, what)
 
 

@@ -41,6 +41,10 @@ class Mapped(Blocks):
         self.reserved = inner.reserved
         self.inner, self.f, self.keeps_targets, self.keeps_x = inner, f, keeps_targets, keeps_x
 
+    def over(self, inner: Blocks, known: dict[str, Any]) -> Mapped:
+        """The same of other blocks."""
+        return Mapped(inner, self.f, known)
+
     def labels(self) -> Iterator[Any]:
         return self.inner.labels() if self.keeps_targets else super().labels()
 

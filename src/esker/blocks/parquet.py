@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from esker._errors import FormatError
 from esker.blocks import arrow_columns
 from esker.blocks.arrow import TableBlocks
-from esker.blocks.memory import block_rows, show_size
+from esker.blocks.memory import PANEL, block_rows, show_size
 from esker.blocks.tables import refuse_text_options
 
 if TYPE_CHECKING:
@@ -66,19 +66,20 @@ class ParquetBlocks(TableBlocks):
             coded = self._coded(metadata) if self.holds_records else []
         with self._open(path, coded) as file:
             names, row = self._used_names, 0
-            groups: list[int] = []
+            counts: list[int] = []
             for g in range(metadata.num_row_groups):
                 group = metadata.row_group(g)
                 self._refuse_group(path, g, group, set(names))
-                if groups or row + group.num_rows > start:
-                    groups.append(g)
-                else:
-                    row += group.num_rows
+                counts.append(group.num_rows)
+            first = 0
+            while first < len(counts) and row + counts[first] <= start:
+                row, first = row + counts[first], first + 1
             try:
-                batches = file.iter_batches(self._step, row_groups=groups, columns=names, use_threads=False)
-                for batch in batches:
-                    yield row, batch
-                    row += batch.num_rows
+                for groups, rows in _walks(counts, first, self._step):
+                    batches = file.iter_batches(rows, row_groups=groups, columns=names, use_threads=False)
+                    for batch in batches:
+                        yield row, batch
+                        row += batch.num_rows
             except FormatError:
                 raise
             except (ValueError, OSError) as error:
@@ -129,22 +130,49 @@ class ParquetBlocks(TableBlocks):
     def _coded(self, metadata: Any) -> list[str]:
         """Text columns in use of few distinct texts, all in dictionaries: read as codes, so that a text is looked at once."""
         found = []
+        row = 4 if self.max_memory is None else 1  # each batch has a copy of its dictionaries
         for j in range(metadata.num_columns):
             name = metadata.schema.column(j).path
             if name not in self._used_names or not arrow_columns.is_text(self._types[name]):
                 continue
             groups = metadata.num_row_groups
             chunks = [metadata.row_group(g).column(j) for g in range(0, groups, groups // 8 + 1)]
-            if chunks and all(_few(chunk) for chunk in chunks):
+            if chunks and all(_few(chunk, row) for chunk in chunks):
                 found.append(name)
         return found
 
 
-def _few(chunk: Any) -> bool:
-    """Whether the dictionary takes less than a byte a row."""
+def _walks(counts: list[int], first: int, step: int) -> Iterator[tuple[list[int], int]]:
+    """Row groups that are read together, and the rows of a batch: at most `step`, and a large group's in equal shares.
+
+    A batch that went on into the next group would be cut there, where the dictionaries change.
+
+    >>> list(_walks([50_000, 10, 20, 50_000], 0, 40_960))
+    [([0], 25088), ([1, 2], 40960), ([3], 25088)]
+    """
+    together: list[int] = []
+    rows = 0
+    for g in range(first, len(counts)):
+        if together and rows + counts[g] > step:
+            yield together, step
+            together, rows = [], 0
+        if counts[g] > step:
+            shares = -(-counts[g] // step)
+            yield [g], min(-(-counts[g] // (shares * PANEL)) * PANEL, step)
+        else:
+            together, rows = [*together, g], rows + counts[g]
+    if together:
+        yield together, step
+
+
+def _few(chunk: Any, row: float) -> bool:
+    """Whether the dictionary takes less than `row` bytes a row, and all rows are in it."""
     if not chunk.has_dictionary_page:
         return False
-    return bool(chunk.data_page_offset - chunk.dictionary_page_offset < chunk.num_values)
+    size = chunk.data_page_offset - chunk.dictionary_page_offset
+    # A writer whose dictionary grew to a page writes texts from there on, of more bytes than a code.
+    coded = chunk.total_uncompressed_size < PAGE + 3 * chunk.num_values
+    return bool(size < row * chunk.num_values and coded)
 
 
 def open_parquet(paths: list[Path], options: Options) -> Blocks:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from esker._native import core
 from esker._parameters import check_choice, check_flag, check_integer
 from esker.blocks import Block, Blocks
+from esker.blocks.buffer import csr
+from esker.blocks.made import Made
 from esker.blocks.memory import empty
 from esker.blocks.records import Records, Strings
 from esker.feature_extraction._records import column_of, records_of
@@ -208,16 +211,8 @@ class TableHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         if isinstance(X, Blocks):
             self._names()
-            return X.map(
-                lambda block: replace(block, X=self._hash(_records_of_block(block, X))),
-                keeps_targets=True,
-                n_columns=int(self.n_features),
-                is_sparse=True,
-                dtype=self.dtype,
-                nnz=None,
-                feature_names=None,
-                holds_records=False,
-            )
+            known = {"n_columns": int(self.n_features), "is_sparse": True, "dtype": self.dtype, "nnz": None}
+            return Made(X, partial(self._make, X), {**known, "feature_names": None, "holds_records": False})
         records = records_of(X, self.text_columns)
         if isinstance(X, np.ndarray) and X.dtype.names is None:  # names by position say nothing
             seen = getattr(self, "n_features_in_", records.shape[1])
@@ -227,7 +222,10 @@ class TableHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 )
         return self._hash(records)
 
-    def _hash(self, records: Records) -> Any:
+    def _make(self, blocks: Blocks, block: Block, empty: Callable[..., Any]) -> Block:
+        return replace(block, X=self._hash(_records_of_block(block, blocks), empty))
+
+    def _hash(self, records: Records, empty: Callable[..., Any] = empty) -> Any:
         plan = self._plan(records)
         columns, features = plan.native(records)
         n, width, dtype = len(records), len(features), np.dtype(self.dtype)
@@ -241,8 +239,7 @@ class TableHasher(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             size = core.table_hash(
                 data, indices, indptr, some, features, int(self.n_features), bool(self.alternate_sign)
             )
-            shape = (end - begin, int(self.n_features))
-            made = sparse.csr_array((data[:size], indices[:size], indptr), shape=shape)
+            made = csr(data[:size], indices[:size], indptr, int(self.n_features))
             made.has_sorted_indices = made.has_canonical_format = True
             pieces.append(made)
         return pieces[0] if len(pieces) == 1 else sparse.vstack(pieces, format="csr")
