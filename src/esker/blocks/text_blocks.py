@@ -32,8 +32,9 @@ __all__ = ["LONGEST_LINE", "Mark", "Parsed", "TextBlocks", "checked_dtype"]
 
 #: The longest line read where no memory limit says otherwise.
 LONGEST_LINE = 1 << 30
-#: Bytes of text that are parsed at a time.
-CHUNK = 1 << 20
+#: Bytes of text that are parsed at a time: most, as threads hand each other few large pieces faster than many small ones,
+#: and those of small files, so that all threads have some.
+CHUNK, SMALL_CHUNK = 1 << 22, 1 << 20
 #: What a byte of text may become: "1:1 " is 12 bytes of a matrix of float64.
 GROWTH = 3.5
 
@@ -131,7 +132,8 @@ class TextBlocks(Blocks):
         self.rereadable, self._walked, self._weights = not stream, False, weights
         self._seen = [_Seen(None, True) if stream else _Seen(_stat(p), is_compressed(p)) for p in self.paths]
         self.limit = LONGEST_LINE if self.max_memory is None else max(self.max_memory // 4, self.block_bytes)
-        whole = CHUNK if self.max_memory is None else min(CHUNK, self.max_memory // 256)
+        whole = min(CHUNK, max(SMALL_CHUNK, max(seen.size for seen in self._seen) // 64))
+        whole = whole if self.max_memory is None else min(whole, self.max_memory // 256)
         self.chunk = max(min(whole, self.block_bytes // 4, self.limit), 1 << 12)
 
     # --- what a format defines ---
