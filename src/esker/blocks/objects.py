@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esker.blocks.base import Blocks
+from esker.blocks.nearly import refuse_nearly, refuse_rows
 
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
@@ -33,6 +34,7 @@ def open_object(source: Any, options: Options) -> Blocks:
         from esker.blocks.frames import open_frame
 
         return open_frame(source, options)
+    refuse_nearly(source)
     opened = _stream(source, options, None)
     if opened is not None:
         return opened
@@ -85,6 +87,7 @@ def _walked(source: Any, begun: Iterator[Any], options: Options, name: str) -> B
     again = callable(source) or not isinstance(source, Iterator)
     make = (lambda: _begin(source() if callable(source) else source)) if again else None
     first = next(begun, None)
+    refuse_rows(first)
     if first is not None and is_table(first):
         return open_tables(first, begun, make, options, name)
     return open_iterable(
