@@ -54,7 +54,7 @@ void read_exactly(int file, iovec* to, int places, Index offset) {
 
 // The system is asked for so many bytes at a time, as it may cut a larger wish to its window, and is kept so
 // far ahead of the reading: a disk that is asked for much more serves it in a worse order.
-constexpr Index wish = 128 << 10, ahead = 16 << 20;
+constexpr Index wish = 128 << 10, ahead = 8 << 20;
 
 bool in_memory([[maybe_unused]] int file, [[maybe_unused]] Index offset) {
 #if defined(RWF_NOWAIT) && defined(__GLIBC__)
