@@ -163,7 +163,7 @@ void* targets(PageShape& shape, const py::array& y, Index rows) {
 void into_arrays(const py::object& x, const std::optional<py::array>& y,
                  const std::optional<py::array_t<double>>& weight, int file, const Array<std::int64_t>& table,
                  const Array<std::uint32_t>& crc, Index first_page, Index columns, bool half,
-                 const std::shared_ptr<Pool>& scratch, Index first, Index until) {
+                 const std::shared_ptr<Pool>& scratch, Index first) {
     const auto* pages = entries(table);
     const Index count = table.shape(0);
     require(crc.size() == count, "there is a checksum for each page");
@@ -206,7 +206,7 @@ void into_arrays(const py::object& x, const std::optional<py::array>& y,
         room.weight = static_cast<double*>(place(*weight, rows, "weight"));
     }
     const py::gil_scoped_release release;
-    read_pages(room, file, pages, crc.data(), count, first_page, shape, *scratch, until);
+    read_pages(room, file, pages, crc.data(), count, first_page, shape, *scratch);
 }
 
 void targets_into(const py::array& y, int file, const Array<std::int64_t>& table) {
@@ -233,10 +233,9 @@ void bind_block_file(py::module_& m) {
     m.def("read_pages", &into_arrays, py::arg("x"), py::arg("y"), py::arg("weight").noconvert(),
           py::kw_only(), py::arg("file"), py::arg("table").noconvert(), py::arg("crc").noconvert(),
           py::arg("first_page"), py::arg("columns"), py::arg("half"), py::arg("scratch"),
-          py::arg("first") = Index{0}, py::arg("until") = Index{0},
+          py::arg("first") = Index{0},
           "Read, check and decode pages that lie one behind the other into the arrays x (or (data, indices, "
-          "indptr)), y and weight. Row pointers count on from `first`; the file is fetched ahead up to "
-          "`until`.");
+          "indptr)), y and weight. Row pointers count on from `first`.");
     m.def(
         "read_targets", &targets_into, py::arg("y"), py::kw_only(), py::arg("file"),
         py::arg("table").noconvert(),

@@ -2,12 +2,10 @@
 // they belong; everything else goes through pieces of memory small enough for a core's own cache.
 #include "io/block_read.hpp"
 
-#include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <string>
@@ -52,44 +50,6 @@ void read_exactly(int file, iovec* to, int places, Index offset) {
     }
 }
 
-// The system is asked for so many bytes at a time, as it may cut a larger wish to its window, and is kept so
-// far ahead of the reading: a disk that is asked for much more serves it in a worse order.
-constexpr Index wish = 128 << 10, ahead = 8 << 20;
-
-bool in_memory([[maybe_unused]] int file, [[maybe_unused]] Index offset) {
-#if defined(RWF_NOWAIT) && defined(__GLIBC__)
-    char one;
-    iovec to{&one, 1};
-    return preadv2(file, &to, 1, static_cast<off_t>(offset), RWF_NOWAIT) == 1;
-#else
-    return false;
-#endif
-}
-
-// Has the file's bytes fetched while those before them are read; by any threads.
-class Fetcher {
-public:
-    Fetcher(int file, Index from, Index until) : file_(file), next_(from), until_(until) {}
-
-    // Somebody reads at `offset`.
-    void reading([[maybe_unused]] Index offset) {
-#ifdef POSIX_FADV_WILLNEED
-        const Index to = std::min(until_, offset + ahead);
-        for (Index at = next_.load(); at < to;) {
-            if (!next_.compare_exchange_weak(at, at + wish)) continue;
-            if (!in_memory(file_, at))
-                posix_fadvise(file_, static_cast<off_t>(at), wish, POSIX_FADV_WILLNEED);
-            at = next_.load();
-        }
-#endif
-    }
-
-private:
-    int file_;
-    std::atomic<Index> next_;
-    Index until_;
-};
-
 struct Borrowed {
     Pool& pool;
     Piece piece;
@@ -123,20 +83,18 @@ void compare(std::uint32_t expected, std::uint32_t found) {
 class Reader {
 public:
     Reader(const PageRoom& room, int file, const PageEntry* pages, const std::uint32_t* crc, Index first_page,
-           const PageShape& shape, Pool& scratch, Fetcher& fetcher)
+           const PageShape& shape, Pool& scratch)
         : room_(room),
           file_(file),
           pages_(pages),
           crc_(crc),
           first_page_(first_page),
           shape_(shape),
-          scratch_(scratch),
-          fetcher_(fetcher) {}
+          scratch_(scratch) {}
 
     // Pages begin..end-1, of which `rows` rows and `numbers` numbers lie before them.
     void read(Index begin, Index end, Index rows, Index numbers) const {
         Index page = begin;
-        fetcher_.reading(pages_[begin].offset);
         try {
             if (pages_[begin].x_at > 0) {
                 for (; page < end; page++) {
@@ -220,13 +178,12 @@ private:
     Index first_page_;
     const PageShape& shape_;
     Pool& scratch_;
-    Fetcher& fetcher_;
 };
 
 }  // namespace
 
 void read_pages(const PageRoom& room, int file, const PageEntry* pages, const std::uint32_t* crc, Index count,
-                Index first_page, const PageShape& shape, Pool& scratch, Index until) {
+                Index first_page, const PageShape& shape, Pool& scratch) {
     struct Task {
         Index begin, end, rows, numbers;
     };
@@ -242,8 +199,7 @@ void read_pages(const PageRoom& room, int file, const PageEntry* pages, const st
     if (shape.sparse && shape.wide) *static_cast<std::int64_t*>(room.indptr) = room.first;
     if (shape.sparse && !shape.wide)
         *static_cast<std::int32_t*>(room.indptr) = static_cast<std::int32_t>(room.first);
-    Fetcher fetcher(file, count > 0 ? pages[0].offset : 0, until);
-    const Reader reader(room, file, pages, crc, first_page, shape, scratch, fetcher);
+    const Reader reader(room, file, pages, crc, first_page, shape, scratch);
     parallel_for(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t t) {
         const Task& task = tasks[static_cast<std::size_t>(t)];
         reader.read(task.begin, task.end, task.rows, task.numbers);

@@ -13,11 +13,10 @@ struct PageEntry {
 };
 
 // Pages that lie one behind the other in the file, to rows one behind the other in `room`; first_page is the
-// first one's number, for messages. indptr[0] of sparse rows is set to room.first. The system is asked for
-// the file's bytes before `until`, as far ahead as is good. FormatError where the file is shorter than its
-// footer says or a page is damaged; std::system_error where the system cannot read.
+// first one's number, for messages. indptr[0] of sparse rows is set to room.first. FormatError where the
+// file is shorter than its footer says or a page is damaged; std::system_error where the system cannot read.
 void read_pages(const PageRoom& room, int file, const PageEntry* pages, const std::uint32_t* crc, Index count,
-                Index first_page, const PageShape& shape, Pool& scratch, Index until = 0);
+                Index first_page, const PageShape& shape, Pool& scratch);
 
 // The targets alone of pages anywhere in the file, one page's behind the other's: only their bytes are read,
 // and whether a checksum is right is not known.

@@ -412,9 +412,9 @@ def philox(counter: typing.Annotated[collections.abc.Sequence[typing.SupportsInt
     """
     Philox4x32-10 of one counter.
     """
-def read_pages(x: typing.Any, y: numpy.ndarray | None, weight: numpy.typing.NDArray[numpy.float64] | None, *, file: typing.SupportsInt | typing.SupportsIndex, table: numpy.typing.NDArray[numpy.int64], crc: numpy.typing.NDArray[numpy.uint32], first_page: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex, half: bool, scratch: Pool, first: typing.SupportsInt | typing.SupportsIndex = 0, until: typing.SupportsInt | typing.SupportsIndex = 0) -> None:
+def read_pages(x: typing.Any, y: numpy.ndarray | None, weight: numpy.typing.NDArray[numpy.float64] | None, *, file: typing.SupportsInt | typing.SupportsIndex, table: numpy.typing.NDArray[numpy.int64], crc: numpy.typing.NDArray[numpy.uint32], first_page: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex, half: bool, scratch: Pool, first: typing.SupportsInt | typing.SupportsIndex = 0) -> None:
     """
-    Read, check and decode pages that lie one behind the other into the arrays x (or (data, indices, indptr)), y and weight. Row pointers count on from `first`; the file is fetched ahead up to `until`.
+    Read, check and decode pages that lie one behind the other into the arrays x (or (data, indices, indptr)), y and weight. Row pointers count on from `first`.
     """
 def read_targets(y: numpy.ndarray, *, file: typing.SupportsInt | typing.SupportsIndex, table: numpy.typing.NDArray[numpy.int64]) -> None:
     """

@@ -19,11 +19,11 @@ import numpy as np
 from esker import learning_checkpoint as checkpoints
 from esker._progress import advance
 from esker.learning_clock import GRAIN, Interrupt, Pacer, interruptible
-from esker.learning_holdout import HeldOut, hold_out
+from esker.learning_holdout import HeldOut, Visited, without_held_out
 from esker.learning_stream import Stream, next_mark
 
 if TYPE_CHECKING:
-    from esker.blocks import Block, Blocks
+    from esker.blocks import Blocks
     from esker.folds import Sgd
 
 __all__ = ["Learned", "Schedule", "learn"]
@@ -198,28 +198,28 @@ class _Walk:
 
     def _walk_epoch(self) -> None:
         s = self.schedule
-        visits = self.blocks.visits(
-            self.epoch, seed=s.seed, shuffle=s.shuffle, shuffle_rows=s.shuffle_rows, start=self.chunk
-        )
+        then = without_held_out(s.seed, s.holdout)
+        walk: dict[str, Any] = {"shuffle_rows": s.shuffle_rows, "start": self.chunk, "then": then}
+        visits = self.blocks.visits(self.epoch, seed=s.seed, shuffle=s.shuffle, **walk)
         try:
-            while (block := self._next(visits)) is not None:
-                self._learn_block(block)
-                del block  # its memory is free before the next one is filled
+            while (visited := self._next(visits)) is not None:
+                self._learn_block(visited)
+                del visited  # its memory is free before the next one is filled
                 self.chunk, self.offset = self.chunk + 1, 0
         finally:
             close = getattr(visits, "close", None)
             if close is not None:
                 close()
 
-    def _next(self, visits: Any) -> Block | None:
-        """The next block; Ctrl-C while waiting for it ends the walk."""
+    def _next(self, visits: Any) -> Visited | None:
+        """The next block, without its held-out rows, and those; Ctrl-C while waiting for it ends the walk."""
         s = self.schedule
         self.interrupt.waiting = True
         try:
             if self.interrupt.came or (s.stop_reason == "interrupted" and s.stop_rows == self.stream.rows):
                 self.interrupt.came = True
                 raise KeyboardInterrupt
-            block: Block | None = next(visits, None)
+            visited: Visited | None = next(visits, None)
         except KeyboardInterrupt:
             if not self.interrupt.came:
                 raise
@@ -228,10 +228,10 @@ class _Walk:
             raise _Stop("interrupted") from None
         finally:
             self.interrupt.waiting = False
-        return block
+        return visited
 
-    def _learn_block(self, whole: Block) -> None:
-        block, held = hold_out(whole, self.schedule.seed, self.schedule.holdout)
+    def _learn_block(self, visited: Visited) -> None:
+        whole, block, held = visited
         if self.epoch == 0 and self.offset == 0:
             self.held.add(whole, held)
         assert block.order is not None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from esker.folds import Sgd
 
-__all__ = ["HeldOut", "hold_out"]
+__all__ = ["HeldOut", "Visited", "hold_out", "without_held_out"]
 
 #: At most so many held-out rows, and so many of their numbers, are kept to be scored.
 ROWS = 1 << 15
@@ -34,6 +35,19 @@ def hold_out(block: Block, seed: int, fraction: float) -> tuple[Block, NDArray[n
     keys = block.first_key + order if block.row_keys is None else block.row_keys[order]
     mask = core.holdout_mask(seed, keys, fraction)
     return replace(block, order=np.ascontiguousarray(order[~mask])), order[mask]
+
+
+class Visited(NamedTuple):
+    """A block as it is visited, the same without the held-out rows in its order, and those."""
+
+    whole: Block
+    block: Block
+    held: NDArray[np.int64]
+
+
+def without_held_out(seed: int, fraction: float) -> Callable[[Block], Visited]:
+    """What makes of each block that `Blocks.visits` gives what a walk learns from and holds out."""
+    return lambda whole: Visited(whole, *hold_out(whole, seed, fraction))
 
 
 class HeldOut:

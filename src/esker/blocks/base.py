@@ -249,8 +249,15 @@ class Blocks(Choices, ABC):
         return fold(self, state)
 
     def visits(
-        self, epoch: int, *, seed: int, shuffle: bool = True, shuffle_rows: int | None = None, start: int = 0
-    ) -> Iterator[Block]:
+        self,
+        epoch: int,
+        *,
+        seed: int,
+        shuffle: bool = True,
+        shuffle_rows: int | None = None,
+        start: int = 0,
+        then: Callable[[Block], Any] = lambda block: block,
+    ) -> Iterator[Any]:
         """Rows in the order of an epoch, a shuffle buffer at a time, for learners that step.
 
         Parameters
@@ -263,10 +270,12 @@ class Blocks(Choices, ABC):
             Rows of the buffer. By default at most 65,536 rows and about 4 million numbers (2 million of sparse rows).
         start : int
             The number of the buffer to begin with.
+        then : callable, optional
+            What to make of each block, on the thread that reads ahead where there is one.
 
         Yields
         ------
-        Block
+        Block, or what `then` makes of it
             ``order`` holds the rows of X to visit. X may be the source's whole array, of which only those are meant.
 
         Notes
@@ -276,7 +285,9 @@ class Blocks(Choices, ABC):
         """
         from esker.blocks.order import visits
 
-        return visits(self, epoch, seed=seed, shuffle=shuffle, shuffle_rows=shuffle_rows, start=start)
+        return visits(
+            self, epoch, seed=seed, shuffle=shuffle, shuffle_rows=shuffle_rows, start=start, then=then
+        )
 
     def before_epoch(self, epoch: int, shuffle: bool) -> None:
         """Called before the rows of an epoch are visited: what a source does to be ready for it."""

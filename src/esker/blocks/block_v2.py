@@ -156,10 +156,9 @@ class StoredV2:
     ) -> Iterator[Block]:
         """Rows begin..end-1 of a part, in blocks that the budget allows; X is `columns` wide."""
         first, last = self.pages_of(part, begin, end)
-        until = self.until(last)
         while first < last:
             stop = self.stop(first, last, budget.block_bytes)
-            block = self.pages_between(descriptor, first, stop, columns, pool, until)
+            block = self.pages_between(descriptor, first, stop, columns, pool)
             at = int(self.pages[first, 3])
             block = cut(block, max(begin - at, 0), min(end - at, len(block)))
             yield from self.pieces(block, budget)
@@ -172,10 +171,6 @@ class StoredV2:
         row_ends = self.row_ends[low:high]
         first = low + int(np.searchsorted(row_ends, begin, side="right"))
         return first, min(low + int(np.searchsorted(row_ends, end)) + 1, high) if end > begin else first
-
-    def until(self, last: int) -> int:
-        """Where in the file the pages before `last` end."""
-        return int(self.pages[last - 1, :2].sum())
 
     def page_end(self, part: int, row: int) -> int:
         """Where the rows of the page end that holds a row."""
@@ -208,10 +203,8 @@ class StoredV2:
         for at in range(0, rows, step):
             yield cut(block, at, min(at + step, rows))
 
-    def pages_between(
-        self, descriptor: int, first: int, stop: int, columns: int, pool: Pool, until: int
-    ) -> Block:
-        """Pages first..stop-1 as one block, in memory of the pool; the file is fetched ahead up to `until`."""
+    def pages_between(self, descriptor: int, first: int, stop: int, columns: int, pool: Pool) -> Block:
+        """Pages first..stop-1 as one block, in memory of the pool."""
         rows, numbers = self.size(first, stop)
         x: Any
         if self.sparse:
@@ -220,7 +213,7 @@ class StoredV2:
         else:
             x = pool.empty((rows, columns), self.dtype)
         y, weight = self.beside(rows, pool)
-        self.into(x, y, weight, descriptor, first, stop, pool, until)
+        self.into(x, y, weight, descriptor, first, stop, pool)
         part, row = int(self.pages[first, 2]), int(self.pages[first, 3])
         return Block(csr(x[0], x[1], x[2], columns) if self.sparse else x, y, weight, key(part, row))
 
@@ -237,7 +230,6 @@ class StoredV2:
     ) -> Placed | None:
         """Those pages of rows begin..end-1 that are whole, and together have fewer than `numbers`, behind the rows of a buffer."""
         first, last = self.pages_of(part, begin, end)
-        until = self.until(last)
         if int(self.pages[first, 3]) != begin:
             return None
         last -= int(self.row_ends[last - 1]) > end
@@ -256,7 +248,7 @@ class StoredV2:
         if x is None:
             return None
         y, weight = self.beside(rows, scratch)
-        self.into(x, y, weight, descriptor, first, last, scratch, until, buffer.numbers)
+        self.into(x, y, weight, descriptor, first, last, scratch, buffer.numbers)
         return Placed(rows, new, y, weight)
 
     def size(self, first: int, stop: int) -> tuple[int, int]:
@@ -278,7 +270,6 @@ class StoredV2:
         first: int,
         stop: int,
         scratch: Pool,
-        until: int,
         numbers: int = 0,
     ) -> None:
         """Pages first..stop-1 into these arrays; row pointers count on from `numbers`."""
@@ -295,7 +286,6 @@ class StoredV2:
                 half=self.half,
                 scratch=scratch.core,
                 first=numbers if self.sparse else 0,
-                until=until,
             )
         except FormatError as error:
             raise FormatError(error.message, self.name) from None

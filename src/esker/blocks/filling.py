@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Buffers", "Filling"]
 
+#: So many numbers are read at a time, before it is looked at again who needs the cores.
+SHARE = 1 << 19
+
 
 class Filling:
     """Which buffer is being filled, and how full it is."""
@@ -123,8 +126,11 @@ class Buffers:
                 else:
                     self.buffer = self.empty(rule) if self.buffer is None else self.buffer
                     found = self.buffer.numbers
-                    share_cores()
-                    took = blocks.fill(self.buffer, part, begin, stop, scratch, numbers)
+                    for most in (numbers,) if numbers is None else (min(numbers, SHARE), numbers):
+                        share_cores()
+                        took = blocks.fill(self.buffer, part, begin, stop, scratch, most)
+                        if took:
+                            break
                     found = self.buffer.numbers - found
                 if took:
                     begin += took

@@ -7,9 +7,9 @@ change nothing: memory decides only how many buffers are alive.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,8 +203,15 @@ def _free(blocks: Blocks) -> int | None:
 
 
 def visits(
-    blocks: Blocks, epoch: int, *, seed: int, shuffle: bool, shuffle_rows: int | None, start: int
-) -> Iterator[Block]:
+    blocks: Blocks,
+    epoch: int,
+    *,
+    seed: int,
+    shuffle: bool,
+    shuffle_rows: int | None,
+    start: int,
+    then: Callable[[Block], Any],
+) -> Iterator[Any]:
     """See `Blocks.visits`."""
     seed &= (1 << 64) - 1
     whole = blocks.whole()
@@ -215,7 +222,7 @@ def visits(
     if whole is not None:
         if shuffle:
             _, mixed = blocks.mixing.prepare(blocks, 1, rule.rows)
-        yield from _in_place(whole, epoch, seed, shuffle, shuffle_rows, start, mixed)
+        yield from map(then, _in_place(whole, epoch, seed, shuffle, shuffle_rows, start, mixed))
         return
     blocks.before_epoch(epoch, shuffle)
     source, mixing = blocks, blocks.mixing
@@ -251,7 +258,7 @@ def visits(
             _room(blocks, rule), free, "pass a smaller shuffle_rows=", pool, _numbers(blocks, rule)
         )
 
-    def walked() -> Iterator[Block]:
+    def walked() -> Iterator[Any]:
         mix = (lambda b, n: _mixed(seed, epoch, b, n, mixed)) if shuffle else (lambda b, n: None)
         buffers = Buffers(empty, mix, start)
         known = below.keeps_rows and below.is_sparse is not None and below.n_columns is not None
@@ -269,7 +276,8 @@ def visits(
                 lambda piece: _rule_of(piece, shuffle_rows),
             )
         for block in found:
-            yield finish(block)
+            yield then(finish(block))
+            del block  # its memory is free before the next one is filled
 
     yield from ahead(walked, depth)
 
