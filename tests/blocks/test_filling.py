@@ -50,7 +50,9 @@ def same(ours, theirs):
 class Copied(BlockFile):
     """The same file, read by blocks of its rows that are copied, as other sources are."""
 
-    fills = False
+    def __init__(self, path):
+        super().__init__(path)
+        self.fills = False
 
     def fill(self, *args, **kwargs):
         return 0
@@ -89,6 +91,23 @@ def test_buffers_go_over_the_ends_of_parts(tmp_path, monkeypatch):
         same(found, visited(Copied(paths), epoch))
         assert sum(len(b[1]) for b in found) == N
         assert {label for b in found for label in b[1]} == {"no", "none", "so", "yes"}
+
+
+def test_no_more_than_a_unit_is_read_to_be_copied(tmp_path, monkeypatch):
+    """Rows with NaN are checked block by block, and so never placed."""
+    x, y, _ = source("dense")
+    x[5000, 3] = np.nan
+    write_block_file(open_blocks(x, target=y).with_missing(), tmp_path / "a.esk")
+    blocks = BlockFile(tmp_path / "a.esk").with_missing()
+    read = BlockFile.read_rows
+
+    def counted(self, part, begin, end, pool=None):
+        assert end - begin <= 4096
+        return read(self, part, begin, end, pool)
+
+    monkeypatch.setattr(BlockFile, "read_rows", counted)
+    for epoch in (0, 1):
+        assert sum(len(b[1]) for b in visited(blocks, epoch)) == N
 
 
 @pytest.mark.parametrize("kind", ["float32", "labels", "dense"])

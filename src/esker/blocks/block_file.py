@@ -61,7 +61,6 @@ class BlockFile(Blocks):
     """
 
     random_access = True
-    fills = True
 
     def __init__(
         self,
@@ -90,6 +89,7 @@ class BlockFile(Blocks):
         self.feature_names = facts["feature_names"]
         self.sequential_first = facts["sequential_first"]
         self.checked = not facts["finite"]
+        self.fills = not self.checked and all(isinstance(file.rows, StoredV2) for file in self.stored)
         self.parse_options = facts["source"]["options"]
         known = self.stored[0].rows.arrays if len(self.stored) == 1 else {}
         self.moments = {k: v for k, v in known.items() if k in ("mean", "m2", "y_mean", "y_m2")}

@@ -27,7 +27,7 @@ from esker.blocks.block import UNIT, Block
 from esker.blocks.block_file import BlockFile
 from esker.blocks.block_format import MAGIC
 from esker.blocks.block_writer import BlockWriter, fingerprint
-from esker.blocks.buffer import cut
+from esker.blocks.buffer import RowBuffer, cut
 from esker.blocks.cache_key import same_files
 from esker.blocks.pool import Pool
 
@@ -255,6 +255,13 @@ class Cached(Blocks):
             with suppress(FormatError):  # `read_rows` says what is wrong, and mends it
                 return file.read_unit(file.parts[part.index], begin, end, scratch)
         return self.read_rows(part, begin, end)
+
+    def fill(self, buffer: RowBuffer, part: Part, *args: Any, **kwargs: Any) -> int:
+        file = self._current()
+        if file is not None:
+            with suppress(FormatError):  # `read_unit` is asked then
+                return file.fill(buffer, file.parts[part.index], *args, **kwargs)
+        return 0
 
     def before_epoch(self, epoch: int, shuffle: bool) -> None:
         """Later epochs are read from the file in permuted order, also where a walk that was resumed has not written it."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esker.blocks.ahead import share_cores
-from esker.blocks.block import Block
+from esker.blocks.block import UNIT, Block
 from esker.blocks.buffer import RowBuffer, cut
 from esker.blocks.memory import PANEL
 from esker.blocks.pool import Pool
@@ -137,7 +137,8 @@ class Buffers:
                     if filling.took(took, found):
                         yield from self._done(number)
                 else:
-                    stop = blocks.piece_end(part, begin, stop if numbers is None else end)
+                    unit = min(stop if numbers is None else end, (begin // UNIT + 1) * UNIT)
+                    stop = blocks.piece_end(part, begin, unit)
                     yield from self._copied(filling, blocks.read_unit(part, begin, stop, scratch))
                     begin = stop
         yield from self._done(filling.number)
