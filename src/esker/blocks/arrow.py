@@ -147,7 +147,7 @@ class ArrowBlocks(Blocks):
         for row, batch in cut_batches(batches(), self._rows_of_block, start, unit=unit):
             yield self._block(part, batch, row)
             del batch
-        if start == 0 and not some:
+        if start == 0 and not some and len(self.parts) == 1:  # one file of several may have none
             raise FormatError("there are no rows", part.name)
 
     @property
@@ -233,6 +233,8 @@ class TableBlocks(ArrowBlocks):
             self.rereadable = False
             half = Budget.of(options.max_memory, options.block_size).block_bytes // 2
             paths = [Once(paths[0], max(half, 1 << 17))]  # two blocks of text, of which one tells the types
+        elif len(paths) > 1:
+            paths = self._with_rows(paths, options) or paths
         self.sources: list[Any] = paths
         self.files = tuple(paths) if self.rereadable else ()
         self._stats = [_stat(path) for path in self.files]
@@ -287,6 +289,10 @@ class TableBlocks(ArrowBlocks):
 
     def _file_rows(self, path: Path) -> int | None:
         return None
+
+    def _with_rows(self, paths: list[Path], options: Options) -> list[Path]:
+        """Those of several files that are known to have rows, where the others say nothing of their columns' types."""
+        return paths
 
     def _compare(self, path: Path, options: Options) -> None:
         """Files of one source have the same columns, of which those in use hold the same kind of thing in all."""

@@ -242,7 +242,11 @@ def _is_texts(source: Any, options: Options) -> bool:
 def _paths(source: Any, format: str | None = None) -> list[Path] | None:
     """The files that a source names, those of patterns and folders among them, or None where it names none."""
     named = files_of(source)
-    return None if named is None else [file for path in named for file in _files(path, format)]
+    if named is None:
+        return None
+    files = [file for path in named for file in _files(path, format)]
+    # Jobs that write in parts leave files of no bytes.
+    return [file for file in files if not file.is_file() or file.stat().st_size] or files
 
 
 def _files(path: Path, format: str | None) -> list[Path]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["CsvBlocks", "open_csv", "open_tsv", "refuse_text_options"]
 
 
+#: A file whose only line is longer than this is taken to have rows.
+ONE_LINE = 1 << 16
 #: Blocks of text that pyarrow reads ahead of its parser, which nothing of its changes.
 READ_AHEAD = 32
 
@@ -71,6 +73,9 @@ class CsvBlocks(TableBlocks):
             )
         except ValueError as error:
             raise _located(error, path, budget) from None
+
+    def _with_rows(self, paths: list[Path], options: Options) -> list[Path]:
+        return paths if options.names is not None else [path for path in paths if not _one_line(path)]
 
     def _schema(self, path: Any, options: Options) -> tuple[list[str], list[Any]]:
         import pyarrow as pa
@@ -138,6 +143,13 @@ class TsvBlocks(CsvBlocks):
 
     def _what(self) -> str:
         return "TSV files"
+
+
+def _one_line(path: Path) -> bool:
+    """Whether a file holds the names of columns and nothing else."""
+    with open_bytes(path) as file:
+        head = file.read(ONE_LINE)
+    return len(head) < ONE_LINE and b"\n" not in head.rstrip()
 
 
 def _is_number(name: str) -> bool:
