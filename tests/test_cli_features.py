@@ -159,3 +159,30 @@ def test_lines_have_no_columns_to_hash(folder, capsys):
     Path("a.txt").write_text("good\ta film\n")
     assert main(["convert", "a.txt", "a.esk", "--format", "lines", "--text", "text"]) == 2
     assert "hash lines in Python, by a HashingVectorizer" in error(capsys)
+
+
+def test_what_a_table_from_standard_input_holds(folder, capsys, monkeypatch):
+    data = b"site,hour,click\nnews,1,0\nshop,,1\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert main(["info", "-", "--format", "csv", "--target", "click", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["rows"] == 2
+    assert {name: (c["kind"], c["missing"]) for name, c in facts["records"].items()} == {
+        "site": ("text", 0),
+        "hour": ("number", 1),
+    }
+    Path("t.csv").write_bytes(data)
+    for words, says in [
+        ((), "such as with --categorical and --numeric"),
+        (
+            ("--numeric", "hour"),
+            "--model sgd needs memory in proportion to the columns only; --columns and --hash-bits",
+        ),
+        (
+            ("--numeric", "site", "--hash-bits", "6"),
+            "column 'site' of --numeric holds texts; list it in --categorical",
+        ),
+        (("--cross", "site"), "--cross takes two or more different columns, A:B"),
+    ]:
+        assert main(["fit", "t.csv", "--target", "click", "--model", "ridge", *words, "-o", "m"]) == 2
+        assert says in error(capsys)

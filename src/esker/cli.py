@@ -25,6 +25,16 @@ BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 #: Arguments that errors name as Python has them, and the command line as ``--zero-based``.
 OPTIONS = "target|weight|columns|max_memory|max_time|zero_based|n_features|dtype|format|cache|block_size|alpha|loss|penalty|l1_ratio"
 
+#: Ways out that are calls in Python, and options here.
+WAYS_OUT = {
+    "features=esker.feature_extraction.TableHasher(...)": "--categorical and --numeric",
+    " of numeric= holds texts; list it in categorical=": " of --numeric holds texts; list it in --categorical",
+    "crosses= takes tuples of two or more different columns": "--cross takes two or more different columns, A:B",
+    "SGDRegressor needs memory in proportion to the columns only; selecting or hashing columns narrows X": (
+        "--model sgd needs memory in proportion to the columns only; --columns and --hash-bits narrow X"
+    ),
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line.
@@ -91,6 +101,8 @@ def _line(error: Exception) -> str:
         why = f" ({error})" if str(error) else ""
         return f"not enough memory{why}; grant less with --max-memory, or free some"
     words = " ".join(str(error).split()).replace("max_iter=", "--epochs ")
+    for said, here in WAYS_OUT.items():
+        words = words.replace(said, here)
     words = re.sub(rf"\b({OPTIONS})=(?=\S)(?![,.;)])", r"--\1 ", words)
     words = re.sub(rf"\b({OPTIONS})=", r"--\1", words)
     words = re.sub(r"--[a-z0-9]+_[a-z]+", lambda found: found[0].replace("_", "-"), words)

@@ -84,10 +84,13 @@ def _facts(args: argparse.Namespace) -> dict[str, Any]:
     """What the files hold; of tables that are not all numbers, what each column holds."""
     from esker._errors import FormatError
 
+    hashed = args.text or args.categorical or args.numeric
+    if args.file == ["-"] and args.format in ("csv", "tsv", "jsonl") and args.dtype is None and not hashed:
+        return open_data(args, records=True).describe()  # read once: the columns are looked at as they come
     try:
         return open_data(args).describe()
     except FormatError as error:
-        if args.file == ["-"] or args.dtype is not None or args.text or args.categorical or args.numeric:
+        if args.file == ["-"] or args.dtype is not None or hashed:
             raise
         try:
             return open_data(args, records=True).describe()
