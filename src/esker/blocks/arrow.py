@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -122,16 +123,30 @@ class ArrowBlocks(Blocks):
     # --- reading ---
 
     def _read(self, part: Part, start: int) -> Iterator[Block]:
-        return self._walk(part, start, UNIT)
+        with closing(self._walk(part, start, UNIT)) as batches:
+            for row, batch in batches:
+                yield self._block(part, batch, row)
+                del batch
 
     def read_pieces(self, part: Part, start: int = 0) -> Iterator[Block]:
-        with closing(self._walk(part, start, PANEL)) as blocks:
-            for block in blocks:
-                self._check(part, block)
-                yield block
+        with closing(self.read_later(part, start)) as pieces:
+            for piece in pieces:
+                yield piece()
+                del piece
 
-    def _walk(self, part: Part, start: int, unit: int) -> Generator[Block, None, None]:
-        """Blocks of multiples of `unit` rows, as nearly as batches come."""
+    def read_later(self, part: Part, start: int = 0) -> Generator[Callable[[], Block], None, None]:
+        with closing(self._walk(part, start, PANEL)) as batches:
+            for row, batch in batches:
+                yield partial(self._checked_block, part, batch, row)
+                del batch
+
+    def _checked_block(self, part: Part, batch: Any, row: int) -> Block:
+        block = self._block(part, batch, row)
+        self._check(part, block)
+        return block
+
+    def _walk(self, part: Part, start: int, unit: int) -> Generator[tuple[int, Any], None, None]:
+        """Batches of multiples of `unit` rows, as nearly as they come, and the row of each one's first."""
         some = False
         pool = arrow(self.source).default_memory_pool()
 
@@ -145,7 +160,7 @@ class ArrowBlocks(Blocks):
                     pool.release_unused()
 
         for row, batch in cut_batches(batches(), self._rows_of_block, start, unit=unit):
-            yield self._block(part, batch, row)
+            yield row, batch
             del batch
         if start == 0 and not some and len(self.parts) == 1:  # one file of several may have none
             raise FormatError("there are no rows", part.name)
@@ -263,7 +278,7 @@ class TableBlocks(ArrowBlocks):
             for row, batch in alone._batches(part, 0):
                 yield self._targets(part, batch, row)
 
-    def _walk(self, part: Part, start: int, unit: int) -> Generator[Block, None, None]:
+    def _walk(self, part: Part, start: int, unit: int) -> Generator[tuple[int, Any], None, None]:
         """As any table, from a file that must stay as it was when it was opened; what a change spoils is told as one."""
         self._check_same(part)
         try:
@@ -272,6 +287,13 @@ class TableBlocks(ArrowBlocks):
             self._check_same(part)
             raise
         self._check_same(part)
+
+    def _block(self, part: Part, batch: Any, row: int) -> Block:
+        try:
+            return super()._block(part, batch, row)
+        except FormatError:
+            self._check_same(part)
+            raise
 
     def _check_same(self, part: Part) -> None:
         if self.files and _stat(self.files[part.index]) != self._stats[part.index]:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -49,6 +50,10 @@ class Part:
     index: int
     name: str
     rows: int | None = None
+
+
+def _given(block: Block) -> Block:
+    return block
 
 
 class Blocks(Choices, ABC):
@@ -208,6 +213,12 @@ class Blocks(Choices, ABC):
     def read_pieces(self, part: Part, start: int = 0) -> Iterator[Block]:
         """The same rows for a caller that copies them at once: cut at multiples of 256 rows of the part, as they lie."""
         return self.read(part, start)
+
+    def read_later(self, part: Part, start: int = 0) -> Generator[Callable[[], Block], None, None]:
+        """`read_pieces`, each as a function that makes it: what need not be done in sequence, any thread may do."""
+        with closing(self.read_pieces(part, start)) as pieces:  # type: ignore[type-var]
+            for piece in pieces:
+                yield partial(_given, piece)
 
     def read_ahead(
         self, parts: Sequence[Part] | None = None, start: tuple[int, int] = (0, 0)

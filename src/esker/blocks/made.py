@@ -37,21 +37,26 @@ class Made(Mapped):
         return Made(inner, self.make, known)
 
     def _read(self, part: Part, start: int) -> Iterator[Block]:
-        return self._all(self.inner.read(part, start))
+        return self._all(self.inner.read(part, start), lambda block: block)
 
     def read_pieces(self, part: Part, start: int = 0) -> Iterator[Block]:
-        return self._all(self.inner.read_pieces(part, start))
+        return self._all(self.inner.read_later(part, start), lambda make: make())
 
-    def _all(self, blocks: Any) -> Iterator[Block]:
+    def _all(self, items: Any, block_of: Callable[[Any], Block]) -> Iterator[Block]:
         threads = _threads(self.inner)
         slots = threads + 1
-        with closing(blocks), Pool(slots * self.block_bytes) as pool:
+        with closing(items), Pool(slots * self.block_bytes) as pool:
             if threads > 1 and self.threaded and self.max_memory is None:
-                with closing(in_order(blocks, lambda b: self.make(b, pool.empty), threads, slots)) as made:
+
+                def work(item: Any) -> Block:
+                    return self.make(block_of(item), pool.empty)
+
+                with closing(in_order(items, work, threads, slots)) as made:
                     yield from made
             else:
-                for block in blocks:
-                    yield self._apply(block)
+                for item in items:
+                    yield self._apply(block_of(item))
+                    del item
 
 
 def _threads(blocks: Blocks) -> int:
