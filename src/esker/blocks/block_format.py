@@ -19,7 +19,18 @@ from numpy.typing import NDArray
 from esker._errors import FormatError
 from esker._native import core
 
-__all__ = ["ALIGN", "FRAME", "MAGIC", "VERSION", "Footer", "aligned", "header", "read_footer", "tail"]
+__all__ = [
+    "ALIGN",
+    "FRAME",
+    "MAGIC",
+    "VERSION",
+    "Footer",
+    "aligned",
+    "check_places",
+    "header",
+    "read_footer",
+    "tail",
+]
 
 MAGIC = b"ESKER\r\n\x1a"
 END_MAGIC = b"ESKEREND"
@@ -191,3 +202,24 @@ def _arrays(raw: bytes, begin: int, placed: dict[str, Any]) -> dict[str, NDArray
             raise ValueError(f"array {name} lies outside it")
         arrays[name] = np.frombuffer(raw, dtype, count, at).reshape(shape)
     return arrays
+
+
+def check_places(
+    table: NDArray[np.int64], rows: NDArray[np.int64], end: int, parts: list[dict[str, Any]], what: str
+) -> None:
+    """Blocks (or pages: `what`) lie one behind the other, from header to footer, and hold the rows of each part in order.
+
+    `table` begins with the columns offset, size, part, first row; `end` is where the footer begins.
+    """
+    offset, size, part, first_row = table.T[:4]
+    ends = np.append(offset[1:], end)
+    if offset[0] != FRAME or (size > end).any() or (offset + size != ends).any():
+        raise ValueError(f"its {what} do not lie one behind the other")
+    same = part[1:] == part[:-1]
+    follows = np.where(
+        same, first_row[1:] == (first_row + rows)[:-1], (first_row[1:] == 0) & (part[1:] > part[:-1])
+    )
+    if first_row[0] != 0 or not follows.all() or part[-1] >= len(parts):
+        raise ValueError(f"its {what}' rows do not follow each other")
+    if [p["rows"] for p in parts] != np.bincount(part, rows, len(parts)).astype(np.int64).tolist():
+        raise ValueError(f"its parts have other rows than its {what}")

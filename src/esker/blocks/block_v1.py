@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from esker._errors import FormatError
 from esker._native import core
 from esker.blocks.block import Block, key
-from esker.blocks.block_format import ALIGN, FRAME, Footer
+from esker.blocks.block_format import ALIGN, Footer, check_places
 from esker.blocks.buffer import csr
 from esker.blocks.memory import Budget, block_rows
 from esker.blocks.pool import Pool
@@ -84,27 +84,16 @@ class StoredV1:
         self.blocks, self.page_crc = blocks, crc
 
     def check_blocks(self, facts: dict[str, Any], blocks: NDArray[np.int64], pages: int) -> None:
-        """Blocks lie one behind the other, from header to footer, and hold the rows of each part in order."""
-        offset, size, part, first_row, rows, columns, numbers, first_page = blocks.T
+        """Blocks lie where `check_places` says, are of sizes that the file can hold, and their pages are counted right."""
+        _, size, _, first_row, rows, columns, numbers, first_page = blocks.T
         if len(blocks) == 0 or (blocks < 0).any() or (rows < 1).any() or (size % ALIGN).any():
             raise ValueError("it has no blocks, or blocks of no rows or of odd sizes")
-        ends = np.append(offset[1:], self.end)
-        if offset[0] != FRAME or (size > self.end).any() or (offset + size != ends).any():
-            raise ValueError("its blocks do not lie one behind the other")
+        check_places(blocks, rows, self.end, facts["parts"], "blocks")
         counts = -(-size // PAGE)
         if (first_page != np.cumsum(counts) - counts).any() or counts.sum() != pages:
             raise ValueError("its blocks' pages are not counted right")
         if (columns > facts["n_columns"]).any() or (rows > self.end).any() or (numbers > self.end).any():
             raise ValueError("it has blocks wider than the whole, or larger than the file")
-        same = part[1:] == part[:-1]
-        follows = np.where(
-            same, first_row[1:] == (first_row + rows)[:-1], (first_row[1:] == 0) & (part[1:] > part[:-1])
-        )
-        names = facts["parts"]
-        if first_row[0] != 0 or not follows.all() or part[-1] >= len(names):
-            raise ValueError("its blocks' rows do not follow each other")
-        if [p["rows"] for p in names] != np.bincount(part, rows, len(names)).astype(np.int64).tolist():
-            raise ValueError("its parts have other rows than its blocks")
         if int(rows.sum()) != facts["n_rows"] or (first_row % 256).any():
             raise ValueError("its rows are not counted right")
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from esker._errors import FormatError
 from esker._native import core
 from esker.blocks.block import UNIT, Block, key
-from esker.blocks.block_format import ALIGN, FRAME, Footer
+from esker.blocks.block_format import ALIGN, Footer, check_places
 from esker.blocks.buffer import RowBuffer, csr, cut
 from esker.blocks.memory import PANEL, Budget, block_rows, show_size
 from esker.blocks.pool import Pool
@@ -88,14 +88,12 @@ class StoredV2:
         self.bytes_before = np.concatenate([[0], np.cumsum(self.decoded(table))])
 
     def check_pages(self, table: NDArray[np.int64]) -> None:
-        """Pages lie one behind the other, from header to footer, and hold the rows of each part in order."""
+        """Pages lie where `check_places` says, cut at multiples of 256 rows, and have room for what they hold."""
         facts = self.facts
-        offset, size, part, first_row, rows, numbers, x_at, nonzeros = table.T
+        _, size, _, first_row, rows, numbers, x_at, nonzeros = table.T
         if (table < 0).any() or (rows < 1).any() or (rows > UNIT).any() or (size % ALIGN).any():
             raise ValueError("it has pages of no rows, of more than 4,096, or of odd sizes")
-        ends = np.append(offset[1:], self.end)
-        if offset[0] != FRAME or (size > self.end).any() or (offset + size != ends).any():
-            raise ValueError("its pages do not lie one behind the other")
+        check_places(table, rows, self.end, facts["parts"], "pages")
         if (numbers > np.maximum(FREE_NUMBERS, 8 * size)).any() or (nonzeros > numbers).any():
             raise ValueError("its pages hold more numbers than they have room for")
         per_row = (1 if not self.y_shape else self.y_shape[0]) if self.y_shape is not None else 0
@@ -109,15 +107,6 @@ class StoredV2:
             raise ValueError("its dense pages have other numbers than rows times columns")
         if (x_at > size).any() or (self.sparse and x_at.any()):
             raise ValueError("its pages have numbers outside them")
-        same = part[1:] == part[:-1]
-        follows = np.where(
-            same, first_row[1:] == (first_row + rows)[:-1], (first_row[1:] == 0) & (part[1:] > part[:-1])
-        )
-        parts = facts["parts"]
-        if first_row[0] != 0 or not follows.all() or part[-1] >= len(parts):
-            raise ValueError("its pages' rows do not follow each other")
-        if [p["rows"] for p in parts] != np.bincount(part, rows, len(parts)).astype(np.int64).tolist():
-            raise ValueError("its parts have other rows than its pages")
         if (first_row % PANEL).any() or (first_row // UNIT != (first_row + rows - 1) // UNIT).any():
             raise ValueError("its pages do not begin at multiples of 256 rows, or cross one of 4,096")
         known = facts["n_rows"], facts["n_numbers"], facts["nonzeros"]
