@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from esker._native import core
@@ -20,3 +21,14 @@ KNOWN = [
 @pytest.mark.parametrize(("counter", "key", "answer"), KNOWN)
 def test_known_answers(counter: tuple[int, ...], key: tuple[int, ...], answer: tuple[int, ...]) -> None:
     assert tuple(core.philox(list(counter), list(key))) == answer
+
+
+def test_held_out_rows_follow_their_keys_in_any_order():
+    rng = np.random.default_rng(0)
+    keys, order = rng.integers(0, 1 << 50, 3000), rng.permutation(3000)[:2000]
+    learned, held = core.hold_out(7, keys, order, 0.3)
+    mask = core.holdout_mask(7, keys, 0.3)
+    np.testing.assert_array_equal(learned, order[~mask[order]])
+    np.testing.assert_array_equal(held, order[mask[order]])
+    with pytest.raises(ValueError, match="got row 3000 where 3000 have one"):
+        core.hold_out(7, keys, np.array([0, 3000]), 0.3)

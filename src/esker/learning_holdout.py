@@ -32,9 +32,8 @@ def hold_out(block: Block, seed: int, fraction: float) -> tuple[Block, NDArray[n
     order = np.arange(len(block), dtype=np.int64) if block.order is None else block.order
     if fraction <= 0:
         return replace(block, order=order), order[:0]
-    keys = block.first_key + order if block.row_keys is None else block.row_keys[order]
-    mask = core.holdout_mask(seed, keys, fraction)
-    return replace(block, order=np.ascontiguousarray(order[~mask])), order[mask]
+    learned, held = core.hold_out(seed, block.raw_keys(), order, fraction)
+    return replace(block, order=learned), held
 
 
 class Visited(NamedTuple):
