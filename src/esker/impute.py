@@ -148,7 +148,7 @@ class SimpleImputer(_Filling, sklearn.impute.SimpleImputer):  # type: ignore[mis
             warnings.warn(
                 f"Skipping features without any observed values: {names[empty_ones]}. At least one non-missing value is needed "
                 f"for imputation with strategy={self.strategy!r}.",
-                stacklevel=2,
+                stacklevel=3,
             )
         flags = self.indicator_.features_ if self.add_indicator else np.zeros(0, np.intp)
         named = hasattr(self, "feature_names_in_")
