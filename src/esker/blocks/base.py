@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from esker.blocks.ahead import ahead
 from esker.blocks.block import UNIT, Block
-from esker.blocks.buffer import RowBuffer, cut
+from esker.blocks.buffer import RowBuffer
 from esker.blocks.choices import Choices
 from esker.blocks.memory import Budget, show_size
 
@@ -149,19 +149,9 @@ class Blocks(Choices, ABC):
 
     def read_rows(self, part: Part, begin: int, end: int) -> Block:
         """Rows begin..end-1 of a part as one block. Sources with random access only."""
-        if not self.random_access:
-            raise TypeError(f"{self.source} cannot be read at any row; read it in sequence")
-        buffer, skip = RowBuffer(end - begin), begin % UNIT
-        with closing(self.read(part, begin - skip)) as blocks:
-            for block in blocks:
-                first = min(skip, len(block))
-                skip -= first
-                last = min(len(block), first + end - begin - buffer.rows)
-                if last > first:
-                    buffer.add(cut(block, first, last))
-                if buffer.rows == end - begin:
-                    break
-        return buffer.block()
+        from esker.blocks.taken import take_rows
+
+        return take_rows(self, part, begin, end)
 
     def read_unit(self, part: Part, begin: int, end: int, scratch: Pool) -> Block:
         """`read_rows` for a caller that copies them at once: in memory of `scratch`, where the source can use it."""
@@ -332,8 +322,7 @@ class Blocks(Choices, ABC):
         """Claim part of max_memory for a learner's state; refused, with the figure, where blocks would not fit beside it."""
         if self.max_memory is None:
             return
-        blocks = (self.budget.depth + 1) * self.block_bytes if self.threaded else self.block_bytes
-        blocks += self.reading_bytes
+        blocks = self.reading_bytes + self.block_bytes * (self.budget.depth + 1 if self.threaded else 1)
         if self.reserved + nbytes + blocks > self.max_memory:
             raise ValueError(
                 f"{what} takes {show_size(nbytes)} and the blocks being read {show_size(blocks)}; "

@@ -1,18 +1,20 @@
-"""All rows of a source in memory, as one block."""
+"""All rows of a source, or some that lie together, in memory as one block."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from esker._errors import FormatError
-from esker.blocks.buffer import RowBuffer
+from esker.blocks.block import UNIT
+from esker.blocks.buffer import RowBuffer, cut
 from esker.blocks.memory import show_size
 
 if TYPE_CHECKING:
-    from esker.blocks.base import Blocks
+    from esker.blocks.base import Blocks, Part
     from esker.blocks.block import Block
 
-__all__ = ["take_all"]
+__all__ = ["take_all", "take_rows"]
 
 
 def take_all(source: Blocks) -> Block:
@@ -44,4 +46,21 @@ def take_all(source: Blocks) -> Block:
             buffer.add(block)
     if not buffer.keys:
         raise FormatError("there are no rows", source.source)
+    return buffer.block()
+
+
+def take_rows(blocks: Blocks, part: Part, begin: int, end: int) -> Block:
+    """Rows begin..end-1 of a part as one block, from a walk that begins at their unit."""
+    if not blocks.random_access:
+        raise TypeError(f"{blocks.source} cannot be read at any row; read it in sequence")
+    buffer, skip = RowBuffer(end - begin), begin % UNIT
+    with closing(blocks.read(part, begin - skip)) as walk:
+        for block in walk:
+            first = min(skip, len(block))
+            skip -= first
+            last = min(len(block), first + end - begin - buffer.rows)
+            if last > first:
+                buffer.add(cut(block, first, last))
+            if buffer.rows == end - begin:
+                break
     return buffer.block()
