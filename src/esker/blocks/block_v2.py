@@ -6,6 +6,7 @@ before it is used; what a page says of itself is checked by the decoder, in csrc
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -26,6 +27,8 @@ __all__ = ["FIELDS", "FREE_NUMBERS", "StoredV2"]
 FIELDS = ("offset", "size", "part", "first_row", "rows", "numbers", "x_at", "nonzeros")
 #: A page of more numbers than this has at least a bit for each, so that a small file cannot ask for much memory.
 FREE_NUMBERS = 1 << 22
+#: How many bytes the system is asked to fetch ahead of a block, while that is read; it cuts this to its own window.
+FETCH = 1 << 27
 Y_DTYPES = ("float32", "float64", "int32", "int64", "bool")
 
 
@@ -145,8 +148,13 @@ class StoredV2:
     ) -> Iterator[Block]:
         """Rows begin..end-1 of a part, in blocks that the budget allows; X is `columns` wide."""
         first, last = self.pages_of(part, begin, end)
+        fetched = 0
         while first < last:
             stop = self.stop(first, last, budget.block_bytes)
+            ahead = int(self.pages[min(stop, last - 1), 0]) + budget.block_bytes
+            if last > stop and ahead > fetched:
+                self.fetch(descriptor, int(self.pages[stop, 0]), FETCH)
+                fetched = ahead + FETCH // 2
             block = self.pages_between(descriptor, first, stop, columns, pool)
             at = int(self.pages[first, 3])
             block = cut(block, max(begin - at, 0), min(end - at, len(block)))
@@ -173,6 +181,11 @@ class StoredV2:
         if stop < last and int(self.unit_begin[stop]) > first:
             return int(self.unit_begin[stop])
         return stop
+
+    @staticmethod
+    def fetch(descriptor: int, offset: int, n: int) -> None:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(descriptor, offset, n, os.POSIX_FADV_WILLNEED)
 
     @staticmethod
     def pieces(block: Block, budget: Budget) -> Iterator[Block]:
