@@ -168,6 +168,7 @@ private:
     const SvmlightOptions& options_;
     Marks marks_;
     Entries usual_;
+    const decltype(TextKernels::entries) several_ = kernels().text.entries;
     Row row_{};
     Index columns_ = 0;
 
@@ -186,10 +187,16 @@ private:
         const char* q = p;
         Marks::At at = marks_.from(q, 3);
         int n = 0;
-        while (n < Entries::room && at.next + 3 <= at.known && read_entry(q, at, usual_, n)) {
+        if (several_) {
+            n = several_(usual_.columns, usual_.mantissas, usual_.divisors, Entries::room, p, at.base,
+                         at.next, at.known);
+            at.next += 3 * n;
+            if (n > 0) q = at[-1];
+        }
+        while (*q != '\n') {
+            q += n > 0;
+            if (n == Entries::room || at.next + 3 > at.known || !read_entry(q, at, usual_, n)) break;
             n++;
-            if (*q == '\n') break;
-            q++;
         }
         if (n == 0 || !take_columns(n)) return false;
         quotients(row_.values + row_.n, n);

@@ -2,6 +2,7 @@
 // only. No standard containers or algorithms here: a weak std:: symbol compiled for AVX-512 could be the one
 // that is linked.
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 #ifdef __SSE2__
