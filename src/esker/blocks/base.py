@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -50,10 +49,6 @@ class Part:
     index: int
     name: str
     rows: int | None = None
-
-
-def _given(block: Block) -> Block:
-    return block
 
 
 class Blocks(Choices, ABC):
@@ -208,7 +203,7 @@ class Blocks(Choices, ABC):
         """`read_pieces`, each as a function that makes it: what need not be done in sequence, any thread may do."""
         with closing(self.read_pieces(part, start)) as pieces:  # type: ignore[type-var]
             for piece in pieces:
-                yield partial(_given, piece)
+                yield iter([piece]).__next__
 
     def read_ahead(
         self, parts: Sequence[Part] | None = None, start: tuple[int, int] = (0, 0)
