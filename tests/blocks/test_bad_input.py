@@ -86,6 +86,8 @@ CASES = {
     # --- rows and columns ---
     "too few columns csv": ("csv", CSV + b"1,2\n", r"x\.csv:62: .*Expected 3 columns, got 2"),
     "too many columns csv": ("csv", CSV + b"1,2,3,4\n", r"x\.csv:62: .*Expected 3 columns, got 4"),
+    "semicolons csv": ("csv", b"a;b;y\n1,5;2;1\n", r"x\.csv:2: .*separated by semicolons; write it with commas"),
+    "UTF-16 csv": ("csv", CSV.decode().encode("utf-16"), r"x\.csv:\d+: .*the file is UTF-16; write it as UTF-8"),
     "empty lines csv": ("csv", CSV + b"\n\n1,2,1\n", None),
     "names alone csv": ("csv", b"a,b,y\n", r"x\.csv: there are no rows"),
     "comments alone svm": ("svm", b"\n\n# nothing\n", r"x\.svm: there are no rows, only comments or empty lines"),

@@ -172,7 +172,23 @@ def _located(error: ValueError, path: Any, budget: Budget) -> FormatError:
             f"a line is longer than a block of text, {show_size(_text_bytes(budget))}, a quarter of a block: "
             f"{way}, or look for a quote that is never closed"
         )
+    elif "Expected" in message:
+        message += _other_text(path)
     return FormatError(message, str(path), int(row[1]) if row else 0)
+
+
+def _other_text(path: Any) -> str:
+    """The way out for a file whose lines are of other text than commas in UTF-8."""
+    if not isinstance(path, Path):
+        return ""
+    with open_bytes(path) as file:
+        head = file.read(1 << 12)
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return " (the file is UTF-16; write it as UTF-8)"
+    names = head.split(b"\n")[0]
+    if b";" in names and b"," not in names:
+        return " (its columns are separated by semicolons; write it with commas between columns and points in numbers)"
+    return ""
 
 
 def refuse_text_options(options: Options, what: str) -> None:
