@@ -13,7 +13,7 @@ import esker._core as _core
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["core", "cores", "threads"]
+__all__ = ["core", "cores", "thread_limit", "threads"]
 
 core = _core
 core.install_blas(*_blas.capsules(core.routine_names()))
@@ -40,6 +40,13 @@ def _processors() -> int:
             if quota > 0 and period > 0:
                 count = min(count, -(-quota // period))
     return max(count, 1)
+
+
+def thread_limit() -> int:
+    """How many threads kernels called on this thread may use; 0 where nothing was said of it."""
+    limit = core.set_thread_limit(0)
+    core.set_thread_limit(limit)
+    return int(limit)
 
 
 @contextmanager

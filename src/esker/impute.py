@@ -37,12 +37,12 @@ class _Filling(StreamingStep):
         array or sparse matrix; or lazy Blocks
         """
         if not isinstance(X, Blocks):
-            return super().transform(X)  # type: ignore[misc]
+            return super().transform(X)  # type: ignore[misc]  # scikit-learn's, which comes next in SimpleImputer
         check_fitted(self)
-        return self._fill(X)  # type: ignore[attr-defined]
+        return self._fill(X)  # type: ignore[attr-defined]  # SimpleImputer's own
 
 
-class SimpleImputer(_Filling, sklearn.impute.SimpleImputer):  # type: ignore[misc]
+class SimpleImputer(_Filling, sklearn.impute.SimpleImputer):  # type: ignore[misc]  # it has no types
     """Missing values replaced, column by column.
 
     Parameters

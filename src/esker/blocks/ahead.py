@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from esker._native import core, cores
+from esker._native import core, cores, thread_limit
 
 __all__ = ["ahead", "share_cores"]
 
@@ -29,8 +29,7 @@ class _Reader:
         self.slots, self.stopped, self.ended = depth, False, False
         self.error: BaseException | None = None
         # Kernels called on the reader's thread use as many threads as its consumer may.
-        self.kernel_threads = core.set_thread_limit(0)
-        core.set_thread_limit(self.kernel_threads)
+        self.kernel_threads = thread_limit()
         self.cores = cores(self.kernel_threads or None)
         self.waiting = False
         self.thread = threading.Thread(target=self.run, name="esker-reader")

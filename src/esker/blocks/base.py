@@ -201,9 +201,9 @@ class Blocks(Choices, ABC):
 
     def read_later(self, part: Part, start: int = 0) -> Generator[Callable[[], Block], None, None]:
         """`read_pieces`, each as a function that makes it: what need not be done in sequence, any thread may do."""
-        with closing(self.read_pieces(part, start)) as pieces:  # type: ignore[type-var]
+        with closing(self.read_pieces(part, start)) as pieces:  # type: ignore[type-var]  # a generator
             for piece in pieces:
-                yield iter([piece]).__next__
+                yield iter([piece]).__next__  # called once: the function then keeps nothing
 
     def read_ahead(
         self, parts: Sequence[Part] | None = None, start: tuple[int, int] = (0, 0)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
-from esker._native import core, cores
+from esker._native import cores, thread_limit
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block
 from esker.blocks.crew import in_order
@@ -61,7 +61,5 @@ class Made(Mapped):
 
 def _threads(blocks: Blocks) -> int:
     """As many as the caller's kernels and the source may use."""
-    limit = core.set_thread_limit(0)
-    core.set_thread_limit(limit)
-    allowed = cores(blocks.n_threads)
+    limit, allowed = thread_limit(), cores(blocks.n_threads)
     return min(limit, allowed) if limit else allowed
