@@ -71,4 +71,3 @@ class Optimum:
         e = np.ravel(coef).astype(np.float64) - self.w
         level = float(np.ravel(intercept)[0]) + float(self.mean @ (e + self.w)) - self.mean_y
         return float(e @ self.H @ e + self.n * level**2) / self.value
-

@@ -20,7 +20,6 @@ MODULES = sorted(PYTHON.rglob("*.py"))
 LONGEST = 400
 #: Files that wait to be split, and their length now: they may shrink, not grow.
 STILL_LONG = {
-    "src/esker/linear_model/ridge.py": 440,
     "src/esker/learning.py": 420,
 }
 

@@ -98,7 +98,9 @@ def main() -> None:
         import esker.learning
 
         esker.learning.CHECKPOINT_EVERY = job["checkpoint_every"]
-        linear_model.Ridge._checkpoint_every = job["checkpoint_every"]
+        from esker.linear_model._gram_walk import Checkpoint
+
+        Checkpoint.every = job["checkpoint_every"]
     model = getattr(linear_model, job["model"])(**job["options"])
     try:
         data = source(job)

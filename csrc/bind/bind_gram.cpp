@@ -23,6 +23,11 @@ void bind_gram(py::module_& m) {
             },
             py::arg("x"), py::arg("y").noconvert() = py::none(), py::arg("weight").noconvert() = py::none())
         .def("merge", &Gram::merge, py::arg("other"), py::call_guard<py::gil_scoped_release>())
+        .def("forget", &Gram::forget, py::arg("other"), py::call_guard<py::gil_scoped_release>(),
+             "Take rows off again that were absorbed before.")
+        .def("set_targets", &Gram::set_targets, py::arg("order"),
+             "Target t becomes what target order[t] was; zeros for -1.")
+        .def("finite", &Gram::finite, "Whether all rows were finite, and their products.")
         .def("widen", &Gram::widen, py::arg("cols"), py::call_guard<py::gil_scoped_release>())
         .def(
             "finish",
@@ -59,6 +64,7 @@ void bind_gram(py::module_& m) {
                  d["xy"] = own(std::vector<double>(s.xy), {s.targets(), s.cols()});
                  d["yy"] = copy(s.yy);
                  d["coarse"] = copy(s.coarse);
+                 d["peak"] = copy(s.peak);
                  return d;
              })
         .def_static(
@@ -75,10 +81,12 @@ void bind_gram(py::module_& m) {
                 s.xy = vector_of(py::cast<Array<double>>(d["xy"]));
                 s.yy = vector_of(py::cast<Array<double>>(d["yy"]));
                 s.coarse = vector_of(py::cast<Array<double>>(d["coarse"]));
+                // Models saved before rows could be forgotten have none.
+                if (d.contains("peak")) s.peak = vector_of(py::cast<Array<double>>(d["peak"]));
                 const auto xx = py::cast<Array<double>>(d["xx"]);
                 const auto cols = static_cast<std::size_t>(s.cols()), targets = s.mean_y.size();
                 require(static_cast<std::size_t>(xx.size()) == cols * cols && s.xy.size() == cols * targets &&
-                            s.yy.size() == targets && s.coarse.size() == cols,
+                            s.yy.size() == targets && s.coarse.size() == cols && s.peak.size() == cols,
                         "the arrays of a Gram must be xx (d, d), xy (targets, d) and yy (targets,) for "
                         "mean_x (d,) and mean_y (targets,)");
                 for (Index i = 0; i < s.cols(); i++)

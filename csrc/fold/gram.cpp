@@ -142,6 +142,7 @@ void Gram::widen(Index wanted) {
     xy = std::move(wide_y);
     mean_x.resize(static_cast<std::size_t>(wanted), 0.0);
     coarse.resize(static_cast<std::size_t>(wanted), 0.0);
+    peak.resize(static_cast<std::size_t>(wanted), 0.0);
 }
 
 void Gram::update(const Block& block) {
@@ -182,7 +183,8 @@ void Gram::merge(const Gram& other) {
                                                                  " targets cannot be merged");
     rows += other.rows;
     noise = std::max(noise, other.noise);
-    for (std::size_t j = 0; j < other.coarse.size(); j++) coarse[j] += other.coarse[j];
+    for (std::size_t j = 0; j < other.coarse.size(); j++)
+        coarse[j] += other.coarse[j], peak[j] += other.peak[j];
     if (other.weight == 0) return;
     const Index d = cols(), theirs = other.cols();
     const Step step = step_to(*this, other.weight, other.mean_y.data());
@@ -233,15 +235,15 @@ Step step_to(Gram& s, double w, const double* mean_y) {
 }
 
 double Gram::loss(bool centred) const {
-    double worst = 0;
+    double worst = 0, shrunk = 1;
     for (Index j = 0; j < cols(); j++) {
         const auto at = static_cast<std::size_t>(j);
         const double own = row(j)[j] + (centred ? 0.0 : weight * mean_x[at] * mean_x[at]);
-        if (own > 0) worst = std::max(worst, coarse[at] / own);
+        if (own > 0) worst = std::max(worst, coarse[at] / own), shrunk = std::max(shrunk, peak[at] / own);
     }
     // Panels round independently of each other, so that their errors grow as a square root.
     const double panels = std::max(1.0, static_cast<double>(rows) / static_cast<double>(panel_rows));
-    return 0x1p-52 + 0x1p-22 * worst / std::sqrt(panels);
+    return 0x1p-52 * shrunk + 0x1p-22 * worst / std::sqrt(panels);
 }
 
 Gram::Summary Gram::finish() const {

@@ -21,6 +21,8 @@ struct Gram {
     std::vector<double> xy;      // targets x d
     std::vector<double> yy;      // targets
     std::vector<double> coarse;  // d: the part of xx's diagonal that was multiplied in float32
+    std::vector<double>
+        peak;  // d: what the diagonal was before rows were forgotten; rounding is relative to it
 
     Index cols() const noexcept { return static_cast<Index>(mean_x.size()); }
     Index targets() const noexcept { return static_cast<Index>(mean_y.size()); }
@@ -30,6 +32,13 @@ struct Gram {
     void widen(Index cols);  // new columns are columns of zeros
     void update(const Block& block);
     void merge(const Gram& other);
+    // Takes rows off again that were absorbed before; refuses, changing nothing, where what is left would be
+    // rounding.
+    void forget(const Gram& other);
+    // Target t becomes what target order[t] was; zeros where order[t] is -1, for a class that no row had so
+    // far.
+    void set_targets(const std::vector<Index>& order);
+    bool finite() const;  // whether the rows were: sums of products keep what is not finite
     struct Summary {
         std::vector<double> xx;
     };  // d x d, both triangles

@@ -209,12 +209,24 @@ class Gram:
         """
         X'X centred, both triangles, d x d.
         """
+    def finite(self) -> bool:
+        """
+        Whether all rows were finite, and their products.
+        """
+    def forget(self, other: Gram) -> None:
+        """
+        Take rows off again that were absorbed before.
+        """
     def loss(self, centred: bool) -> float:
         """
         Relative rounding error of the sums of products.
         """
     def merge(self, other: Gram) -> None:
         ...
+    def set_targets(self, order: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        """
+        Target t becomes what target order[t] was; zeros for -1.
+        """
     def to_arrays(self) -> dict[str, typing.Any]:
         ...
     def update(self, x: typing.Any, y: numpy.typing.NDArray[numpy.float64] | None = None, weight: numpy.typing.NDArray[numpy.float64] | None = None) -> None:

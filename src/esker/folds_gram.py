@@ -94,6 +94,22 @@ class Gram:
         """Absorb another state."""
         self._state.merge(other._state)
 
+    def forget(self, other: Self, /) -> None:
+        """Take the rows of another state off, which were absorbed before.
+
+        Raises ValueError, and changes nothing, where a column would keep less than 1e-8 of its second moment.
+        """
+        self._state.forget(other._state)
+
+    def set_targets(self, order: list[int]) -> None:
+        """Target t becomes what target ``order[t]`` was; zeros for -1, as for a class that no row had so far."""
+        self._state.set_targets(order)
+
+    @property
+    def finite(self) -> bool:
+        """Whether all rows were finite, and the sums of their products."""
+        return bool(self._state.finite())
+
     def widen(self, cols: int, /) -> None:
         """Make room for `cols` columns; new ones are columns of zeros."""
         self._state.widen(cols)

@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from esker import open_blocks
 from esker.folds import Gram
 from esker.linear_model import Ridge
+from esker.linear_model._gram_walk import Checkpoint
 
 
 def data(n: int = 300, d: int = 8, targets: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +123,7 @@ def test_an_interrupted_fit_resumes_to_the_same_bits(tmp_path: Path, monkeypatch
     X, y = data(40_000, 6)
     path, file = tmp_path / "fit.ckpt", tmp_path / "x.npy"
     np.save(file, np.column_stack([X, y]))
-    monkeypatch.setattr(Ridge, "_checkpoint_every", 0.0)
+    monkeypatch.setattr(Checkpoint, "every", 0.0)
 
     def blocks() -> Any:
         return open_blocks(file, target=6, block_size=4096 * 7 * 8)
@@ -170,9 +171,9 @@ def test_lives_in_scikit_learn() -> None:
 
 
 def test_says_how_far_it_is(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from esker.linear_model import ridge
+    from esker.linear_model import _gram_walk
 
     ticks = iter(range(0, 1000, 3))
-    monkeypatch.setattr(ridge, "perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr(_gram_walk, "perf_counter", lambda: float(next(ticks)))
     Ridge(verbose=1).fit(*data())
     assert "rows summed" in capsys.readouterr().out

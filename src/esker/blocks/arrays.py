@@ -143,6 +143,8 @@ class ArrayBlocks(Blocks):
     """
 
     random_access, sequential_first, threaded = True, False, False
+    #: Whether the numbers of X are still to be searched for NaN and infinity, by whoever learns from them.
+    finite_later = False
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ _NAMES: dict[str, str] = {
     "Ridge": "esker.linear_model.ridge",
     "SGDClassifier": "esker.linear_model.sgd",
     "SGDRegressor": "esker.linear_model.sgd",
+    "merge": "esker.linear_model._merge",
 }
 
 __all__ = [*_NAMES]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
 
 from esker.blocks import ArrayBlocks, Block, Blocks
 from esker.blocks.arrays import check_sparse
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_blocks",
+    "check_finite",
     "check_indices",
     "check_rows",
     "check_weights",
@@ -36,6 +37,7 @@ def as_blocks(
     multi_output: bool = False,
     classifier: bool = False,
     reset: bool = True,
+    finite_later: bool = False,
 ) -> Blocks:
     """The rows to learn from, as Blocks.
 
@@ -53,6 +55,9 @@ def as_blocks(
         Whether y may have several columns.
     classifier : bool
         Whether y are labels.
+    finite_later : bool
+        Do not read a dense X for NaN and infinity where the caller's sums will show them: the result then has
+        ``finite_later`` set, and `check_finite` makes the search when it is wanted. Targets keep their dtype.
 
     Raises
     ------
@@ -62,6 +67,7 @@ def as_blocks(
     if isinstance(X, Blocks):
         return _check_blocks(estimator, X, y, sample_weight, multi_output, classifier, reset)
     check_indices(X)
+    later = finite_later and not sparse.issparse(X)
     X, y = validate_data(
         estimator,
         X,
@@ -72,13 +78,25 @@ def as_blocks(
         dtype=[np.float64, np.float32],
         multi_output=multi_output,
         y_numeric=not classifier,
+        ensure_all_finite=not later,
     )
     if classifier:
         check_classification_targets(y)
-    else:
+    elif not finite_later:
         y = np.ascontiguousarray(y, dtype=np.float64)
     weight = None if sample_weight is None else check_weights(sample_weight, X)
-    return ArrayBlocks(X, y, weight, max_memory=getattr(estimator, "max_memory", None), check_finite=False)
+    blocks = ArrayBlocks(X, y, weight, max_memory=getattr(estimator, "max_memory", None), check_finite=False)
+    blocks.finite_later = later
+    if weight is not None and not weight.all():
+        check_finite(estimator, blocks)  # sums never see the rows of weight 0
+    return blocks
+
+
+def check_finite(estimator: Any, blocks: Blocks) -> None:
+    """scikit-learn's error where an array holds NaN or infinity, if that was not yet looked for."""
+    if isinstance(blocks, ArrayBlocks) and blocks.finite_later:
+        check_array(blocks.X, dtype=None, input_name="X", estimator=estimator)
+        blocks.finite_later = False
 
 
 def check_indices(X: Any) -> None:

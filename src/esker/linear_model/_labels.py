@@ -15,7 +15,15 @@ from esker.blocks import ArrayBlocks, Block, Blocks
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NewLabel", "count_labels", "encode", "encoded", "first_labels"]
+__all__ = [
+    "NewLabel",
+    "class_factors",
+    "count_labels",
+    "encode",
+    "encoded",
+    "first_labels",
+    "refuse_fractions",
+]
 
 #: So many rows tell the classes at first; a label that comes later is a `NewLabel`, and starts the fit again.
 LOOK = 1 << 16
@@ -32,12 +40,12 @@ def count_labels(blocks: Blocks) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The sorted classes of a data set and how many rows each has, by one pass over it."""
     known = blocks.label_counts()
     if known is not None and len(known):
-        _refuse_fractions(np.array(list(known)), blocks)
+        refuse_fractions(np.array(list(known)), blocks)
         return _sorted(known)
     counts: dict[Any, int] = {}
     for y in blocks.labels():
         labels, rows = np.unique(np.asarray(y).ravel(), return_counts=True)
-        _refuse_fractions(labels, blocks)
+        refuse_fractions(labels, blocks)
         for label, n in zip(labels.tolist(), rows.tolist()):
             counts[label] = counts.get(label, 0) + n
         if len(counts) > MOST:
@@ -62,7 +70,7 @@ def first_labels(blocks: Blocks) -> NDArray[Any] | None:
     with closing(blocks.labels()) as pieces:  # type: ignore[type-var]
         for y in pieces:
             found = np.unique(np.asarray(y).ravel())
-            _refuse_fractions(found, blocks)
+            refuse_fractions(found, blocks)
             labels |= set(found.tolist())
             rows += 0 if y is None else len(y)
             if rows >= LOOK or len(labels) > MOST:
@@ -70,7 +78,7 @@ def first_labels(blocks: Blocks) -> NDArray[Any] | None:
     return np.array(sorted(labels)) if 2 <= len(labels) <= MOST else None
 
 
-def _refuse_fractions(labels: NDArray[Any], blocks: Blocks) -> None:
+def refuse_fractions(labels: NDArray[Any], blocks: Blocks) -> None:
     if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
         raise ValueError(
             f"Unknown label type: continuous. The target of {blocks.source} holds numbers such as "

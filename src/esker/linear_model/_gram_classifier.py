@@ -1,0 +1,276 @@
+"""Least squares for labels: a Gram whose targets are one indicator a class.
+
+Indicators are 0 and 1, so that a class which comes late is a column of zeros and states of different classes merge. Solves
+want scikit-learn's -1 and 1: twice the indicator's coefficients, less those of the constant 1, which is the sum of all
+indicators and needs none where there is an intercept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.multiclass import type_of_target
+
+from esker.blocks import ArrayBlocks, Blocks
+from esker.folds import Gram
+from esker.linear_model._gram_model import GramModel
+from esker.linear_model._input import as_blocks
+from esker.linear_model._labels import MOST, class_factors, count_labels, refuse_fractions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from esker.blocks import Block
+
+__all__ = ["GramClassifier"]
+
+
+class GramClassifier(GramModel):
+    """Mixin before `LinearClassifier`; a subclass has ``class_weight`` and writes `_check` and `_solve`.
+
+    In `_solve` the state's targets are the indicators of ``classes_``, in their order; `_signed` makes coefficients for -1
+    and 1 of theirs. Labels in several columns (0 and 1 in each) are targets of -1 and 1 at once.
+    """
+
+    class_weight: Mapping[Any, float] | str | None
+    classes_: NDArray[Any]
+    #: Whether y has a column of 0 and 1 for each label, several of which may hold.
+    multilabel_: bool
+
+    def _open(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> Blocks:
+        if sparse.issparse(y):
+            y = y.toarray()
+        several = not isinstance(X, Blocks) and y is not None and np.ndim(y) == 2 and np.shape(y)[1] > 1
+        several = several and type_of_target(y).startswith("multilabel")
+        blocks = as_blocks(
+            self, X, y, sample_weight, multi_output=several, classifier=True, reset=reset, finite_later=True
+        )
+        if reset:
+            self._labels: list[Any] = []
+        else:
+            if several != self.multilabel_:
+                raise ValueError("y must have one column, or several of 0 and 1, as in earlier rows")
+            self._labels = self.classes_.tolist()
+        self._labels += [label for label in getattr(self, "_coming", ()) if label not in self._labels]
+        self.multilabel_ = several
+        self._factors: dict[Any, float] = {}
+        if isinstance(self.class_weight, str):
+            class_factors(
+                self.class_weight, np.empty(0), np.empty(0, dtype=np.int64)
+            )  # "balanced", or refused
+            self._factors = self._balanced(blocks)
+        elif self.class_weight is not None:
+            class_factors(self.class_weight, np.array(list(self.class_weight)), None)
+            self._factors = dict(self.class_weight)
+        if several and self._factors:
+            raise ValueError("class_weight is for labels in one column; leave it None, and use sample_weight")
+        self._source = blocks
+        return blocks
+
+    def _balanced(self, blocks: Blocks) -> dict[Any, float]:
+        if isinstance(blocks, ArrayBlocks):
+            assert blocks.y is not None
+            classes, counts = np.unique(np.ravel(blocks.y), return_counts=True)
+        elif blocks.rereadable:
+            classes, counts = count_labels(blocks)
+        else:
+            raise ValueError(
+                f"class_weight='balanced' reads the labels first, and {blocks.source} can be read once; "
+                "give the weights as a dict"
+            )
+        factors = class_factors("balanced", classes, counts)
+        assert factors is not None
+        return dict(zip(classes.tolist(), factors.tolist()))
+
+    # --- the walk ---
+
+    def _encode(self, block: Block) -> Block:
+        assert block.y is not None
+        if self.multilabel_:
+            return replace(block, y=2.0 * np.asarray(block.y, dtype=np.float64) - 1)
+        labels, index = np.unique(np.ravel(block.y), return_inverse=True)
+        refuse_fractions(labels, self._source)
+        places = {label: i for i, label in enumerate(self._labels)}
+        for label in labels.tolist():
+            if label not in places:
+                places[label] = len(self._labels)
+                self._labels.append(label)
+        if len(self._labels) > MOST:
+            raise ValueError(
+                f"the target of {self._source.source} has more than {MOST} different labels; is it a number?"
+            )
+        place = np.array([places[label] for label in labels.tolist()], dtype=np.intp)[index]
+        hot = np.zeros((len(place), len(self._labels)))
+        hot[np.arange(len(place)), place] = 1
+        if not self._factors:
+            return replace(block, y=hot)
+        factor = np.array([self._factors.get(label, 1.0) for label in self._labels])[place]
+        weight = factor if block.sample_weight is None else factor * block.sample_weight
+        return replace(block, y=hot, sample_weight=weight)
+
+    def _grow(self, state: Any, targets: int) -> None:
+        have = state.targets
+        if not self.multilabel_ and have < targets:
+            state.set_targets([*range(have), *([-1] * (targets - have))])
+
+    def _sum(self, blocks: Blocks, state: Gram) -> bool:
+        flat = super()._sum(blocks, state)
+        self._sort(state)
+        return flat
+
+    def _sort(self, state: Any) -> None:
+        """The walk is over: ``classes_`` in order, and the state's targets with them."""
+        if self.multilabel_:
+            self.classes_ = np.arange(state.targets)
+            return
+        foreign = [label for label in self._factors if label not in self._labels]
+        if foreign:
+            raise ValueError(f"class_weight names {foreign}, which are not among the classes {self._labels}")
+        if len(self._labels) < 2:
+            raise ValueError(
+                f"The number of classes has to be greater than one; got {len(self._labels)} class: {self._labels}"
+            )
+        order = sorted(range(len(self._labels)), key=lambda i: self._labels[i])
+        self._labels = [self._labels[i] for i in order]
+        self._grow(state, len(order))
+        state.set_targets(order)
+        self.classes_ = np.array(self._labels)
+
+    def _again(self, blocks: Blocks) -> Blocks:
+        """The rows once more, with the state's targets."""
+        return blocks.map(self._encode, keeps_x=True)
+
+    def _facts(self) -> dict[str, Any]:
+        return {"labels": self._labels}
+
+    def _resume(self, facts: dict[str, Any]) -> None:
+        self._labels = list(facts["labels"])
+
+    # --- more rows ---
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n, d), or Blocks
+            Classes need not be known before the walk.
+        y : array-like of shape (n,), or (n, labels) of 0 and 1; None for Blocks, which bring it
+            Labels: numbers, strings or booleans.
+        sample_weight : array-like of shape (n,) or number, optional; None for Blocks
+
+        Returns
+        -------
+        self
+        """
+        try:
+            return super().fit(X, y, sample_weight)
+        finally:
+            self._clean()
+
+    def partial_fit(  # type: ignore[override]  # scikit-learn's classifiers take the classes third
+        self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Add rows to those seen so far and solve anew; exact, in any order.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n, d), or Blocks
+        y : array-like of shape (n,), or (n, labels) of 0 and 1; None for Blocks
+        classes : array-like of shape (classes,), optional
+            Labels that will come. Not needed: a class may come late. The first rows must have two.
+        sample_weight : array-like of shape (n,) or number, optional; None for Blocks
+
+        Returns
+        -------
+        self
+        """
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which does not see all labels at once; "
+                "give the weights as a dict"
+            )
+        self._coming = [] if classes is None else np.unique(classes).tolist()
+        with self._or_as_before():
+            return super().partial_fit(X, y, sample_weight)
+
+    def forget(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Take rows off that were learned before, and solve anew; see `Ridge.forget`.
+
+        A class none of whose rows are left stays in ``classes_``.
+        """
+        with self._or_as_before():
+            return super().forget(X, y, sample_weight)
+
+    @contextmanager
+    def _or_as_before(self) -> Iterator[None]:
+        """What goes wrong leaves the classes as they were."""
+        kept: dict[str, Any] = {
+            name: vars(self)[name] for name in ("classes_", "multilabel_") if name in vars(self)
+        }
+        try:
+            yield
+        except BaseException:
+            self.__dict__.update(kept)
+            raise
+        finally:
+            self._clean()
+
+    def _clean(self) -> None:
+        for name in ("_labels", "_factors", "_source", "_coming"):
+            self.__dict__.pop(name, None)
+
+    def _align(self, state: Gram, before: list[Any]) -> None:
+        if not self.multilabel_:
+            state.set_targets([before.index(label) if label in before else -1 for label in self._labels])
+
+    def _merge_states(self, models: list[Any]) -> Gram:
+        if any(model.multilabel_ != models[0].multilabel_ for model in models):
+            raise ValueError("models of one label a row and of several cannot be merged")
+        self.multilabel_ = models[0].multilabel_
+        if self.multilabel_:
+            self.classes_ = models[0].classes_
+            return super()._merge_states(models)
+        labels = sorted({label for model in models for label in model.classes_.tolist()})
+        state = Gram()
+        self._labels = labels
+        for model in models:
+            part = Gram.from_arrays(model.state_.to_arrays())
+            self._align(part, model.classes_.tolist())
+            state.merge(part)
+        self._clean()
+        self.classes_ = np.array(labels)
+        return state
+
+    # --- results ---
+
+    def _signed(
+        self, coef: NDArray[np.float64], at_mean: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Coefficients and predictions at the mean for targets of -1 and 1, from those for indicators; one row for two classes."""
+        if self.multilabel_:
+            return coef, at_mean
+        kept = slice(1, 2) if len(self.classes_) == 2 else slice(None)
+        if self.fit_intercept:  # the constant is the intercept's alone
+            return 2 * coef[kept], 2 * at_mean[kept] - 1
+        return 2 * coef[kept] - coef.sum(axis=0), at_mean[kept]
+
+    def _take(
+        self,
+        coef: NDArray[np.float64],
+        at_mean: NDArray[np.float64],
+        mean: NDArray[np.float64],
+        dtype: np.dtype[Any],
+        flat: bool,
+    ) -> None:
+        super()._take(coef, at_mean, mean, dtype, flat)
+        self.coef_ = np.atleast_2d(self.coef_)
+        if self.fit_intercept:
+            self.intercept_ = np.atleast_1d(self.intercept_)
