@@ -18,7 +18,7 @@ from esker._native import core
 
 # Arguments in Fortran's order: c character, d double(s), i integer, I array of integers.
 ARGUMENTS = {
-    "dgemm": "cciiiddididdi", "dsyrk": "cciiddiddi", "dtrsm": "cccciiddidi", "dtrsv": "cccididi",
+    "dgemm": "cciiiddididdi", "dsymm": "cciidididdi", "dsyrk": "cciiddiddi", "dtrsm": "cccciiddidi", "dtrsv": "cccididi",
     "dpotrf": "cidii", "dpotrs": "ciididii", "dpocon": "cididddIi", "dsyevd": "ccididdiIii",
 }
 api = ctypes.pythonapi
@@ -91,7 +91,7 @@ def test_refusals() -> None:
     from esker._native import core
 
     capsules, bits = _blas.capsules(core.routine_names())
-    with pytest.raises(ValueError, match="install_blas expected 8 pointers, got 7"):
+    with pytest.raises(ValueError, match="install_blas expected 9 pointers, got 8"):
         core.install_blas(capsules[:-1], bits)
     with pytest.raises(ValueError, match="32 or 64 bits wide, got 16"):
         core.install_blas(capsules, 16)

@@ -35,7 +35,7 @@ auto with_width(F&& f) {
 }  // namespace
 
 const std::vector<std::string>& routine_names() {
-    static const std::vector<std::string> names{"dgemm",  "dsyrk",  "dtrsm",  "dtrsv",
+    static const std::vector<std::string> names{"dgemm",  "dsymm",  "dsyrk",  "dtrsm", "dtrsv",
                                                 "dpotrf", "dpotrs", "dpocon", "dsyevd"};
     return names;
 }
@@ -62,6 +62,18 @@ void gemm(char ta, char tb, Int m, Int n, Int k, double alpha, const double* a, 
         I m_ = narrow<I>(m), n_ = narrow<I>(n), k_ = narrow<I>(k), lda_ = narrow<I>(lda),
           ldb_ = narrow<I>(ldb), ldc_ = narrow<I>(ldc);
         routine<F>(Routine::dgemm)(&ta, &tb, &m_, &n_, &k_, &alpha, a, &lda_, b, &ldb_, &beta, c, &ldc_);
+    });
+}
+
+void symm(char side, char uplo, Int m, Int n, double alpha, const double* a, Int lda, const double* b,
+          Int ldb, double beta, double* c, Int ldc) {
+    with_width([&](auto tag) {
+        using I = decltype(tag);
+        using F =
+            void(char*, char*, I*, I*, double*, const double*, I*, const double*, I*, double*, double*, I*);
+        I m_ = narrow<I>(m), n_ = narrow<I>(n), lda_ = narrow<I>(lda), ldb_ = narrow<I>(ldb),
+          ldc_ = narrow<I>(ldc);
+        routine<F>(Routine::dsymm)(&side, &uplo, &m_, &n_, &alpha, a, &lda_, b, &ldb_, &beta, c, &ldc_);
     });
 }
 

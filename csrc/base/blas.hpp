@@ -10,7 +10,7 @@
 namespace esker {
 
 // The routines that are borrowed, by name; the order is that of the table.
-enum class Routine { dgemm, dsyrk, dtrsm, dtrsv, dpotrf, dpotrs, dpocon, dsyevd, count };
+enum class Routine { dgemm, dsymm, dsyrk, dtrsm, dtrsv, dpotrf, dpotrs, dpocon, dsyevd, count };
 const std::vector<std::string>& routine_names();
 
 // pointers: one for each routine; bits: the width of the routines' integers, 32 or 64.
@@ -21,6 +21,8 @@ int blas_bits() noexcept;
 namespace blas {
 using Int = std::int64_t;
 void gemm(char ta, char tb, Int m, Int n, Int k, double alpha, const double* a, Int lda, const double* b,
+          Int ldb, double beta, double* c, Int ldc);
+void symm(char side, char uplo, Int m, Int n, double alpha, const double* a, Int lda, const double* b,
           Int ldb, double beta, double* c, Int ldc);
 void syrk(char uplo, char trans, Int n, Int k, double alpha, const double* a, Int lda, double beta, double* c,
           Int ldc);

@@ -44,10 +44,25 @@ struct Symmetric {
 void bind_solve(py::module_& m) {
     py::class_<Scaling>(m, "Scaling", "What a factorisation leaves beside the factor.")
         .def_readonly("rcond", &Scaling::rcond)
+        .def_readonly("norm", &Scaling::norm)
         .def_property_readonly("scale", [](const Scaling& f) { return copy(f.scale); });
     m.def("factorise", &factorise_gram, py::arg("gram"), py::arg("alpha"), py::arg("centred"),
           py::call_guard<py::gil_scoped_release>(),
           "Cholesky of a Gram's X'X + alpha I, in the room that the Gram keeps for it.");
+    m.def(
+        "multiply",
+        [](const Gram& s, const Array<double>& b) {
+            require(b.ndim() == 2 && b.shape(1) == s.cols(),
+                    "the factors must be rows of " + std::to_string(s.cols()) + " numbers");
+            std::vector<double> out(static_cast<std::size_t>(b.size()));
+            const Index rows = b.shape(0);
+            {
+                const py::gil_scoped_release release;
+                multiply(out.data(), s.xx.data(), s.cols(), b.data(), rows);
+            }
+            return own(std::move(out), {rows, s.cols()});
+        },
+        py::arg("gram"), py::arg("b").noconvert(), "b X'X, centred; b (rows, d).");
     m.def(
         "solve",
         [](const Gram& s, const Scaling& f, Array<double> b) {

@@ -53,7 +53,7 @@ Scaling factorise(double* base, Index n, double alpha, const double* rank_one, c
         f.scale[static_cast<std::size_t>(i)] =
             a > 0 && (alpha > 0 || own > floor[i]) ? 1 / std::sqrt(a) : 0.0;
     }
-    const double norm = fill(base, n, alpha, rank_one, f.scale.data());
+    f.norm = fill(base, n, alpha, rank_one, f.scale.data());
     // Column-major, the factor's place is an upper triangle: A = R'R, a block row of R at a time.
     const Index panel = n > 12000 ? 128 : 256;
     for (Index k = 0; k < n; k += panel) {
@@ -72,8 +72,13 @@ Scaling factorise(double* base, Index n, double alpha, const double* rank_one, c
         blas::syrk('U', 'T', rest, width, -1.0, right, ld, 1.0, right + width, ld);
     }
     if (poll && poll()) throw Interrupted();
-    f.rcond = n ? blas::pocon('U', n, base, ld, norm) : 1.0;
+    f.rcond = n ? blas::pocon('U', n, base, ld, f.norm) : 1.0;
     return f;
+}
+
+void multiply(double* out, const double* base, Index n, const double* b, Index rows) {
+    if (n == 0 || rows == 0) return;
+    blas::symm('L', 'L', n, rows, 1.0, base + 1, n + 1, b, n, 0.0, out, n);
 }
 
 void solve(const double* base, Index n, const std::vector<double>& scale, double* b, Index rows) {

@@ -14,6 +14,7 @@ namespace esker {
 struct Scaling {
     std::vector<double> scale;  // the factor is of diag(scale) (A + alpha I) diag(scale)
     double rcond = 0;           // its reciprocal condition number in the 1-norm, estimated
+    double norm = 0;            // its 1-norm
 };
 
 // Factors A + rank_one rank_one' + alpha I; rank_one may be null. A diagonal entry of at most floor[i] is
@@ -21,6 +22,9 @@ struct Scaling {
 // says so.
 Scaling factorise(double* base, Index n, double alpha, const double* rank_one, const double* floor,
                   Poll poll);
+
+// out = b A for the symmetric matrix A itself, without alpha; b and out are rows of n numbers.
+void multiply(double* out, const double* base, Index n, const double* b, Index rows);
 
 // b (rows of n numbers each, one a right-hand side) becomes the solution.
 void solve(const double* base, Index n, const std::vector<double>& scale, double* b, Index rows);

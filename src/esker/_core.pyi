@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['ColumnMoments', 'Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
+__all__: list[str] = ['ColumnMoments', 'Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'multiply', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -268,6 +268,9 @@ class Scaling:
     What a factorisation leaves beside the factor.
     """
     @property
+    def norm(self) -> float:
+        ...
+    @property
     def rcond(self) -> float:
         ...
     @property
@@ -411,6 +414,10 @@ def install_blas(routines: collections.abc.Sequence[typing_extensions.CapsuleTyp
 def log_bin(x: typing.SupportsFloat | typing.SupportsIndex) -> int:
     """
     floor(4 log2 |x|), from comparisons alone.
+    """
+def multiply(gram: Gram, b: numpy.typing.NDArray[numpy.float64]) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    b X'X, centred; b (rows, d).
     """
 def murmur3_32(data: bytes, seed: typing.SupportsInt | typing.SupportsIndex = 0) -> int:
     """

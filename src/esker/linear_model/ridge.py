@@ -14,7 +14,7 @@ from esker.linear_model._base import LinearRegressor
 from esker.linear_model._dual import dual_bytes, solve_dual
 from esker.linear_model._gram_model import GramModel
 from esker.linear_model._input import check_finite
-from esker.linear_model._solve import Solution, solve_ridge
+from esker.linear_model._solve import Solution, check_refine, solve_ridge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,8 +42,9 @@ class Ridge(GramModel, LinearRegressor):
         Of iterative solvers, which are not offered here.
     tol : float
         Of iterative solvers; 1e-4 only.
-    solver : {"auto", "cholesky"}
-        Both factor X'X or, with fewer rows than columns, X X'.
+    solver : {"auto", "cholesky", "svd"}
+        The first two factor X'X or, with fewer rows than columns, X X'. "svd" takes eigenvectors of X'X, refined by the rows
+        where that costs digits, and cuts off what is singular: the solution of minimum norm.
     positive : bool
         False only.
     random_state : int or None
@@ -59,6 +60,9 @@ class Ridge(GramModel, LinearRegressor):
     keep_state : bool
         Keep the sums as ``state_``, so that `partial_fit` can go on; 8 d (d + 1) bytes. Sums of at most 1 MB are kept
         in any case, unless the dual problem was solved.
+    refine : {"auto", True, False} or int
+        Passes that form the true residual and correct for it: where conditioning makes them necessary and the rows can be
+        read again; at least one, until nothing is gained; none; so many. None is "auto".
 
     Attributes
     ----------
@@ -72,9 +76,13 @@ class Ridge(GramModel, LinearRegressor):
     n_iter_ : int
         Passes over the rows: one for the sums, then those of refinement.
     solver_ : str
-        What was done: "cholesky"; "dual" (Cholesky of X X'); "eigen" or "svd", which cut off what is singular.
+        What was done: "cholesky"; "choleskyqr2", where that was too coarse; "dual" (Cholesky of X X'); "eigen" or "svd",
+        which cut off what is singular.
     rcond_ : float
         Reciprocal condition number of the matrix solved with, estimated; about the square of X's.
+    suboptimality_ : float
+        An upper bound on the relative gap ``(f(coef_) - f*) / f*`` to the minimum f*, of the target that is worst, which took
+        no pass over the rows; inf where none is known (docs/least-squares.md).
     state_ : Gram
         With ``keep_state``, after `partial_fit`, and where it is small.
 
@@ -109,6 +117,7 @@ class Ridge(GramModel, LinearRegressor):
         n_threads: int | None = None,
         verbose: int = 0,
         keep_state: bool = False,
+        refine: Any = "auto",
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
@@ -123,6 +132,7 @@ class Ridge(GramModel, LinearRegressor):
         self.n_threads = n_threads
         self.verbose = verbose
         self.keep_state = keep_state
+        self.refine = refine
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -137,7 +147,8 @@ class Ridge(GramModel, LinearRegressor):
     def _fit_blocks(self, blocks: Blocks) -> None:
         n, d = blocks.n_rows, blocks.n_columns
         fewer = n is not None and d is not None and n < d
-        if fewer and not self.keep_state and self._dual_fits(blocks):
+        asked = self.solver == "svd" or not (self.refine is None or isinstance(self.refine, str))
+        if fewer and not asked and not self.keep_state and self._dual_fits(blocks):
             check_finite(self, blocks)
             self._fit_dual(blocks)
         else:
@@ -150,6 +161,8 @@ class Ridge(GramModel, LinearRegressor):
             fit_intercept=self.fit_intercept,
             blocks=blocks,
             precision=dtype.name,
+            refine=self.refine,
+            method="svd" if self.solver == "svd" else "cholesky",
         )
         self._publish(found, state.mean_x, dtype, flat)
 
@@ -157,6 +170,7 @@ class Ridge(GramModel, LinearRegressor):
         self._take(found.coef, found.at_mean, mean, dtype, flat)
         self.solver_, self.rcond_ = found.solver, float(found.rcond)
         self.n_iter_ = 1 + found.passes
+        self.suboptimality_ = float(found.suboptimality)
 
     def _fit_dual(self, blocks: Blocks) -> None:
         block = blocks.take_all()
@@ -213,9 +227,10 @@ class Ridge(GramModel, LinearRegressor):
             )
         self._check_common()
         check_flag("positive", self.positive)
-        if self.solver not in ("auto", "cholesky"):
+        check_refine(self.refine)
+        if self.solver not in ("auto", "cholesky", "svd"):
             raise ValueError(
-                f"solver must be 'auto' or 'cholesky', got {self.solver!r}; "
+                f"solver must be 'auto', 'cholesky' or 'svd', got {self.solver!r}; "
                 "for more columns than X'X has room for, SGDRegressor iterates"
             )
         if self.positive:
