@@ -30,6 +30,7 @@ __all__ = ["load", "save"]
 FORMAT, VERSION = "esker model", 1
 #: What may be saved, and where it is defined. Loading knows no other class.
 ESTIMATORS = {
+    "LinearRegression": "esker.linear_model",
     "Ridge": "esker.linear_model",
     "SGDClassifier": "esker.linear_model",
     "SGDRegressor": "esker.linear_model",

@@ -78,7 +78,7 @@ def test_constant_columns_and_targets() -> None:
         ({"alpha": [1.0, 2.0]}, "one number a target"),
         ({"alpha": np.nan}, "alpha must be"),
         ({"solver": "lsqr"}, "solver must be 'auto', 'cholesky' or 'svd'"),
-        ({"positive": True}, "positive"),
+        ({"positive": True, "solver": "cholesky"}, "positive=True has a solver of its own"),
         ({"refine": "always"}, "refine must be"),
         ({"refine": 0.5}, "refine must be"),
         ({"max_iter": 100}, "max_iter"),

@@ -7,6 +7,7 @@ from typing import Any
 
 # Public name -> the module that defines it.
 _NAMES: dict[str, str] = {
+    "LinearRegression": "esker.linear_model.linear_regression",
     "Ridge": "esker.linear_model.ridge",
     "SGDClassifier": "esker.linear_model.sgd",
     "SGDRegressor": "esker.linear_model.sgd",

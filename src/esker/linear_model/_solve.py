@@ -16,6 +16,7 @@ from scipy import linalg
 
 from esker.linear_model._certificate import Known, origin, relative_gap
 from esker.linear_model._normal import Factor, Normal, spectral
+from esker.linear_model._positive import Nonnegative
 from esker.linear_model._rows import factor_twice, true_gradient
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Solution:
     passes: int = 0
     #: Bound on the relative objective gap of `coef` rounded to X's dtype, the largest of the targets'; inf: none is known.
     suboptimality: float = np.inf
-    rank: int = 0
+    #: None where it was not looked for.
+    rank: int | None = None
 
 
 def check_refine(value: Any) -> None:
@@ -71,6 +73,7 @@ def solve_ridge(
     precision: str = "float64",
     refine: Any = "auto",
     method: str = "cholesky",
+    positive: bool = False,
 ) -> Solution:
     """Minimise ``||y - X w - b||^2 + alpha ||w||^2`` given the sums of X and y.
 
@@ -89,6 +92,8 @@ def solve_ridge(
         Passes of true residuals: where they are needed; at least one, until nothing is gained; none; so many.
     method : {"cholesky", "svd"}
         How to factor first.
+    positive : bool
+        The minimum over coefficients that are not negative.
 
     Returns
     -------
@@ -110,7 +115,7 @@ def solve_ridge(
         at = np.flatnonzero(alphas == a)
         normal = Normal(gram, float(a), at, fit_intercept)
         problem = _Problem(normal, blocks if most else None, precision, method, least, most)
-        parts.append((at, problem.solve()))
+        parts.append((at, problem.solve_nonnegative() if positive else problem.solve()))
     if len(parts) == 1:
         return parts[0][1]
     coef, at_mean = np.empty((gram.targets, gram.cols)), np.empty(gram.targets)
@@ -120,7 +125,8 @@ def solve_ridge(
     found = [part for _, part in parts]
     return Solution(
         coef, at_mean, worst.solver, worst.rcond, max(part.passes for part in found),
-        max(part.suboptimality for part in found), min(part.rank for part in found),
+        max(part.suboptimality for part in found),
+        None if positive else min(part.rank or 0 for part in found),
     )  # fmt: skip
 
 
@@ -153,6 +159,31 @@ class _Problem:
         if not self._room():
             return self._plain(normal.eigen(self._floor(loss)))
         return self._refined(factor_twice(self.blocks, normal), 1 + passes)[0]
+
+    def solve_nonnegative(self) -> Solution:
+        normal, last, passes = self.normal, origin(self.normal), 0
+        factor = normal.cholesky()
+        rcond = 0.0 if factor is None else factor.rcond
+        start = None if factor is None else factor.apply(normal.right)
+        problem, at_mean = Nonnegative(normal.scaled(), normal.scale), normal.mean_y
+        w = problem.solve(normal.right, start)
+        if self.blocks is not None and (self.least or normal.loss > ENOUGH[self.precision] * rcond):
+
+            def gradient(w: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+                nonlocal last
+                assert self.blocks is not None
+                last, at_mean = true_gradient(self.blocks, normal, w)
+                return last.gradient, at_mean
+
+            def step(g: NDArray[np.float64]) -> NDArray[np.float64]:
+                return problem.solve(normal.multiply(last.coef) + g, last.coef) - last.coef
+
+            w, at_mean, passes, _ = refine(
+                w, gradient, step, np.sqrt(normal.own), STOP[self.precision], least=self.least, most=self.most
+            )
+        rounded = w.astype(self.precision).astype(np.float64)
+        gap = relative_gap(normal, last, rounded, at_mean, factor, positive=True)
+        return Solution(w, at_mean, "nonnegative", rcond, passes, gap)
 
     def _floor(self, loss: float) -> float:
         """Eigenvalues of the scaled matrix up to this share of the largest are what rounding left there."""

@@ -46,7 +46,7 @@ class Ridge(GramModel, LinearRegressor):
         The first two factor X'X or, with fewer rows than columns, X X'. "svd" takes eigenvectors of X'X, refined by the rows
         where that costs digits, and cuts off what is singular: the solution of minimum norm.
     positive : bool
-        False only.
+        The minimum over coefficients of at least 0; with solver="auto".
     random_state : int or None
         Nothing here is random; accepted so that it may be set on every step of a pipeline.
     max_memory : int or str, optional
@@ -77,7 +77,7 @@ class Ridge(GramModel, LinearRegressor):
         Passes over the rows: one for the sums, then those of refinement.
     solver_ : str
         What was done: "cholesky"; "choleskyqr2", where that was too coarse; "dual" (Cholesky of X X'); "eigen" or "svd",
-        which cut off what is singular.
+        which cut off what is singular; "nonnegative".
     rcond_ : float
         Reciprocal condition number of the matrix solved with, estimated; about the square of X's.
     suboptimality_ : float
@@ -147,12 +147,18 @@ class Ridge(GramModel, LinearRegressor):
     def _fit_blocks(self, blocks: Blocks) -> None:
         n, d = blocks.n_rows, blocks.n_columns
         fewer = n is not None and d is not None and n < d
-        asked = self.solver == "svd" or not (self.refine is None or isinstance(self.refine, str))
+        asked = (
+            self.solver == "svd" or self.positive or not (self.refine is None or isinstance(self.refine, str))
+        )
         if fewer and not asked and not self.keep_state and self._dual_fits(blocks):
             check_finite(self, blocks)
             self._fit_dual(blocks)
         else:
             super()._fit_blocks(blocks)
+
+    def _refuse_wide(self, blocks: Blocks, states: int = 1) -> None:
+        # Non-negative coefficients need X'X whole, and the rows and columns of those that are positive.
+        super()._refuse_wide(blocks, 2 + states if self.positive else states)
 
     def _solve(self, state: Gram, blocks: Blocks | None, dtype: np.dtype[Any], flat: bool) -> None:
         found = solve_ridge(
@@ -162,6 +168,7 @@ class Ridge(GramModel, LinearRegressor):
             blocks=blocks,
             precision=dtype.name,
             refine=self.refine,
+            positive=self.positive,
             method="svd" if self.solver == "svd" else "cholesky",
         )
         self._publish(found, state.mean_x, dtype, flat)
@@ -233,8 +240,10 @@ class Ridge(GramModel, LinearRegressor):
                 f"solver must be 'auto', 'cholesky' or 'svd', got {self.solver!r}; "
                 "for more columns than X'X has room for, SGDRegressor iterates"
             )
-        if self.positive:
-            raise ValueError("positive=True is not offered; use scikit-learn's Ridge(positive=True)")
+        if self.positive and self.solver != "auto":
+            raise ValueError(
+                f"positive=True has a solver of its own: leave solver='auto', got {self.solver!r}"
+            )
         if self.max_iter is not None:
             raise ValueError(
                 f"max_iter is of iterative solvers, which Ridge does not use: leave it None, got {self.max_iter!r}"
