@@ -7,6 +7,7 @@
 
 #include "isa/gram_kernels.hpp"
 #include "isa/lane_kernels.hpp"
+#include "isa/normal_kernels.hpp"
 #include "isa/text_kernels.hpp"
 
 namespace esker {
@@ -44,6 +45,7 @@ struct Isa {
     ResidualKernels<float> residual_f32;
     ResidualKernels<double> residual_f64;
     TextKernels text;
+    NormalTable normal;
 
     template <class T>
     const RowKernels<T>& rows() const noexcept {

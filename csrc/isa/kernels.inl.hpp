@@ -19,6 +19,7 @@ namespace {
 #include "isa/lanes.inl.hpp"
 #include "isa/gram.inl.hpp"
 #include "isa/text.inl.hpp"
+#include "isa/normal.inl.hpp"
 // clang-format on
 }  // namespace
 
@@ -35,7 +36,8 @@ const Isa& table() noexcept {
                                gram_kernels<double>(),
                                residual_kernels<float>(),
                                residual_kernels<double>(),
-                               text_kernels()};
+                               text_kernels(),
+                               normal_table()};
     return table;
 }
 }  // namespace esker::isa::ESKER_ISA_NAME
