@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <type_traits>
 
 namespace esker {
 
@@ -35,9 +34,9 @@ struct NormalTable {
 
     template <class T, class I>
     const NormalKernels<T, I>& of() const noexcept {
-        if constexpr (std::is_same_v<T, float> && sizeof(I) == 4)
+        if constexpr (sizeof(T) == 4 && sizeof(I) == 4)
             return f32_i32;
-        else if constexpr (std::is_same_v<T, float>)
+        else if constexpr (sizeof(T) == 4)
             return f32_i64;
         else if constexpr (sizeof(I) == 4)
             return f64_i32;

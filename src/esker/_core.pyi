@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['ColumnMoments', 'Documents', 'Gram', 'Moments', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'multiply', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
+__all__: list[str] = ['ColumnMoments', 'ColumnSums', 'Documents', 'Gram', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'multiply', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -320,6 +320,52 @@ class Residual:
         ...
     @property
     def weight(self) -> float:
+        ...
+class ColumnSums:
+    """
+    Sums of the columns, their squares and their products with y.
+    """
+    def __init__(self, cols: typing.SupportsInt | typing.SupportsIndex, shift: numpy.typing.NDArray[numpy.float64]) -> None:
+        ...
+    def finish(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        (2 + targets, d): sums of w x, w x^2 and w x (y - shift).
+        """
+    def update(self, x: typing.Any, y: numpy.typing.NDArray[numpy.float64] | None, weight: numpy.typing.NDArray[numpy.float64] | None) -> None:
+        ...
+    @property
+    def cols(self) -> int:
+        ...
+    @property
+    def rows(self) -> int:
+        ...
+    @property
+    def weight(self) -> float:
+        ...
+    @property
+    def y(self) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+    @property
+    def yy(self) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+class NormalProduct:
+    """
+    Sums of w s (x - mean), s = base + y + (x - mean).p.
+    """
+    @staticmethod
+    def numbers(cols: typing.SupportsInt | typing.SupportsIndex, lanes: typing.SupportsInt | typing.SupportsIndex, sparse: bool) -> int:
+        """
+        How many float64 it keeps.
+        """
+    def __init__(self, cols: typing.SupportsInt | typing.SupportsIndex, lanes: typing.SupportsInt | typing.SupportsIndex, sparse: bool) -> None:
+        ...
+    def begin(self, p: numpy.typing.NDArray[numpy.float64], base: numpy.typing.NDArray[numpy.float64], mean: numpy.typing.NDArray[numpy.float64]) -> None:
+        ...
+    def finish(self) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        The sums (lanes, d); and of w s and w s^2 (lanes, 2).
+        """
+    def update(self, x: typing.Any, y: numpy.typing.NDArray[numpy.float64] | None, weight: numpy.typing.NDArray[numpy.float64] | None, target: numpy.typing.NDArray[numpy.int64] | None) -> None:
         ...
 @typing.overload
 def append_svmlight(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, *, y: numpy.typing.NDArray[numpy.float64], data: numpy.typing.NDArray[numpy.float64], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], rows: typing.SupportsInt | typing.SupportsIndex, entries: typing.SupportsInt | typing.SupportsIndex, subtract_one: bool = False, n_features: typing.SupportsInt | typing.SupportsIndex = -1, first_line: typing.SupportsInt | typing.SupportsIndex = 1, label_lists: bool = False) -> tuple[int, int, int, int]:

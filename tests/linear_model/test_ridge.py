@@ -77,12 +77,18 @@ def test_constant_columns_and_targets() -> None:
         ({"alpha": -1.0}, "alpha must be"),
         ({"alpha": [1.0, 2.0]}, "one number a target"),
         ({"alpha": np.nan}, "alpha must be"),
-        ({"solver": "lsqr"}, "solver must be 'auto', 'cholesky' or 'svd'"),
+        ({"solver": "lsqr"}, "solver must be 'auto', 'cholesky', 'svd' or"),
         ({"positive": True, "solver": "cholesky"}, "positive=True has a solver of its own"),
+        ({"positive": True, "tol": 1e-6}, "no effect with positive=True"),
         ({"refine": "always"}, "refine must be"),
         ({"refine": 0.5}, "refine must be"),
-        ({"max_iter": 100}, "max_iter"),
-        ({"tol": 1e-6}, "tol"),
+        ({"solver": "cholesky", "max_iter": 100}, "max_iter"),
+        ({"solver": "svd", "tol": 1e-6}, "tol"),
+        ({"tol": 0.0}, "tol"),
+        ({"max_iter": 0}, "max_iter"),
+        ({"solver": "sparse_cg", "alpha": 0.0}, "alpha > 0"),
+        ({"solver": "sparse_cg", "keep_state": True}, "keep_state"),
+        ({"solver": "sparse_cg", "refine": 2}, "refine"),
         ({"fit_intercept": 1}, "fit_intercept"),
         ({"n_threads": 0}, "n_threads"),
     ],
@@ -100,7 +106,7 @@ def test_refuses_weights_that_are_all_zero_and_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match=r"X'X of 300000 columns takes 720 GB.*SGDRegressor"):
         Ridge(keep_state=True).fit(wide, [1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match=r"X'X of 1000 columns takes 8\.0 MB.*SGDRegressor"):
-        Ridge(max_memory="4MB").fit(np.ones((2000, 1000), np.float32), np.ones(2000))
+        Ridge(solver="cholesky", max_memory="4MB").fit(np.ones((2000, 1000), np.float32), np.ones(2000))
 
 
 def test_partial_fit_sums_what_fit_sums() -> None:

@@ -43,6 +43,8 @@ class GramModel:
     n_threads: int | None
     verbose: int
     keep_state: bool
+    #: The way out where X'X does not fit.
+    _narrower = NARROWER
     coef_: NDArray[Any]
     intercept_: Any
     state_: Gram
@@ -280,14 +282,14 @@ class GramModel:
                 states * 8 * d * (d + 1), f"X'X of {d} columns" + (f", {states} times" if states > 1 else "")
             )
         except ValueError as error:
-            raise ValueError(f"{error}. {NARROWER}") from None
+            raise ValueError(f"{error}. {self._narrower}") from None
 
     def _refuse_width(self, d: int) -> None:
         need = 8 * d * (d + 1)
         if need > 0.9 * physical_memory():
             raise ValueError(
                 f"X'X of {d} columns takes {show_size(need)}, and this machine has {show_size(physical_memory())}. "
-                + NARROWER
+                + self._narrower
             )
 
     # --- results ---

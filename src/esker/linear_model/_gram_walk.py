@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from esker.blocks import Block, Blocks
 
-__all__ = ["Checkpoint", "sum_rows"]
+__all__ = ["Checkpoint", "Lines", "sum_rows"]
 
 #: What a fit may change without its sums being other sums.
 LOOSE = ("checkpoint", "n_threads", "verbose", "max_memory", "keep_state", "copy_X", "random_state")
@@ -88,7 +88,7 @@ def sum_rows(
     """
     if start[0] >= len(blocks.parts):
         return
-    with watching(_Lines(name)) if verbose else nullcontext():
+    with watching(Lines(name)) if verbose else nullcontext():
         for block in blocks.read_ahead(start=start):
             update(block)
             if not advance(len(block), block.nbytes):
@@ -130,7 +130,7 @@ def _plain(value: Any) -> Any:
     return repr(value) if array.dtype.hasobject else array.tolist()
 
 
-class _Lines(Watch):
+class Lines(Watch):
     """Prints a line every two seconds."""
 
     def __init__(self, name: str) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esker._parameters import check_flag
-from esker.blocks.memory import physical_memory
+from esker._parameters import check_flag, check_integer, check_number
+from esker._progress import watching
 from esker.folds import Gram
 from esker.linear_model._base import LinearRegressor
 from esker.linear_model._dual import dual_bytes, solve_dual
 from esker.linear_model._gram_model import GramModel
-from esker.linear_model._input import check_finite
+from esker.linear_model._gram_walk import Lines
+from esker.linear_model._input import check_finite, learn_width
+from esker.linear_model._krylov import solve_krylov
+from esker.linear_model._plan import Shape, plan
 from esker.linear_model._solve import Solution, check_refine, solve_ridge
 
 if TYPE_CHECKING:
@@ -27,9 +31,11 @@ __all__ = ["Ridge"]
 class Ridge(GramModel, LinearRegressor):
     """Linear least squares with an L2 penalty: minimises ``||y - X w - b||^2 + alpha ||w||^2``.
 
-    One pass sums X'X and X'y, centred, in float64; then Cholesky. With fewer rows than columns, and the rows in
-    memory, the dual problem is solved instead. Where conditioning costs digits and the rows can be read again, the
-    true residual is formed and corrected for, so that the error follows the condition number of X and not its square.
+    One pass sums X'X and X'y, centred, in float64; then Cholesky. Where X'X has no room (or takes far longer), conjugate
+    gradients walk the rows until the objective is certified to be within `tol` of its minimum. With fewer rows than
+    columns, and the rows in memory, the dual problem is solved instead. Where conditioning costs digits and the rows can
+    be read again, the true residual is formed and corrected for, so that the error follows the condition number of X and
+    not its square.
 
     Parameters
     ----------
@@ -38,13 +44,15 @@ class Ridge(GramModel, LinearRegressor):
     fit_intercept : bool
     copy_X : bool
         X is neither copied nor overwritten, whichever is chosen.
-    max_iter : None
-        Of iterative solvers, which are not offered here.
+    max_iter : int, optional
+        Iterations of "sparse_cg", each a walk over the rows; 1000 by default.
     tol : float
-        Of iterative solvers; 1e-4 only.
-    solver : {"auto", "cholesky", "svd"}
-        The first two factor X'X or, with fewer rows than columns, X X'. "svd" takes eigenvectors of X'X, refined by the rows
-        where that costs digits, and cuts off what is singular: the solution of minimum norm.
+        "sparse_cg" ends when ``(f - f*) / f*`` of the objective is certified to be at most this.
+    solver : {"auto", "cholesky", "svd", "sparse_cg"}
+        "cholesky" factors X'X or, with fewer rows than columns, X X'. "svd" takes eigenvectors of X'X, refined by the rows
+        where that costs digits, and cuts off what is singular: the solution of minimum norm. "sparse_cg" takes memory in
+        proportion to the columns (a million of them are no matter); it is for sparse rows, but takes dense ones, too.
+        "auto" chooses by a cost model, see `plan_`.
     positive : bool
         The minimum over coefficients of at least 0; with solver="auto".
     random_state : int or None
@@ -74,15 +82,17 @@ class Ridge(GramModel, LinearRegressor):
     feature_names_in_ : ndarray of shape (d,)
         Where X had names.
     n_iter_ : int
-        Passes over the rows: one for the sums, then those of refinement.
+        Passes over the rows: one for the sums, then those of refinement, or of conjugate gradients.
     solver_ : str
         What was done: "cholesky"; "choleskyqr2", where that was too coarse; "dual" (Cholesky of X X'); "eigen" or "svd",
-        which cut off what is singular; "nonnegative".
+        which cut off what is singular; "nonnegative"; "sparse_cg".
     rcond_ : float
-        Reciprocal condition number of the matrix solved with, estimated; about the square of X's.
+        Reciprocal condition number of the matrix solved with, estimated; about the square of X's. NaN after "sparse_cg".
     suboptimality_ : float
         An upper bound on the relative gap ``(f(coef_) - f*) / f*`` to the minimum f*, of the target that is worst, which took
         no pass over the rows; inf where none is known (docs/least-squares.md).
+    plan_ : dict
+        What `fit` chose and why, with the seconds and bytes predicted for each solver: docs/wide-ridge.md has the schema.
     state_ : Gram
         With ``keep_state``, after `partial_fit`, and where it is small.
 
@@ -100,6 +110,11 @@ class Ridge(GramModel, LinearRegressor):
     >>> np.round(model.coef_, 6).tolist(), round(float(model.intercept_), 6)
     ([1.0, 2.0], 3.0)
     """
+
+    _narrower = (
+        "solver='sparse_cg' needs memory in proportion to the columns only (it walks the rows again and again, for alpha > 0), "
+        "and so does SGDRegressor; selecting or hashing columns narrows X"
+    )
 
     def __init__(
         self,
@@ -145,12 +160,10 @@ class Ridge(GramModel, LinearRegressor):
     # --- fit ---
 
     def _fit_blocks(self, blocks: Blocks) -> None:
-        n, d = blocks.n_rows, blocks.n_columns
-        fewer = n is not None and d is not None and n < d
-        asked = (
-            self.solver == "svd" or self.positive or not (self.refine is None or isinstance(self.refine, str))
-        )
-        if fewer and not asked and not self.keep_state and self._dual_fits(blocks):
+        self.plan_ = self._planned(blocks)
+        if self.plan_["solver"] == "sparse_cg":
+            self._fit_krylov(blocks)
+        elif self.plan_["solver"] == "dual":
             check_finite(self, blocks)
             self._fit_dual(blocks)
         else:
@@ -159,6 +172,48 @@ class Ridge(GramModel, LinearRegressor):
     def _refuse_wide(self, blocks: Blocks, states: int = 1) -> None:
         # Non-negative coefficients need X'X whole, and the rows and columns of those that are positive.
         super()._refuse_wide(blocks, 2 + states if self.positive else states)
+
+    def _planned(self, blocks: Blocks) -> dict[str, Any]:
+        """See ``plan_``; what parameters rule out is never chosen."""
+        out: dict[str, str] = {}
+        if self.solver != "auto":
+            out["sparse_cg"] = f"solver={self.solver!r}"
+        elif not np.all(np.asarray(self.alpha) > 0):
+            out["sparse_cg"] = "without a penalty nothing bounds the gap to the minimum"
+        elif not blocks.rereadable:
+            out["sparse_cg"] = "rows that can be read once"
+        for name in ("keep_state", "checkpoint", "refine"):
+            if getattr(self, name) not in (False, None, "auto"):
+                out["sparse_cg"] = out["dual"] = f"has no X'X, which {name} needs"
+        if self.solver == "svd" or self.positive:
+            out["dual"] = out["sparse_cg"] = "positive=True" if self.positive else "solver='svd'"
+        shape = Shape.of(blocks, dual_bytes, out)
+        if shape is None:
+            found = {"seconds": {}, "bytes": {}, "refused": out, "rates": {}, "measured": False}
+            found |= {"solver": "cholesky", "why": "rows and columns are known only once they are read"}
+        else:
+            found = plan(shape)
+        if self.solver == "sparse_cg":
+            found |= {"solver": "sparse_cg", "why": "solver='sparse_cg'"}
+        if self.positive:
+            found |= {"solver": "nonnegative", "why": "positive=True"}
+        return found
+
+    def _fit_krylov(self, blocks: Blocks) -> None:
+        check_finite(self, blocks)
+        targets = blocks.n_targets
+        if np.ndim(self.alpha) and targets is not None:
+            self._alphas(targets)  # a wrong length is refused before anything is read
+        with watching(Lines("Ridge")) if self.verbose else nullcontext():
+            found = solve_krylov(
+                blocks,
+                np.asarray(self.alpha, dtype=np.float64),
+                fit_intercept=self.fit_intercept,
+                tol=self.tol,
+                max_iter=self.max_iter,
+            )
+        learn_width(self, len(found.sums.mean), None)
+        self._publish(found.solution, found.sums.mean, blocks.dtype, found.sums.flat)
 
     def _solve(self, state: Gram, blocks: Blocks | None, dtype: np.dtype[Any], flat: bool) -> None:
         found = solve_ridge(
@@ -191,22 +246,9 @@ class Ridge(GramModel, LinearRegressor):
         found, mean = solve_dual(block, self._alphas(y.shape[1]), fit_intercept=self.fit_intercept)
         self._publish(found, mean, blocks.dtype, block.y.ndim == 1)
 
-    def _dual_fits(self, blocks: Blocks) -> bool:
-        """Whether rows and kernel matrix may be in memory; taken where that is less than X'X."""
-        n, d = blocks.n_rows, blocks.n_columns
-        assert n is not None
-        assert d is not None
-        if self.checkpoint is not None:
-            return False
-        rows = (
-            0
-            if blocks.whole() is not None
-            else n * d * blocks.dtype.itemsize * (1 if not blocks.is_sparse else 2)
-        )
-        need = dual_bytes(n) + rows
-        if blocks.max_memory is None:
-            return need < 0.8 * physical_memory()
-        return need + 2 * blocks.block_bytes < blocks.max_memory
+    def _refuse_width(self, d: int) -> None:
+        if self.solver != "sparse_cg":
+            super()._refuse_width(d)
 
     # --- parameters ---
 
@@ -235,20 +277,32 @@ class Ridge(GramModel, LinearRegressor):
         self._check_common()
         check_flag("positive", self.positive)
         check_refine(self.refine)
-        if self.solver not in ("auto", "cholesky", "svd"):
-            raise ValueError(
-                f"solver must be 'auto', 'cholesky' or 'svd', got {self.solver!r}; "
-                "for more columns than X'X has room for, SGDRegressor iterates"
-            )
+        if self.solver not in ("auto", "cholesky", "svd", "sparse_cg"):
+            raise ValueError(f"solver must be 'auto', 'cholesky', 'svd' or 'sparse_cg', got {self.solver!r}")
         if self.positive and self.solver != "auto":
             raise ValueError(
                 f"positive=True has a solver of its own: leave solver='auto', got {self.solver!r}"
             )
+        check_number("tol", self.tol, 0, 1, open_low=True)
         if self.max_iter is not None:
+            check_integer("max_iter", self.max_iter, 1)
+        direct = "positive=True" if self.positive else f"solver={self.solver!r}"
+        if direct not in ("solver='auto'", "solver='sparse_cg'") and (self.max_iter is not None or self.tol != 1e-4):
             raise ValueError(
-                f"max_iter is of iterative solvers, which Ridge does not use: leave it None, got {self.max_iter!r}"
+                f"max_iter and tol are of solver='sparse_cg' and have no effect with {direct}: leave them at None and 1e-4, "
+                f"got {self.max_iter!r} and {self.tol!r}"
             )
-        if self.tol != 1e-4:
+        if self.solver == "sparse_cg":
+            self._check_krylov(alpha)
+
+    def _check_krylov(self, alpha: NDArray[np.float64]) -> None:
+        for name in ("keep_state", "checkpoint", "refine"):
+            if getattr(self, name) not in (False, None, "auto"):
+                raise ValueError(
+                    f"{name} is of the sums that solver='sparse_cg' does not make; leave it out, or use solver='cholesky'"
+                )
+        if not (alpha > 0).all():
             raise ValueError(
-                f"tol is of iterative solvers, which Ridge does not use: leave it at 1e-4, got {self.tol!r}"
+                "solver='sparse_cg' needs alpha > 0: without a penalty nothing bounds the gap to the minimum; "
+                f"use solver='cholesky', or a small alpha, got {self.alpha!r}"
             )

@@ -1,0 +1,171 @@
+"""What conjugate gradients ask of the rows, a walk each: the columns' sums once, then X'(w (X p)) at every iteration.
+
+Rows that a file gives are kept decoded where the memory granted has room for all of them; else every walk reads them again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from esker._native import core
+from esker._progress import advance
+from esker.blocks.memory import physical_memory, show_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from esker.blocks import Block, Blocks
+
+__all__ = ["Rows", "Sums"]
+
+#: Without max_memory, rows of at most this share of the machine's memory are kept.
+SHARE = 0.4
+
+
+@dataclass
+class Sums:
+    """What one walk tells of the columns; about the means, or about zero where no intercept is fit."""
+
+    rows: int
+    weight: float
+    flat: bool
+    mean: NDArray[np.float64]
+    mean_y: NDArray[np.float64]
+    #: Of each column: the sum of w x^2.
+    spread: NDArray[np.float64]
+    #: (targets, d): sums of w x y.
+    xy: NDArray[np.float64]
+    #: (targets,): sums of w y^2.
+    yy: NDArray[np.float64]
+    #: The sum of w x^2 over all columns, of the numbers that products are made of: dense rows are centred before.
+    raw: float
+    #: The most numbers that a row has.
+    longest: int
+
+
+class Rows:
+    """Blocks that are walked many times.
+
+    Attributes
+    ----------
+    sparse : bool
+    passes : int
+        Walks that ended.
+    """
+
+    def __init__(self, blocks: Blocks) -> None:
+        self.blocks, self.sparse, self.passes = blocks, False, 0
+        self._kept: list[Block] | None = None if blocks.whole() is not None else []
+        self._complete = False
+        self._product: core.NormalProduct | None = None
+        self._lanes = 0
+
+    def _walk(self) -> Iterator[Block]:
+        """Every block; those of the first walk are kept while there is room. An early end raises InterruptedError."""
+        if self._kept and self._complete:
+            for block in self._kept:
+                yield block
+                if not advance(len(block), block.nbytes):
+                    raise InterruptedError
+            return
+        held, room = 0, self._room()
+        for block in self.blocks.read_ahead():
+            yield block
+            if self._kept is not None:
+                held += block.nbytes
+                self._kept.append(block)
+                if held > room:
+                    self._kept = None
+                    if not self.blocks.rereadable:
+                        raise ValueError(
+                            f"conjugate gradients walk the rows many times, and {self.blocks.source} can be read once and "
+                            f"exceeds the {show_size(room)} that are free: write a block file first, or grant more memory"
+                        )
+            if not advance(len(block), block.nbytes):
+                raise InterruptedError
+        self._complete = self._kept is not None
+
+    def _room(self) -> int:
+        blocks = self.blocks
+        if blocks.max_memory is None:
+            return int(SHARE * physical_memory())
+        ahead = blocks.reading_bytes + blocks.block_bytes * (blocks.budget.depth + 1)
+        return max(blocks.max_memory - blocks.reserved - ahead, 0)
+
+    def keeps(self, nbytes: int) -> bool:
+        """Whether rows of so many bytes will be kept."""
+        return self._kept is None or nbytes <= self._room()
+
+    def sums(self, centred: bool) -> Sums:
+        """The first walk."""
+        sums: core.ColumnSums | None = None
+        shift, flat, longest = np.zeros(0), True, 0
+        for block in self._walk():
+            y = block.raw_y()
+            assert block.y is not None
+            assert y is not None
+            if sums is None:
+                self.sparse = not isinstance(block.X, np.ndarray)
+                flat, shift = block.y.ndim == 1, y.mean(axis=0)
+                sums = core.ColumnSums(self.blocks.n_columns or block.X.shape[1], shift)
+            longest = max(longest, int(np.diff(block.X.indptr).max()) if self.sparse else block.X.shape[1])
+            sums.update(block.raw_x(), y, block.sample_weight)
+        self.passes += 1
+        if sums is None:
+            raise ValueError(
+                f"Found array with 0 sample(s) in {self.blocks.source} while a minimum of 1 is required by Ridge."
+            )
+        total, weight = sums.finish(), float(sums.weight)
+        if weight == 0:
+            raise ValueError(
+                f"sample_weight is zero in every row of {self.blocks.source}; at least one row needs a positive weight"
+            )
+        level, about = total[0], sums.y / weight
+        if not centred:
+            yy = sums.yy + 2 * shift * sums.y + weight * shift**2
+            xy = total[2:] + np.outer(shift, level)
+            none = np.zeros(len(level)), np.zeros(len(shift))
+            return Sums(sums.rows, weight, flat, *none, total[1], xy, yy, float(total[1].sum()), longest)
+        mean = level / weight
+        spread = np.maximum(total[1] - level * mean, 0.0)
+        xy = total[2:] - np.outer(about, level)
+        yy = np.maximum(sums.yy - about * sums.y, 0.0)
+        raw = float((total[1] if self.sparse else spread).sum())
+        return Sums(sums.rows, weight, flat, mean, shift + about, spread, xy, yy, raw, longest)
+
+    def products(self, p: NDArray[np.float64], sums: Sums) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """``X'(w (X p))`` of centred rows for each row of p (lanes, d), and ``p'X'(w (X p))``."""
+        out, total = self._pass(p, -(p @ sums.mean) if self.sparse else np.zeros(len(p)), sums, None)
+        return out, total[:, 1] - total[:, 0] ** 2 / sums.weight if sums.mean.any() else total[:, 1]
+
+    def residuals(
+        self, w: NDArray[np.float64], sums: Sums, targets: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """``X'(weight r)`` and ``r'(weight r)`` of the true residuals ``r = y - X w``, centred."""
+        base = (w @ sums.mean if self.sparse else np.zeros(len(w))) - sums.mean_y[targets]
+        out, total = self._pass(-w, base, sums, targets)
+        return out, total[:, 1] - (total[:, 0] ** 2 / sums.weight if sums.mean.any() else 0)
+
+    def _pass(
+        self,
+        p: NDArray[np.float64],
+        base: NDArray[np.float64],
+        sums: Sums,
+        targets: NDArray[np.int64] | None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        lanes, d = p.shape
+        if self._product is None or self._lanes != lanes:
+            self._product = None  # its memory goes first
+            self._product, self._lanes = core.NormalProduct(d, lanes, self.sparse), lanes
+        product = self._product
+        product.begin(np.ascontiguousarray(p), np.ascontiguousarray(base), sums.mean)
+        for block in self._walk():
+            y = None if targets is None else block.raw_y()
+            product.update(block.raw_x(), y, block.sample_weight, targets)
+        self.passes += 1
+        return product.finish()
