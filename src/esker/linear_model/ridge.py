@@ -287,7 +287,9 @@ class Ridge(GramModel, LinearRegressor):
         if self.max_iter is not None:
             check_integer("max_iter", self.max_iter, 1)
         direct = "positive=True" if self.positive else f"solver={self.solver!r}"
-        if direct not in ("solver='auto'", "solver='sparse_cg'") and (self.max_iter is not None or self.tol != 1e-4):
+        if direct not in ("solver='auto'", "solver='sparse_cg'") and (
+            self.max_iter is not None or self.tol != 1e-4
+        ):
             raise ValueError(
                 f"max_iter and tol are of solver='sparse_cg' and have no effect with {direct}: leave them at None and 1e-4, "
                 f"got {self.max_iter!r} and {self.tol!r}"
