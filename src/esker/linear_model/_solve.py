@@ -36,6 +36,8 @@ ENOUGH = {"float32": 1e-6, "float64": 8e-12}
 STOP = {"float32": 1e-8, "float64": 2e-15}
 #: A correction that leaves more than this share of the error behind is no way to refine.
 CONTRACTION = 0.02
+#: A larger relative error of the coefficients is told.
+SILENT = 1e-3
 #: No more passes over the data than this.
 PASSES = 8
 
@@ -200,7 +202,8 @@ class _Problem:
 
     def _plain(self, factor: Factor) -> Solution:
         normal = self.normal
-        return self._told(factor, factor.apply(normal.right), normal.mean_y, origin(normal), 0)
+        error = normal.loss / factor.rcond if factor.rcond > 0 else 0.0
+        return self._told(factor, factor.apply(normal.right), normal.mean_y, origin(normal), 0, error)
 
     def _refined(self, factor: Factor, before: int) -> tuple[Solution, bool]:
         """Corrected by true residuals, and whether that settled."""
@@ -212,20 +215,32 @@ class _Problem:
             last, at_mean = true_gradient(self.blocks, normal, w)
             return last.gradient, at_mean
 
-        scale = np.sqrt(normal.own)
+        scale, first = np.sqrt(normal.own), factor.apply(normal.right)
         w, at_mean, passes, left = refine(
-            factor.apply(normal.right), gradient, factor.apply, scale, STOP[self.precision],
+            first, gradient, factor.apply, scale, STOP[self.precision],
             least=self.least, most=self.most,
         )  # fmt: skip
-        return self._told(factor, w, at_mean, last, passes + before), left < ENOUGH[self.precision]
+        # Where corrections shrank well and then stalled, what is left is the gradient's own rounding.
+        whole = np.maximum(np.linalg.norm(w * scale, axis=1), 1e-300)
+        moved = float((np.linalg.norm((w - first) * scale, axis=1) / whole).max(initial=0.0))
+        settled = left < max(ENOUGH[self.precision], CONTRACTION * moved)
+        return self._told(factor, w, at_mean, last, passes + before, left), settled
 
     def _told(
-        self, factor: Factor, w: NDArray[np.float64], at_mean: NDArray[np.float64], known: Known, passes: int
+        self,
+        factor: Factor,
+        w: NDArray[np.float64],
+        at_mean: NDArray[np.float64],
+        known: Known,
+        passes: int,
+        error: float,
     ) -> Solution:
-        """The solution, and what it is worth."""
+        """The solution, and what it is worth; `error` is that of the coefficients, about."""
         normal, real = self.normal, int((self.normal.scale > 0).sum())
         if factor.cut:
             warn_singular(real - factor.cut, len(normal.scale))
+        elif error > SILENT:
+            warn_inaccurate(error, factor.rcond, passes > 0)
         rounded = w.astype(self.precision).astype(np.float64)
         gap = relative_gap(normal, known, rounded, at_mean, factor)
         return Solution(w, at_mean, factor.solver, factor.rcond, passes, gap, real - factor.cut)
@@ -269,6 +284,16 @@ def warn_singular(rank: int, order: int) -> None:
     warnings.warn(
         f"the least squares problem is singular to working precision (rank {rank} of {order}): the solution of minimum "
         "norm was taken; a larger alpha makes it unique",
+        linalg.LinAlgWarning,
+        stacklevel=2,
+    )
+
+
+def warn_inaccurate(error: float, rcond: float, refined: bool) -> None:
+    way = "" if refined else "fit rows that can be read again (arrays, files) with refine='auto', or "
+    warnings.warn(
+        f"the least squares problem is ill-conditioned (rcond {rcond:.0e}): the relative error of the coefficients may be "
+        f"{min(error, 1.0):.0e}; {way}take a larger alpha",
         linalg.LinAlgWarning,
         stacklevel=2,
     )
