@@ -29,7 +29,8 @@ enum class Stream : std::uint32_t {
     row_order = 4,
     split = 5,
     group = 6,
-    sample = 7
+    sample = 7,
+    coordinate = 8
 };
 
 // Four words for (seed, row key, purpose, draw).

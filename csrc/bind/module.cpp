@@ -26,6 +26,7 @@ void bind_holdout(py::module_& m);
 void bind_gram(py::module_& m);
 void bind_solve(py::module_& m);
 void bind_krylov(py::module_& m);
+void bind_coordinate(py::module_& m);
 
 namespace {
 
@@ -117,4 +118,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_gram(m);
     bind::bind_solve(m);
     bind::bind_krylov(m);
+    bind::bind_coordinate(m);
 }
