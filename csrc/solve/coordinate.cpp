@@ -158,13 +158,14 @@ void move(Descent& s, Index j, double step) {
 
 void begin(Descent& s, Penalty penalty) {
     s.penalty = penalty;
-    s.sweeps = 0, s.newton = s.visits;
+    s.sweeps = 0, s.swept = 0, s.spent = 0;
     s.active.clear();
     for (Index j = 0; j < s.gram->cols(); j++)
         if (s.diagonal[at(j)] != 0) s.active.push_back(j);
     const Dual dual = duality_gap(s);
     s.gap = dual.gap;
-    s.settled = s.converged = dual.gap <= s.rules.tol * s.yy;
+    s.converged = dual.gap <= s.rules.tol * s.yy;
+    s.settled = s.converged || s.rules.max_iter == 0;
     if (!s.settled) screen(s, dual);
 }
 
@@ -182,7 +183,7 @@ void sweep(Descent& s) {
         if (after != before) {
             move(s, j, after - before);
             s.w[at(j)] = after;
-            s.visits++;
+            s.swept += static_cast<double>(s.gram->cols());
         }
         step_max = std::max(step_max, std::abs(after - before));
         largest = std::max(largest, std::abs(after));
@@ -191,13 +192,7 @@ void sweep(Descent& s) {
     if (largest == 0 || step_max <= s.rules.tol * largest || s.sweeps >= s.rules.max_iter) judge(s);
     if (s.settled || s.sweeps < patience) return;
     // Sweeps that crawl: as much work again may go into steps that do not.
-    const auto nonzeros =
-        static_cast<double>(std::count_if(s.w.begin(), s.w.end(), [](double w) { return w != 0; }));
-    const double work = static_cast<double>(s.visits - s.newton) * static_cast<double>(s.gram->cols());
-    if (work > nonzeros * nonzeros * (nonzeros / 3 + 2)) {
-        newton_step(s);
-        s.newton = s.visits;
-    }
+    if (s.swept > s.spent) s.spent += newton(s);
 }
 
 }  // namespace esker

@@ -36,10 +36,10 @@ struct Descent {
     std::vector<double> w, g;      // g = xy - G w, centred
     double level = 0;              // mean_y - mean_x'w: with g, the gradient about the origin
     Penalty penalty;
-    std::vector<Index> active;     // columns that screening has left
-    Index sweeps = 0;              // of this penalty
-    Index visits = 0, newton = 0;  // changes of coefficients so far, and at the last Newton step
-    double gap = 0;                // at w, exactly for these g
+    std::vector<Index> active;    // columns that screening has left
+    Index sweeps = 0;             // of this penalty
+    double swept = 0, spent = 0;  // numbers visited by the sweeps and by Newton's method, of this penalty
+    double gap = 0;               // at w, exactly for these g
     bool settled = false, converged = false;
     std::uint32_t draws = 0;
 
@@ -56,8 +56,8 @@ Descent descend_from(const Gram& gram, Index target, bool centred, const Descent
 void begin(Descent& s, Penalty penalty);      // from the w at hand; settled where its gap is small enough
 void sweep(Descent& s);                       // once through the active columns; then perhaps settled
 void move(Descent& s, Index j, double step);  // w_j += step
-// One step of Newton's method on the nonzero coefficients, cut where the first one meets zero.
-void newton_step(Descent& s);
+// A few steps of Newton's method on the nonzero coefficients; returns the numbers visited.
+double newton(Descent& s);
 
 // The solutions along decreasing alphas, each from the one before.
 struct Path {

@@ -30,9 +30,9 @@ void advance(Path& path) {
             work += d;
         }
         if (!s.settled) {
-            const Index before = s.visits;
+            const double before = s.swept + s.spent;
             sweep(s);
-            work += d + d * static_cast<double>(s.visits - before);
+            work += d + s.swept + s.spent - before;
         }
         if (s.settled) {
             keep(path);

@@ -31,6 +31,10 @@ FORMAT, VERSION = "esker model", 1
 #: What may be saved, and where it is defined. Loading knows no other class.
 ESTIMATORS = {
     "LinearRegression": "esker.linear_model",
+    "ElasticNet": "esker.linear_model",
+    "ElasticNetCV": "esker.linear_model",
+    "Lasso": "esker.linear_model",
+    "LassoCV": "esker.linear_model",
     "Ridge": "esker.linear_model",
     "SGDClassifier": "esker.linear_model",
     "SGDRegressor": "esker.linear_model",

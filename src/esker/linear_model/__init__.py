@@ -8,9 +8,15 @@ from typing import Any
 # Public name -> the module that defines it.
 _NAMES: dict[str, str] = {
     "LinearRegression": "esker.linear_model.linear_regression",
+    "ElasticNet": "esker.linear_model.elastic_net",
+    "ElasticNetCV": "esker.linear_model.elastic_net_cv",
+    "Lasso": "esker.linear_model.elastic_net",
+    "LassoCV": "esker.linear_model.elastic_net_cv",
     "Ridge": "esker.linear_model.ridge",
     "SGDClassifier": "esker.linear_model.sgd",
     "SGDRegressor": "esker.linear_model.sgd",
+    "enet_path": "esker.linear_model._enet_path",
+    "lasso_path": "esker.linear_model._enet_path",
     "merge": "esker.linear_model._merge",
 }
 
