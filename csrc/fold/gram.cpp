@@ -9,14 +9,14 @@
 #include "base/error.hpp"
 #include "base/parallel.hpp"
 #include "fold/gram_panels.hpp"
-#include "isa/gram_kernels.hpp"
+#include "isa/kernels.hpp"
 
 namespace esker {
 namespace {
 
 // Up to this many columns each shard of the rows has a triangle of its own; wider triangles are shared out by
 // tiles.
-constexpr Index private_cols = 384;
+constexpr Index private_cols = 128;
 
 // A function of the block's shape alone, so that the bits do not depend on the number of threads.
 Index shards_of(Index rows, Index cols) {
@@ -69,32 +69,17 @@ void absorb_written(Gram& s, Index rows, Index cols, const Block& block, Fill&& 
 }
 
 // Do columns drift together inside a panel? Then its float32 products hold mostly the drift, and few digits
-// of the rest. A column drifts where its variance in a panel is far above that of neighbouring rows (von
-// Neumann, 1941).
+// of the rest. A few panels tell.
 template <class T>
 bool drifts(const DenseView<T>& x) {
     const Index rows = std::min(panel_rows, x.rows), panels = rows ? x.rows / rows : 0;
-    const Index every = std::max<Index>(1, panels / 8);
-    std::vector<double> sum(static_cast<std::size_t>(x.cols)), square(sum), step(sum);
-    for (Index p = 0; p < panels; p += every) {
-        std::fill(sum.begin(), sum.end(), 0.0), std::fill(square.begin(), square.end(), 0.0);
-        std::fill(step.begin(), step.end(), 0.0);
-        const T* first = x.row(p * panel_rows);
-        for (Index k = 1; k < rows; k++) {
-            const T *row = first + k * x.stride, *above = row - x.stride;
-            for (Index j = 0; j < x.cols; j++) {
-                const auto at = static_cast<std::size_t>(j);
-                const double v = static_cast<double>(row[j]) - static_cast<double>(first[j]);
-                const double up = static_cast<double>(row[j]) - static_cast<double>(above[j]);
-                sum[at] += v, square[at] += v * v, step[at] += up * up;
-            }
-        }
-        Index drifting = 0;
-        for (std::size_t j = 0; j < sum.size(); j++)
-            drifting += square[j] - sum[j] * sum[j] / static_cast<double>(rows) > 16 * step[j] / 2;
-        if (drifting > 1) return true;
-    }
-    return false;
+    const Index every = std::max<Index>(1, panels / 8), looks = (panels + every - 1) / every;
+    std::vector<Index> drifting(static_cast<std::size_t>(looks), 0);
+    parallel_for(looks, [&](Index i) {
+        drifting[static_cast<std::size_t>(i)] =
+            kernels().gram<T>().drifting(x.row(i * every * rows), x.stride, rows, x.cols);
+    });
+    return std::any_of(drifting.begin(), drifting.end(), [](Index n) { return n > 1; });
 }
 
 template <class T>
@@ -148,9 +133,10 @@ void Gram::widen(Index wanted) {
 void Gram::update(const Block& block) {
     std::visit(
         [&](const auto& x) {
-            for (Index i = 0; i < x.rows; i++)
-                require(block.w(i) >= 0,
-                        "sample_weight must not be negative, got " + std::to_string(block.w(i)));
+            for (Index i = 0; block.weight && i < x.rows; i++)
+                if (!(block.weight[i] >= 0))
+                    throw std::invalid_argument("sample_weight must not be negative, got " +
+                                                std::to_string(block.weight[i]));
             if (rows == 0 && targets() == 0) {
                 const auto t = static_cast<std::size_t>(block.targets);
                 mean_y.assign(t, 0.0), yy.assign(t, 0.0), xy.assign(t * mean_x.size(), 0.0);

@@ -1,8 +1,9 @@
 // Dense rows into a Gram: panels of 256 rows shifted by their own mean, packed, multiplied and flushed in one
 // visit. With s = x - shift rounded and delta the mean that is left of s, the centred sums are sum w s s' - W
-// delta delta'.
+// delta delta'. Targets are columns of the same panels.
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <memory>
 #include <type_traits>
 
@@ -17,62 +18,138 @@ struct Free {
     void operator()(void* p) const noexcept { std::free(p); }
 };
 template <class T>
-std::unique_ptr<T[], Free> aligned(Index n) {
-    void* p = std::aligned_alloc(64, (static_cast<std::size_t>(n) * sizeof(T) + 63) / 64 * 64);
+using Aligned = std::unique_ptr<T[], Free>;
+
+template <class T>
+Aligned<T> aligned(Index n) {
+    const auto bytes = (static_cast<std::size_t>(n) * sizeof(T) + 64 + 63) / 64 * 64;
+    void* p = std::aligned_alloc(64, bytes);
     if (!p) throw std::bad_alloc();
-    return std::unique_ptr<T[], Free>(static_cast<T*>(p));
+    return Aligned<T>(static_cast<T*>(p));
 }
 
-// What is known of a panel before its columns are looked at: weights, and the targets centred.
+// How many strips, groups and chunks (columns centred and packed at once) a panel has.
+template <class T>
+struct Layout {
+    Index d, t, strips, groups, chunks, strip_size, strips_size, groups_size;
+    Layout(Index d, Index t) : d(d), t(t) {
+        const auto& k = kernels().gram<T>();
+        strips = (d + t + k.strip - 1) / k.strip, groups = (d + k.group - 1) / k.group;
+        chunks = std::max<Index>(1, (d + k.chunk - 1) / k.chunk);
+        strip_size = panel_rows * k.strip;
+        strips_size = strips * strip_size, groups_size = groups * k.group_size;
+    }
+};
+
+// A panel at work, and room for the next one.
 template <class T>
 struct Panel {
     Index begin = 0, rows = 0;
     double weight = 0;
-    std::vector<T> root;         // square roots of the weights; empty for ones
-    std::vector<double> z;       // rows x (1 + targets): root, root (y - mean y)
-    std::vector<double> left_y;  // the mean that rounding left in the centred targets
-    Step step;
+    Aligned<T> strips, groups, shift, root;
+    Aligned<double> plus, minus, targets;  // targets: mean, what rounding left of it, sum of squares, unit
+    PackedPanel<T> packed;
+
+    explicit Panel(const Layout<T>& at)
+        : strips(aligned<T>(at.strips_size)),
+          groups(aligned<T>(at.groups_size)),
+          shift(aligned<T>(at.d + kernels().gram<T>().strip)),
+          root(aligned<T>(panel_rows)),
+          plus(aligned<double>(at.d + at.t)),
+          minus(aligned<double>(at.d + at.t)),
+          targets(aligned<double>(4 * at.t)) {
+        std::fill_n(shift.get(), at.d + kernels().gram<T>().strip, T(0));
+        packed = {strips.get(), groups.get(), plus.get(), minus.get(), targets.get() + 3 * at.t, 0};
+    }
+};
+
+// Takes rows on; whether any of them counts.
+template <class T>
+bool open(Panel<T>& p, const Block& block, Index begin, Index rows) {
+    p.begin = begin, p.rows = p.packed.rows = rows;
+    p.weight = static_cast<double>(rows);
+    if (!block.weight) return true;
+    p.weight = 0;
+    for (Index k = 0; k < rows; k++) {
+        p.weight += block.weight[begin + k];
+        p.root[k] = static_cast<T>(std::sqrt(block.weight[begin + k]));
+    }
+    return p.weight > 0;
+}
+
+// Targets go into the strips beside the columns of X, divided by a power of two so that T holds them.
+template <class T>
+void pack_targets(Panel<T>& p, const Layout<T>& at, const Block& block) {
+    const Index t = at.t, strip = kernels().gram<T>().strip;
+    const double *y = block.y + p.begin * t, *w = block.weight ? block.weight + p.begin : nullptr;
+    double *mean = p.targets.get(), *left = mean + t, *squares = left + t, *unit = squares + t;
+    kernels().centre_targets(mean, left, squares, y, w, p.rows, t);
+    for (Index c = 0; c < t; c++) {
+        const double spread = std::sqrt(squares[c] / p.weight);
+        unit[c] = spread > 0 && spread < 1e300 ? std::ldexp(1.0, std::ilogb(spread)) : 1.0;
+        T* to = p.strips.get() + (at.d + c) / strip * at.strip_size + (at.d + c) % strip;
+        const double per = 1 / unit[c];
+        for (Index k = 0; k < p.rows; k++) {
+            const T z = static_cast<T>((y[k * t + c] - mean[c]) * per);
+            to[k * strip] = w ? p.root[k] * z : z;
+        }
+    }
+}
+
+template <class T>
+void pack(Panel<T>& p, const Layout<T>& at, const DenseView<T>& x, const Block& block, Index chunk) {
+    const auto& kernel = kernels().gram<T>();
+    const Index j = chunk * kernel.chunk, cols = std::min(kernel.chunk, at.d - j);
+    if (cols > 0) {
+        const T* rows = x.row(p.begin) + j;
+        const double* w = block.weight ? block.weight + p.begin : nullptr;
+        kernel.mean(p.shift.get() + j, p.minus.get() + j, rows, x.stride, w, p.rows, cols);
+        kernel.pack(p.strips.get() + j / kernel.strip * at.strip_size,
+                    p.groups.get() + j / kernel.group * kernel.group_size, rows, x.stride, p.shift.get() + j,
+                    w ? p.root.get() : nullptr, p.rows, cols);
+    }
+    if (chunk == at.chunks - 1 && at.t) pack_targets(p, at, block);
+}
+
+// Chan's update but for the products: the means move on, and the panel learns its rank-one terms.
+template <class T>
+void meet(Gram& s, Panel<T>& p, const Layout<T>& at) {
+    double *mean = p.targets.get(), *left = mean + at.t, *squares = left + at.t;
+    for (Index c = 0; c < at.t; c++) mean[c] += left[c];
+    const Step step = step_to(s, p.weight, mean);
+    const double root_between = std::sqrt(step.between), root_weight = std::sqrt(p.weight);
+    double *plus = p.plus.get(), *minus = p.minus.get(), *means = s.mean_x.data();
+    for (Index j = 0; j < at.d; j++) {
+        const double delta = minus[j], dx = (static_cast<double>(p.shift[j]) - means[j]) + delta;
+        means[j] += step.share * dx;
+        plus[j] = root_between * dx;
+        minus[j] = root_weight * delta;
+    }
+    for (Index c = 0; c < at.t; c++) {
+        const double dy = step.dy[static_cast<std::size_t>(c)];
+        plus[at.d + c] = root_between * dy;
+        minus[at.d + c] = root_weight * left[c];
+        s.yy[static_cast<std::size_t>(c)] +=
+            squares[c] - p.weight * left[c] * left[c] + step.between * dy * dy;
+    }
+}
+
+// Tiles of one task: groups begin .. end - 1 by strips first .. last - 1.
+struct Deal {
+    Index begin, end, first, last;
 };
 
 template <class T>
-Panel<T> look(Gram& s, const Block& block, Index begin, Index rows) {
-    Panel<T> p;
-    p.begin = begin, p.rows = rows;
-    const Index t = block.targets, width = 1 + t;
-    for (Index k = 0; k < rows; k++) p.weight += block.w(begin + k);
-    if (p.weight == 0) return p;
-    p.z.resize(static_cast<std::size_t>(rows * width));
-    if (block.weight) p.root.resize(static_cast<std::size_t>(rows));
-    std::vector<double> mean(static_cast<std::size_t>(t), 0.0), sums(static_cast<std::size_t>(t), 0.0);
-    for (Index k = 0; k < rows; k++)
-        for (Index c = 0; c < t; c++)
-            mean[static_cast<std::size_t>(c)] += block.w(begin + k) * block.y[(begin + k) * t + c];
-    for (double& m : mean) m /= p.weight;
-    p.left_y.assign(static_cast<std::size_t>(t), 0.0);
-    for (Index k = 0; k < rows; k++) {
-        const double w = block.w(begin + k), root = std::sqrt(w);
-        if (block.weight) p.root[static_cast<std::size_t>(k)] = static_cast<T>(root);
-        double* z = p.z.data() + k * width;
-        z[0] = root;
-        for (Index c = 0; c < t; c++) {
-            const double y = block.y[(begin + k) * t + c] - mean[static_cast<std::size_t>(c)];
-            z[1 + c] = root * y;
-            p.left_y[static_cast<std::size_t>(c)] += w * y;
-            sums[static_cast<std::size_t>(c)] += w * y * y;
-        }
-    }
-    for (Index c = 0; c < t; c++) {
-        const auto at = static_cast<std::size_t>(c);
-        p.left_y[at] /= p.weight;
-        mean[at] += p.left_y[at];
-        s.yy[at] += sums[at] - p.weight * p.left_y[at] * p.left_y[at];
-    }
-    p.step = step_to(s, p.weight, mean.data());
-    for (Index c = 0; c < t; c++) {
-        const double dy = p.step.dy[static_cast<std::size_t>(c)];
-        s.yy[static_cast<std::size_t>(c)] += p.step.between * dy * dy;
-    }
-    return p;
+std::vector<Deal> deals(const Layout<T>& at, Index panels) {
+    const auto& kernel = kernels().gram<T>();
+    // A task's groups of all panels stay in a core's second cache.
+    const Index near =
+        std::max<Index>(1, (Index{320} << 10) / (panels * kernel.group_size * static_cast<Index>(sizeof(T))));
+    std::vector<Deal> tasks;
+    for (Index g = 0; g < at.groups; g += near)
+        for (Index s = g * kernel.group / kernel.strip; s < at.strips; s += 4)
+            tasks.push_back({g, std::min(at.groups, g + near), s, std::min(at.strips, s + 4)});
+    return tasks;
 }
 
 }  // namespace
@@ -80,83 +157,49 @@ Panel<T> look(Gram& s, const Block& block, Index begin, Index rows) {
 template <class T>
 void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begin, Index end, bool shared) {
     const auto& kernel = kernels().gram<T>();
-    const Index d = x.cols, strips = (d + kernel.strip - 1) / kernel.strip, depth = panel_rows * kernel.strip;
-    const Index t = block.targets, packed_size = strips * depth;
-    if (d == 0) {
-        for (Index r = begin; r < end; r += panel_rows) look<T>(s, block, r, std::min(panel_rows, end - r));
-        return;
-    }
+    const Layout<T> at(x.cols, block.targets);
     // Shared panels are packed a few at a time: fewer meetings of the threads, and a tile of the triangle
     // stays near.
-    const Index group =
-        shared ? std::clamp<Index>((Index{6} << 20) / (packed_size * static_cast<Index>(sizeof(T))), 1, 8)
-               : 1;
-    const auto packed = aligned<T>(group * packed_size);
-    const auto ranks = aligned<double>(2 * group * d);  // per panel: plus, minus of GramKernels::tiles
-    s.noise = std::max(s.noise, 4 * 0x1p-104);
-    auto deal = [&](Index tasks, auto&& f) {
-        if (shared) return parallel_for(tasks, f);
-        for (Index task = 0; task < tasks; task++) f(task);
-    };
+    const Index bytes = (at.strips_size + at.groups_size) * static_cast<Index>(sizeof(T));
+    const Index most = shared ? std::clamp<Index>((Index{16} << 20) / std::max<Index>(1, bytes), 1, 8) : 1;
     std::vector<Panel<T>> panels;
-    for (Index at = begin; at < end;) {
-        panels.clear();
-        for (; at < end && static_cast<Index>(panels.size()) < group; at += panel_rows) {
-            auto panel = look<T>(s, block, at, std::min(panel_rows, end - at));
-            if (panel.weight > 0) panels.push_back(std::move(panel));
-        }
-        deal(strips, [&](Index strip) {
-            const Index j0 = strip * kernel.strip, n = std::min(kernel.strip, d - j0);
-            T shift[64];  // no strip is wider
-            std::vector<double> sums(static_cast<std::size_t>((1 + t) * kernel.strip));
-            for (std::size_t g = 0; g < panels.size(); g++) {
-                const Panel<T>& p = panels[g];
-                const T* rows = x.row(p.begin) + j0;
-                T* to = packed.get() + static_cast<Index>(g) * packed_size + strip * depth;
-                const double* w = block.weight ? block.weight + p.begin : nullptr;
-                kernel.mean(shift, rows, x.stride, w, p.rows, n);
-                kernel.pack(to, rows, x.stride, shift, p.root.empty() ? nullptr : p.root.data(), p.rows, n);
-                kernel.cross(sums.data(), to, p.z.data(), p.rows, 1 + t);
-                double* plus = ranks.get() + 2 * static_cast<Index>(g) * d;
-                double* minus = plus + d;
-                const double root_between = std::sqrt(p.step.between), root_weight = std::sqrt(p.weight);
-                for (Index j = 0; j < n; j++) {
-                    const Index column = j0 + j;
-                    const double delta = sums[static_cast<std::size_t>(j)] / p.weight;
-                    double& mean = s.mean_x[static_cast<std::size_t>(column)];
-                    const double dx = (static_cast<double>(shift[j]) - mean) + delta;
-                    mean += p.step.share * dx;
-                    plus[column] = root_between * dx;
-                    minus[column] = root_weight * delta;
-                    for (Index c = 0; c < t; c++)
-                        s.xy[static_cast<std::size_t>(c * d + column)] +=
-                            sums[static_cast<std::size_t>((1 + c) * kernel.strip + j)] -
-                            p.weight * delta * p.left_y[static_cast<std::size_t>(c)] +
-                            p.step.between * dx * p.step.dy[static_cast<std::size_t>(c)];
-                }
-            }
+    for (Index g = 0; g < std::min(most, (end - begin + panel_rows - 1) / panel_rows); g++)
+        panels.emplace_back(at);
+    const auto tasks = deals(at, static_cast<Index>(panels.size()));
+    auto deal = [&](Index n, auto&& f) {
+        if (shared) return parallel_for(n, f);
+        for (Index task = 0; task < n; task++) f(task);
+    };
+    s.noise = std::max(s.noise, 4 * 0x1p-104);
+    for (Index row = begin; row < end;) {
+        Index n = 0;
+        for (; row < end && n < static_cast<Index>(panels.size()); row += panel_rows)
+            n += open(panels[static_cast<std::size_t>(n)], block, row, std::min(panel_rows, end - row));
+        deal(n * at.chunks, [&](Index task) {
+            pack(panels[static_cast<std::size_t>(task / at.chunks)], at, x, block, task % at.chunks);
         });
+        for (Index g = 0; g < n; g++) meet(s, panels[static_cast<std::size_t>(g)], at);
         // How much of the diagonal is float32 products: what the tiles add beyond the means' part.
         const bool coarse = std::is_same_v<T, float>;
         if (coarse)
-            for (Index j = 0; j < d; j++) {
+            for (Index j = 0; j < at.d; j++) {
                 double before = s.row(j)[j];
-                for (std::size_t g = 0; g < panels.size(); g++) {
-                    const double plus = ranks[2 * static_cast<Index>(g) * d + j];
+                for (Index g = 0; g < n; g++) {
+                    const double plus = panels[static_cast<std::size_t>(g)].plus[j];
                     before += plus * plus;
                 }
                 s.coarse[static_cast<std::size_t>(j)] -= before;
             }
-        deal(strips, [&](Index task) {
-            const Index strip = strips - 1 - task;  // the tallest columns of tiles first
-            for (std::size_t g = 0; g < panels.size(); g++) {
-                const double* plus = ranks.get() + 2 * static_cast<Index>(g) * d;
-                kernel.tiles(s.xx.data() + 1, d + 1, packed.get() + static_cast<Index>(g) * packed_size, plus,
-                             plus + d, panels[g].rows, d, strip);
-            }
+        const GramSums sums{s.xx.data() + 1, at.d + 1, s.xy.data(), at.d, at.t};
+        deal(static_cast<Index>(tasks.size()), [&](Index i) {
+            const Deal& task = tasks[static_cast<std::size_t>(i)];
+            for (Index strip = task.first; strip < task.last; strip++)
+                for (Index g = 0; g < n; g++)
+                    kernel.tiles(sums, panels[static_cast<std::size_t>(g)].packed, strip, task.begin,
+                                 task.end);
         });
         if (coarse)
-            for (Index j = 0; j < d; j++) s.coarse[static_cast<std::size_t>(j)] += s.row(j)[j];
+            for (Index j = 0; j < at.d; j++) s.coarse[static_cast<std::size_t>(j)] += s.row(j)[j];
     }
 }
 

@@ -1,170 +1,299 @@
-// Gram kernels: GCC's vector types, as wide as the file's instruction set; a tile lives in registers over a
-// whole panel.
+// Gram kernels: GCC's vector types, as wide as the file's instruction set; a tile of group x strip sums lives
+// in registers over a whole panel.
 #if defined(__AVX512F__)
-inline constexpr std::int64_t vector_bytes = 64, tile_rows = 8, tile_vectors = 2;  // 16 sums of 32 registers
+inline constexpr std::int64_t vector_bytes = 64, group_cols = 12,
+                              tile_vectors = 2;  // 24 sums of 32 registers
 #elif defined(__AVX__)
-inline constexpr std::int64_t vector_bytes = 32, tile_rows = 4, tile_vectors = 3;  // 12 of 16
+inline constexpr std::int64_t vector_bytes = 32, group_cols = 6, tile_vectors = 2;  // 12 of 16
 #elif defined(__aarch64__)
-inline constexpr std::int64_t vector_bytes = 16, tile_rows = 4, tile_vectors = 4;  // 16 of 32
+inline constexpr std::int64_t vector_bytes = 16, group_cols = 8, tile_vectors = 3;  // 24 of 32
 #else
-inline constexpr std::int64_t vector_bytes = 16, tile_rows = 4, tile_vectors = 2;  // 8 of 16
+inline constexpr std::int64_t vector_bytes = 16, group_cols = 6, tile_vectors = 2;  // 12 of 16
 #endif
 
 template <class T>
 inline constexpr std::int64_t lanes = vector_bytes / static_cast<std::int64_t>(sizeof(T));
 template <class T>
 inline constexpr std::int64_t strip_cols = tile_vectors * lanes<T>;
+// Groups are stored as whole vectors that overlap, the last of them a little beyond; the odd cache line also
+// keeps groups off each other's sets.
+template <class T>
+inline constexpr std::int64_t group_size =
+    panel_rows * group_cols + 64 / static_cast<std::int64_t>(sizeof(T));
+template <class T>
+inline constexpr std::int64_t chunk_cols = 768 / static_cast<std::int64_t>(sizeof(T));
+static_assert(chunk_cols<float> % strip_cols<float> == 0 && chunk_cols<float> % group_cols == 0);
+static_assert(chunk_cols<double> % strip_cols<double> == 0 && chunk_cols<double> % group_cols == 0);
+
 template <class T>
 struct Vector {
     typedef T type __attribute__((vector_size(vector_bytes), may_alias));
+    typedef T loose __attribute__((vector_size(vector_bytes), may_alias, aligned(sizeof(T))));
+};
+// As many T as there are doubles in a vector.
+template <class T>
+struct Narrow {
+    typedef T type __attribute__((vector_size(vector_bytes * sizeof(T) / 8), may_alias, aligned(sizeof(T))));
 };
 
 template <class T>
-void strip_mean(T* __restrict mean, const T* __restrict x, std::int64_t stride, const double* w,
-                std::int64_t rows, std::int64_t cols) {
+void panel_mean(T* __restrict shift, double* __restrict delta, const T* __restrict x, std::int64_t stride,
+                const double* w, std::int64_t rows, std::int64_t cols) {
     // Relative to the first row that counts, so that a constant column's mean is that constant to the bit.
-    constexpr std::int64_t n = strip_cols<T>;
-    std::int64_t k0 = 0;
-    while (w && k0 + 1 < rows && w[k0] == 0) k0++;
-    const T* first = x + k0 * stride;
-    double total = 0;
+    std::int64_t k = 0;
+    while (w && k + 1 < rows && w[k] == 0) k++;
+    const T* first = x + k * stride;
+    double total = w ? w[k] : static_cast<double>(rows);
+    for (std::int64_t j = 0; j < cols; j++) delta[j] = 0;
     if (w) {
-        double sum[n] = {};
-        for (std::int64_t k = k0; k < rows; k++) {
+        for (k++; k < rows; k++) {
             total += w[k];
+            const T* row = x + k * stride;
 #pragma omp simd
             for (std::int64_t j = 0; j < cols; j++)
-                sum[j] += w[k] * (static_cast<double>(x[k * stride + j]) - static_cast<double>(first[j]));
+                delta[j] += w[k] * (static_cast<double>(row[j]) - static_cast<double>(first[j]));
         }
-        for (std::int64_t j = 0; j < cols; j++)
-            mean[j] = static_cast<T>(static_cast<double>(first[j]) + sum[j] / total);
-        return;
-    }
-    // A shift need only be near the mean: what it misses is summed in float64 by `cross` and corrected.
-    T sum[n] = {};
-    if (cols == n) {
-        for (std::int64_t k = 1; k < rows; k++)
-#pragma omp simd
-            for (std::int64_t j = 0; j < n; j++) sum[j] += x[k * stride + j] - first[j];
     } else {
-        for (std::int64_t k = 1; k < rows; k++)
+        for (k++; k + 8 <= rows; k += 8) {  // eight rows in T, the rest of the sum in float64
+            const T* row = x + k * stride;
 #pragma omp simd
-            for (std::int64_t j = 0; j < cols; j++) sum[j] += x[k * stride + j] - first[j];
+            for (std::int64_t j = 0; j < cols; j++) {
+                const T f = first[j];
+                const T a = (row[j] - f) + (row[j + stride] - f);
+                const T b = (row[j + 2 * stride] - f) + (row[j + 3 * stride] - f);
+                const T c = (row[j + 4 * stride] - f) + (row[j + 5 * stride] - f);
+                const T e = (row[j + 6 * stride] - f) + (row[j + 7 * stride] - f);
+                delta[j] += static_cast<double>((a + b) + (c + e));
+            }
+        }
+        for (; k < rows; k++)
+            for (std::int64_t j = 0; j < cols; j++)
+                delta[j] += static_cast<double>(x[k * stride + j] - first[j]);
     }
-    for (std::int64_t j = 0; j < cols; j++) mean[j] = first[j] + sum[j] / static_cast<T>(rows);
+    for (std::int64_t j = 0; j < cols; j++) {
+        const double from_first = delta[j] / total, at = static_cast<double>(first[j]);
+        shift[j] = static_cast<T>(at + from_first);
+        delta[j] = from_first - (static_cast<double>(shift[j]) - at);
+    }
 }
 
-template <class T>
-void strip_pack(T* __restrict strip, const T* __restrict x, std::int64_t stride, const T* __restrict shift,
-                const T* __restrict root, std::int64_t rows, std::int64_t cols) {
-    constexpr std::int64_t n = strip_cols<T>;
-    if (cols == n) {
-        for (std::int64_t k = 0; k < rows; k++) {
-            const T s = root ? root[k] : T(1);
-#pragma omp simd
-            for (std::int64_t j = 0; j < n; j++) strip[k * n + j] = s * (x[k * stride + j] - shift[j]);
-        }
-        return;
-    }
-    for (std::int64_t k = 0; k < rows; k++) {
+// Rows k .. end of one strip or group: `width` columns next to each other, of which the first `cols` are X's.
+// Whole vectors are read up to row `safe`: what they hold beyond those columns is nobody's.
+template <class T, std::int64_t width>
+void pack_columns(T* __restrict out, const T* __restrict x, std::int64_t stride, const T* __restrict shift,
+                  const T* root, std::int64_t k, std::int64_t end, std::int64_t cols, std::int64_t safe) {
+    using Loose = typename Vector<T>::loose;
+    constexpr std::int64_t vectors = (width + lanes<T> - 1) / lanes<T>;
+    Loose from[vectors];
+    for (std::int64_t v = 0; v < vectors; v++)
+        from[v] = *reinterpret_cast<const Loose*>(shift + v * lanes<T>);
+    for (; k < end && k < safe; k++) {
         const T s = root ? root[k] : T(1);
-#pragma omp simd
-        for (std::int64_t j = 0; j < cols; j++) strip[k * n + j] = s * (x[k * stride + j] - shift[j]);
-        for (std::int64_t j = cols; j < n; j++) strip[k * n + j] = T(0);
+#pragma GCC unroll 4
+        for (std::int64_t v = 0; v < vectors; v++)
+            *reinterpret_cast<Loose*>(out + k * width + v * lanes<T>) =
+                s * (*reinterpret_cast<const Loose*>(x + k * stride + v * lanes<T>) - from[v]);
     }
+    for (; k < end; k++)
+        for (std::int64_t j = 0; j < cols; j++)
+            out[k * width + j] = (root ? root[k] : T(1)) * (x[k * stride + j] - shift[j]);
 }
 
-// A few targets at a time, so that a strip's number is converted to float64 once for all of them.
-template <class T, int targets>
-void strip_cross_of(double* __restrict out, const T* __restrict strip, const double* __restrict z,
-                    std::int64_t rows, std::int64_t z_stride) {
-    constexpr std::int64_t n = strip_cols<T>, lanes64 = lanes<double>, width = n / lanes64;
-    using V64 = typename Vector<double>::type;
-    typedef T Narrow __attribute__((vector_size(vector_bytes * sizeof(T) / 8), may_alias));
-    V64 sum[targets][width] = {};
-    for (std::int64_t k = 0; k < rows; k++) {
-#pragma GCC unroll 8
-        for (std::int64_t v = 0; v < width; v++) {
-            const auto p =
-                __builtin_convertvector(*reinterpret_cast<const Narrow*>(strip + k * n + v * lanes64), V64);
-#pragma GCC unroll 4
-            for (int t = 0; t < targets; t++) sum[t][v] += z[k * z_stride + t] * p;
-        }
+template <class T, std::int64_t width>
+void pack_all(T* __restrict out, std::int64_t size, const T* __restrict x, std::int64_t stride,
+              const T* __restrict shift, const T* root, std::int64_t k, std::int64_t end, std::int64_t rows,
+              std::int64_t cols) {
+    constexpr std::int64_t cover = (width + lanes<T> - 1) / lanes<T> * lanes<T>;
+    for (std::int64_t j = 0; j < cols; j += width, out += size) {
+        const std::int64_t beyond = j + cover - cols;  // how far a row's vectors reach into the next rows
+        const std::int64_t safe = beyond <= 0 ? rows : stride > 0 ? rows - (beyond + stride - 1) / stride : 0;
+        pack_columns<T, width>(out, x + j, stride, shift + j, root, k, end,
+                               cols - j < width ? cols - j : width, safe);
     }
-    for (int t = 0; t < targets; t++)
-        for (std::int64_t v = 0; v < width; v++)
-            for (std::int64_t l = 0; l < lanes64; l++) out[t * n + v * lanes64 + l] = sum[t][v][l];
 }
 
 template <class T>
-void strip_cross(double* __restrict out, const T* __restrict strip, const double* __restrict z,
-                 std::int64_t rows, std::int64_t targets) {
-    std::int64_t t = 0;
-    for (; t + 2 <= targets; t += 2)
-        strip_cross_of<T, 2>(out + t * strip_cols<T>, strip, z + t, rows, targets);
-    if (t < targets) strip_cross_of<T, 1>(out + t * strip_cols<T>, strip, z + t, rows, targets);
+void panel_pack(T* __restrict strips, T* __restrict groups, const T* __restrict x, std::int64_t stride,
+                const T* __restrict shift, const T* root, std::int64_t rows, std::int64_t cols) {
+    constexpr std::int64_t n = strip_cols<T>, near = 16;  // so many rows stay in the first cache
+    for (std::int64_t k = 0; k < rows; k += near) {
+        const std::int64_t end = k + near < rows ? k + near : rows;
+        pack_all<T, n>(strips, panel_rows * n, x, stride, shift, root, k, end, rows, cols);
+        pack_all<T, group_cols>(groups, group_size<T>, x, stride, shift, root, k, end, rows, cols);
+    }
 }
 
-// sums[i][j] over one panel for tile_rows rows (columns of X from a) and `vectors` vectors of columns from b.
+// sums[i][j] over one panel for a group's columns i and `vectors` vectors of a strip's columns.
 template <class T, int vectors>
 void tile_product(T* __restrict sums, const T* __restrict a, const T* __restrict b, std::int64_t rows) {
     using V = typename Vector<T>::type;
     constexpr std::int64_t n = strip_cols<T>;
-    V c[tile_rows][vectors] = {};
+    V c[group_cols][vectors] = {};
     for (std::int64_t k = 0; k < rows; k++) {
         V right[vectors];
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) right[v] = *reinterpret_cast<const V*>(b + k * n + v * lanes<T>);
-#pragma GCC unroll 8
-        for (int i = 0; i < tile_rows; i++)
+#pragma GCC unroll 16
+        for (int i = 0; i < group_cols; i++)
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++) c[i][v] += a[k * n + i] * right[v];
+            for (int v = 0; v < vectors; v++) c[i][v] += a[k * group_cols + i] * right[v];
     }
-#pragma GCC unroll 8
-    for (int i = 0; i < tile_rows; i++)
+#pragma GCC unroll 16
+    for (int i = 0; i < group_cols; i++)
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) *reinterpret_cast<V*>(sums + i * n + v * lanes<T>) = c[i][v];
 }
 
+// c[j] += sum[j] + up plus[j] - down minus[j] for `vectors` vectors of float64.
 template <class T>
-void tile_column(double* __restrict c, std::int64_t ldc, const T* __restrict packed,
-                 const double* __restrict plus, const double* __restrict minus, std::int64_t rows,
-                 std::int64_t d, std::int64_t s) {
-    constexpr std::int64_t n = strip_cols<T>, depth = panel_rows * n;
-    alignas(64) T sums[tile_rows * n];
-    const std::int64_t j0 = s * n, j1 = j0 + n < d ? j0 + n : d;
-    const auto last = static_cast<int>((j1 - j0 + lanes<T> - 1) / lanes<T>);  // vectors that hold columns
-    for (std::int64_t i0 = 0; i0 < j1; i0 += tile_rows) {
-        const T* a = packed + (i0 / n) * depth + i0 % n;
-        // On the diagonal, vectors whose columns all lie left of row i0 are left out.
-        const int from = i0 > j0 ? static_cast<int>((i0 - j0) / lanes<T>) : 0;
-        const T* b = packed + s * depth + from * lanes<T>;
-        T* out = sums + from * lanes<T>;
-        switch (last - from) {
-            case 1:
-                tile_product<T, 1>(out, a, b, rows);
-                break;
-            case 2:
-                tile_product<T, 2>(out, a, b, rows);
-                break;
-            case 3:
-                if constexpr (tile_vectors >= 3) tile_product<T, 3>(out, a, b, rows);
-                break;
-            default:
-                if constexpr (tile_vectors >= 4) tile_product<T, 4>(out, a, b, rows);
-                break;
-        }
-        const std::int64_t i1 = i0 + tile_rows < j1 ? i0 + tile_rows : j1;
-        for (std::int64_t i = i0; i < i1; i++) {
-            const std::int64_t begin = i > j0 ? i : j0;
-            const T* sum = sums + (i - i0) * n - j0;
-            double* row = c + i * ldc;
-            const double up = plus[i], down = minus[i];
-#pragma omp simd
-            for (std::int64_t j = begin; j < j1; j++)
-                row[j] += static_cast<double>(sum[j]) + (up * plus[j] - down * minus[j]);
+inline void flush_vectors(double* c, const T* sum, const double* plus, const double* minus, double up,
+                          double down, std::int64_t vectors) {
+    using V64 = typename Vector<double>::loose;
+    using Few = typename Narrow<T>::type;
+#pragma GCC unroll 8
+    for (std::int64_t v = 0; v < vectors; v++) {
+        const std::int64_t j = v * lanes<double>;
+        V64& at = *reinterpret_cast<V64*>(c + j);
+        at +=
+            __builtin_convertvector(*reinterpret_cast<const Few*>(sum + j), V64) +
+            (up * *reinterpret_cast<const V64*>(plus + j) - down * *reinterpret_cast<const V64*>(minus + j));
+    }
+}
+
+// A tile's sums into float64: columns from .. of strip j0, for the group's columns from i0 on.
+template <class T>
+void tile_flush(const GramSums& out, const PackedPanel<T>& p, const T* sums, std::int64_t i0, std::int64_t j0,
+                std::int64_t from) {
+    constexpr std::int64_t n = strip_cols<T>;
+    const std::int64_t d = out.d, end = d + out.targets < j0 + n ? d + out.targets : j0 + n;
+    const std::int64_t rows = i0 + group_cols < d ? group_cols : d - i0;
+    if (i0 + group_cols <= j0 && j0 + n <= d) {
+        for (std::int64_t i = 0; i < rows; i++)
+            flush_vectors(out.xx + (i0 + i) * out.ldc + j0, sums + i * n, p.plus + j0, p.minus + j0,
+                          p.plus[i0 + i], p.minus[i0 + i], n / lanes<double>);
+        return;
+    }
+    // Left of the diagonal nothing is kept, so that whole vectors may be written there, not beyond the right
+    // end.
+    const std::int64_t right = d < end ? d - j0 : end - j0;
+    const std::int64_t whole = right > from ? (right - from) / lanes<double> : 0;
+    for (std::int64_t i = 0; i < rows; i++) {
+        double* c = out.xx + (i0 + i) * out.ldc + j0;
+        const T* sum = sums + i * n;
+        const double up = p.plus[i0 + i], down = p.minus[i0 + i];
+        flush_vectors(c + from, sum + from, p.plus + j0 + from, p.minus + j0 + from, up, down, whole);
+        std::int64_t j = from + whole * lanes<double>;
+        for (; j < right; j++)
+            c[j] += static_cast<double>(sum[j]) + (up * p.plus[j0 + j] - down * p.minus[j0 + j]);
+        for (j = right > 0 ? right : 0; j0 + j < end; j++) {
+            const std::int64_t t = j0 + j - d;
+            out.xy[t * d + i0 + i] +=
+                p.unit[t] * static_cast<double>(sum[j]) + (up * p.plus[j0 + j] - down * p.minus[j0 + j]);
         }
     }
+}
+
+template <class T>
+void panel_tiles(const GramSums& out, const PackedPanel<T>& p, std::int64_t s, std::int64_t begin,
+                 std::int64_t end) {
+    constexpr std::int64_t n = strip_cols<T>, wide = lanes<T>;
+    alignas(64) T sums[group_cols * n];
+    const std::int64_t e = out.d + out.targets, j0 = s * n, j1 = j0 + n < e ? j0 + n : e;
+    const auto last = static_cast<int>((j1 - j0 + wide - 1) / wide);  // vectors that hold columns
+    for (std::int64_t g = begin; g < end; g++) {
+        const std::int64_t i0 = g * group_cols;
+        if (i0 >= j1 || i0 >= out.d) return;
+        // Vectors whose columns all lie left of column i0 are left out.
+        const int from = i0 > j0 ? static_cast<int>((i0 - j0) / wide) : 0;
+        for (std::int64_t i = i0; i < i0 + group_cols && i < out.d; i++)
+            for (std::int64_t j = j0; j < j1 && j < out.d; j += 8)
+                __builtin_prefetch(out.xx + i * out.ldc + j, 1);
+        const T* a = p.groups + g * group_size<T>;
+        const T* b = p.strips + s * panel_rows * n + from * wide;
+        T* to = sums + from * wide;
+        switch (last - from) {
+            case 1:
+                tile_product<T, 1>(to, a, b, p.rows);
+                break;
+            case 2:
+                tile_product<T, 2>(to, a, b, p.rows);
+                break;
+            default:
+                if constexpr (tile_vectors >= 3) tile_product<T, 3>(to, a, b, p.rows);
+                break;
+        }
+        tile_flush(out, p, sums, i0, j0, from * wide);
+    }
+}
+
+// Of rows all over the panel: is the variance far above that of neighbours (von Neumann, 1941)? Products of
+// numbers beyond 1e15, or all below 1e-13, would leave float32's range.
+template <class T>
+std::int64_t panel_drifting(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t cols) {
+    constexpr std::int64_t n = strip_cols<T>;
+    std::int64_t found = 0;
+    for (std::int64_t j0 = 0; j0 < cols; j0 += n) {
+        T sum[n] = {}, square[n] = {}, step[n] = {}, most[n] = {};
+        const std::int64_t width = cols - j0 < n ? cols - j0 : n;
+        const T* first = x + j0;
+        std::int64_t seen = 0;
+        auto look = [&](std::int64_t k, std::int64_t size) {
+            const T *row = first + k * stride, *next = row + stride;
+#pragma omp simd
+            for (std::int64_t j = 0; j < size; j++) {
+                const T v = row[j] - first[j], up = next[j] - row[j], far = v < 0 ? -v : v;
+                sum[j] += v, square[j] += v * v, step[j] += up * up;
+                most[j] = far > most[j] ? far : most[j];
+            }
+        };
+        for (std::int64_t k = 0; k + 1 < rows; k += 7, seen++) {
+            if (width == n)
+                look(k, n);
+            else
+                look(k, width);
+        }
+        for (std::int64_t j = 0; j < width; j++) {
+            found += seen > 0 && square[j] - sum[j] * sum[j] / static_cast<T>(seen) > 8 * step[j];
+            found += most[j] > T(1e15) || (most[j] > 0 && most[j] < T(1e-13)) ? 2 : 0;
+        }
+    }
+    return found;
+}
+
+inline void centre_targets(double* __restrict mean, double* __restrict left, double* __restrict squares,
+                           const double* __restrict y, const double* __restrict w, std::int64_t rows,
+                           std::int64_t targets) {
+    double total = 0;
+    for (std::int64_t c = 0; c < targets; c++) mean[c] = left[c] = squares[c] = 0;
+    if (targets == 1 && !w) {  // along the rows, in vectors
+        double sum = 0, rest = 0, square = 0;
+#pragma omp simd reduction(+ : sum)
+        for (std::int64_t k = 0; k < rows; k++) sum += y[k];
+        const double m = sum / static_cast<double>(rows);
+#pragma omp simd reduction(+ : rest, square)
+        for (std::int64_t k = 0; k < rows; k++) {
+            const double v = y[k] - m;
+            rest += v, square += v * v;
+        }
+        mean[0] = m, left[0] = rest / static_cast<double>(rows), squares[0] = square;
+        return;
+    }
+    for (std::int64_t k = 0; k < rows; k++) {
+        const double own = w ? w[k] : 1.0;
+        total += own;
+#pragma omp simd
+        for (std::int64_t c = 0; c < targets; c++) mean[c] += own * y[k * targets + c];
+    }
+    for (std::int64_t c = 0; c < targets; c++) mean[c] /= total;
+    for (std::int64_t k = 0; k < rows; k++) {
+        const double own = w ? w[k] : 1.0;
+#pragma omp simd
+        for (std::int64_t c = 0; c < targets; c++) {
+            const double v = y[k * targets + c] - mean[c];
+            left[c] += own * v, squares[c] += own * v * v;
+        }
+    }
+    for (std::int64_t c = 0; c < targets; c++) left[c] /= total;
 }
 
 template <class T>
@@ -185,7 +314,8 @@ void shifted_axpy(double* __restrict out, double a, const T* __restrict x, const
 
 template <class T>
 constexpr GramKernels<T> gram_kernels() {
-    return {strip_cols<T>, strip_mean<T>, strip_pack<T>, strip_cross<T>, tile_column<T>};
+    return {strip_cols<T>, group_cols,    group_size<T>,  chunk_cols<T>,
+            panel_mean<T>, panel_pack<T>, panel_tiles<T>, panel_drifting<T>};
 }
 template <class T>
 constexpr ResidualKernels<T> residual_kernels() {

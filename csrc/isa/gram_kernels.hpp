@@ -1,4 +1,5 @@
-// The loops of a dense Gram: rows packed in strips of columns, register tiles over the upper triangle of X'X.
+// The loops of a dense Gram: a panel of rows packed twice, in strips and in narrower groups of columns, so
+// that register tiles of group x strip sums go over the upper triangle of [X y]'[X y].
 #pragma once
 
 #include <cstdint>
@@ -8,25 +9,52 @@ namespace esker {
 // Rows of a panel: each is centred by its own mean, multiplied in its own precision and flushed to float64.
 inline constexpr std::int64_t panel_rows = 256;
 
-// A packed panel is ceil(d / strip) strips, each panel_rows x strip, row-major, zero beyond column d; 64-byte
-// aligned.
+// A panel as the tiles read it: columns of X, then of y; 64-byte aligned. What lies beyond the columns is
+// never used.
+template <class T>
+struct PackedPanel {
+    T* strips = nullptr;  // ceil((d + targets) / strip) of panel_rows x strip, row-major
+    T* groups =
+        nullptr;  // the columns of X again: ceil(d / group) of group_size, rows of `group` numbers each
+    double *plus = nullptr, *minus = nullptr;  // d + targets: the rank-one terms of `tiles`
+    double* unit = nullptr;                    // targets: what the packed targets were divided by
+    std::int64_t rows = 0;
+};
+
+// Where the tiles add up: X'X's upper triangle, ldc numbers a row, and X'y, targets x d.
+struct GramSums {
+    double* xx = nullptr;
+    std::int64_t ldc = 0;
+    double* xy = nullptr;
+    std::int64_t d = 0, targets = 0;
+};
+
 template <class T>
 struct GramKernels {
-    std::int64_t strip;  // columns of a strip
-    // mean = the columns' (weighted, where w is not null) mean over the rows, rounded to T; cols <= strip.
-    void (*mean)(T* mean, const T* x, std::int64_t stride, const double* w, std::int64_t rows,
+    std::int64_t strip, group;  // columns of a strip, of a group
+    std::int64_t group_size;    // numbers between groups
+    std::int64_t chunk;         // columns to centre and pack at once: whole strips and whole groups
+    // shift = the columns' (weighted, where w is not null) mean over the rows, rounded to T; delta = the mean
+    // less shift.
+    void (*mean)(T* shift, double* delta, const T* x, std::int64_t stride, const double* w, std::int64_t rows,
                  std::int64_t cols);
-    // strip[k][j] = root[k] (x[k][j] - shift[j]); a null root means ones; columns from cols to strip become
-    // zeros.
-    void (*pack)(T* strip, const T* x, std::int64_t stride, const T* shift, const T* root, std::int64_t rows,
-                 std::int64_t cols);
-    // out[t][j] = sum over k of z[k][t] strip[k][j], in float64; z is rows x targets.
-    void (*cross)(double* out, const T* strip, const double* z, std::int64_t rows, std::int64_t targets);
-    // c[i][j] += (packed' packed)[i][j] + plus[i] plus[j] - minus[i] minus[j] for i <= j < d and j in strip
-    // number s; the tiles of one column of the triangle, in float64. c has ldc numbers a row.
-    void (*tiles)(double* c, std::int64_t ldc, const T* packed, const double* plus, const double* minus,
-                  std::int64_t rows, std::int64_t d, std::int64_t s);
+    // strips, groups = root[k] (x[k][j] - shift[j]); a null root means ones. shift is readable for a
+    // strip beyond cols.
+    void (*pack)(T* strips, T* groups, const T* x, std::int64_t stride, const T* shift, const T* root,
+                 std::int64_t rows, std::int64_t cols);
+    // With s a panel's packed columns (targets times their unit), for the strip's columns j and the columns i
+    // <= j of groups begin .. end - 1: xx[i][j], or xy where j is a target, += s_i's_j + plus_i plus_j -
+    // minus_i minus_j.
+    void (*tiles)(const GramSums& out, const PackedPanel<T>& panel, std::int64_t strip, std::int64_t begin,
+                  std::int64_t end);
+    // How many columns move within the panel far more than from row to row, or are out of range for products
+    // in T.
+    std::int64_t (*drifting)(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t cols);
 };
+
+// Of t columns: mean, the mean that rounding left, sum of w (y - mean)^2.
+using CentreTargets = void (*)(double* mean, double* left, double* squares, const double* y, const double* w,
+                               std::int64_t rows, std::int64_t targets);
 
 // Loops over dense rows against float64 coefficients, t x d: r = y - (x - shift) w, then out += weight r (x -
 // shift).

@@ -42,6 +42,7 @@ struct Isa {
     LaneKernels lanes;
     GramKernels<float> gram_f32;
     GramKernels<double> gram_f64;
+    CentreTargets centre_targets;
     ResidualKernels<float> residual_f32;
     ResidualKernels<double> residual_f64;
     TextKernels text;

@@ -34,6 +34,7 @@ const Isa& table() noexcept {
                                lane_kernels(),
                                gram_kernels<float>(),
                                gram_kernels<double>(),
+                               centre_targets,
                                residual_kernels<float>(),
                                residual_kernels<double>(),
                                text_kernels(),
