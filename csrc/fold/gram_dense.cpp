@@ -156,6 +156,7 @@ std::vector<Deal> deals(const Layout<T>& at, Index panels) {
 
 template <class T>
 void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begin, Index end, bool shared) {
+    if (begin == end) return;
     const auto& kernel = kernels().gram<T>();
     const Layout<T> at(x.cols, block.targets);
     // Shared panels are packed a few at a time: fewer meetings of the threads, and a tile of the triangle
