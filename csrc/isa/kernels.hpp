@@ -8,6 +8,7 @@
 #include "isa/gram_kernels.hpp"
 #include "isa/lane_kernels.hpp"
 #include "isa/normal_kernels.hpp"
+#include "isa/rotation_kernels.hpp"
 #include "isa/text_kernels.hpp"
 
 namespace esker {
@@ -45,6 +46,7 @@ struct Isa {
     CentreTargets centre_targets;
     ResidualKernels<float> residual_f32;
     ResidualKernels<double> residual_f64;
+    RotationKernels rotation;
     TextKernels text;
     NormalTable normal;
 

@@ -18,6 +18,7 @@ namespace {
 #include "isa/transcendental.inl.hpp"
 #include "isa/lanes.inl.hpp"
 #include "isa/gram.inl.hpp"
+#include "isa/rotation.inl.hpp"
 #include "isa/text.inl.hpp"
 #include "isa/normal.inl.hpp"
 // clang-format on
@@ -37,6 +38,7 @@ const Isa& table() noexcept {
                                centre_targets,
                                residual_kernels<float>(),
                                residual_kernels<double>(),
+                               rotation_kernels(),
                                text_kernels(),
                                normal_table()};
     return table;
