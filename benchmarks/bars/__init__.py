@@ -5,6 +5,7 @@ from __future__ import annotations
 #: Name of a bar -> its module, which has `run(scale) -> bool`.
 BARS = {
     "ridge-accuracy": "benchmarks.bars.ridge_accuracy",
+    "ridge-cv": "benchmarks.bars.ridge_cv",
     "float32-accuracy": "benchmarks.bars.float32_accuracy",
     "out-of-core": "benchmarks.bars.out_of_core",
     "sgd-speed": "benchmarks.bars.sgd_speed",

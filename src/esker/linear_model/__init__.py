@@ -13,10 +13,14 @@ _NAMES: dict[str, str] = {
     "Lasso": "esker.linear_model.elastic_net",
     "LassoCV": "esker.linear_model.elastic_net_cv",
     "Ridge": "esker.linear_model.ridge",
+    "RidgeCV": "esker.linear_model.ridge_cv",
+    "RidgeClassifier": "esker.linear_model.ridge_classifier",
+    "RidgeClassifierCV": "esker.linear_model.ridge_cv",
     "SGDClassifier": "esker.linear_model.sgd",
     "SGDRegressor": "esker.linear_model.sgd",
     "enet_path": "esker.linear_model._enet_path",
     "lasso_path": "esker.linear_model._enet_path",
+    "ridge_path": "esker.linear_model._ridge_path",
     "merge": "esker.linear_model._merge",
 }
 

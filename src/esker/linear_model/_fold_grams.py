@@ -167,7 +167,9 @@ def splits_of(blocks: Blocks, cv: Any, *, y: Any = None, classifier: bool = Fals
 def _array_splits(blocks: ArrayBlocks, cv: Any, y: Any, classifier: bool) -> Splits:
     n = blocks.n_rows or 0
     if isinstance(cv, int | np.integer) and not isinstance(cv, bool) and not 2 <= cv <= n:
-        raise ValueError(f"cv must be at least 2 folds and at most the number of rows, {n}, got {cv}")
+        raise ValueError(
+            f"cv must be at least 2 folds and at most the number of rows, n_samples={n}, got {cv}"
+        )
     y = blocks.y if y is None else y
     pairs = list(check_cv(cv, y, classifier=classifier).split(np.zeros((n, 1)), y))
     fold = np.full(n, -1, dtype=np.intp)

@@ -47,6 +47,8 @@ class GramClassifier(GramModel):
     def _open(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> Blocks:
         if sparse.issparse(y):
             y = y.toarray()
+        elif not isinstance(X, Blocks) and y is not None and not hasattr(y, "ndim"):
+            y = np.asarray(y)
         several = not isinstance(X, Blocks) and y is not None and np.ndim(y) == 2 and np.shape(y)[1] > 1
         several = several and type_of_target(y).startswith("multilabel")
         blocks = as_blocks(

@@ -1,0 +1,382 @@
+"""Ridge with its alpha chosen among many: leave-one-out, true GCV or K folds, each from the sums of one walk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import sklearn
+from sklearn.base import is_classifier
+from sklearn.metrics import check_scoring, get_scorer
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+
+from esker.blocks import ArrayBlocks, Block, Blocks
+from esker.blocks.memory import physical_memory
+from esker.folds import Gram
+from esker.linear_model._alpha_parameters import check_search, grid
+from esker.linear_model._alpha_scores import chosen, scorer_scores, takes_weights
+from esker.linear_model._fold_grams import fold_grams, splits_of
+from esker.linear_model._gram_model import GramModel
+from esker.linear_model._gram_walk import sum_rows
+from esker.linear_model._input import check_finite, check_rows, learn_width
+from esker.linear_model._leave_one_out import LeftOut, by_kernel, by_rotation, kernel_bytes
+from esker.linear_model._ridge_folds import METRICS, FoldModel, fold_rows, scores_by_sums
+from esker.linear_model._ridge_sums import Spectrum, Sums, gcv_scores
+from esker.linear_model._solve import solve_ridge
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from esker.linear_model._ridge_sums import Floats
+
+__all__ = ["AlphaSearch", "streams"]
+
+#: Leverages so near to 1 are found by the kernel matrix, where rows are few enough.
+NEAR_ONE = 1e-3
+
+
+def streams(model: Any) -> bool:
+    """Whether a model learns by sums alone; an AttributeError that says why not."""
+    if model.cv is None and model.gcv_mode == "gcv":
+        return True
+    raise AttributeError(
+        f"{type(model).__name__} scores alphas by leaving rows out, which reads rows again; gcv_mode='gcv' needs their sums "
+        "alone, so that it learns by partial_fit and forget, and models merge"
+    )
+
+
+class AlphaSearch(GramModel):
+    """Mixin before `LinearRegressor` or, with `GramClassifier`, `LinearClassifier`: the parameters of scikit-learn's RidgeCV."""
+
+    alphas: Any
+    scoring: Any
+    cv: Any
+    gcv_mode: str | None
+    store_cv_results: bool
+    alpha_: Any
+    best_score_: Any
+    scores_: NDArray[np.float64]
+    cv_results_: NDArray[Any]
+
+    # --- what a subclass writes: regressors as a matter of course, classifiers in `RidgeLabels` ---
+
+    if TYPE_CHECKING:
+
+        def _indicators(self) -> slice | None:
+            """Which of the state's targets are wanted as -1 and 1."""
+
+        def _again(self, blocks: Blocks) -> Blocks:
+            """The rows once more, with the state's targets."""
+
+        def _signed(self, coef: Floats, at_mean: Floats) -> tuple[Floats, Floats]:
+            """Coefficients and predictions at the mean for the wanted targets."""
+
+        def _know_labels(self, blocks: Blocks) -> None:
+            """Read the labels before any sum."""
+
+        def _signed_rows(self, blocks: Blocks) -> Blocks:
+            """The rows with the wanted targets."""
+
+        def _sort_folds(self, folds: Any, pairs: Any) -> None:
+            """The walk is over: bring the states' targets into order."""
+
+    @property
+    def _per_target(self) -> bool:
+        return bool(getattr(self, "alpha_per_target", False))
+
+    # --- fit ---
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> Self:
+        """Fit.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n, d), or Blocks
+        y : array-like; None for Blocks, which bring it
+        sample_weight : array-like of shape (n,) or number, optional; None for Blocks
+        **params
+            For the scorer, where scikit-learn's metadata routing is on.
+
+        Returns
+        -------
+        self
+        """
+        routing = bool(sklearn.get_config()["enable_metadata_routing"])
+        if params and not routing:
+            raise ValueError(
+                f"[{', '.join(params)}] are passed but cannot be passed on to the scorer: turn metadata routing on, "
+                "sklearn.set_config(enable_metadata_routing=True)"
+            )
+        self._routed: dict[str, Any] | None = None
+        if routing:
+            if sample_weight is not None:
+                params["sample_weight"] = sample_weight
+            self._routed = dict(process_routing(self, "fit", **params).scorer.score)
+        self.__dict__.pop("cv_results_", None)
+        try:
+            return super().fit(X, y, sample_weight)
+        finally:
+            self.__dict__.pop("_routed", None)
+
+    def _fit_blocks(self, blocks: Blocks) -> None:
+        if self.cv is not None:
+            self._fit_folds(blocks)
+            return
+        if self.gcv_mode != "gcv":
+            self._need_again(blocks, "leave-one-out")
+            if self._kernel_fits(blocks):
+                self._fit_kernel(blocks)
+                return
+        super()._fit_blocks(blocks)
+
+    def _keep(self, state: Gram) -> None:
+        if self.cv is None and self.gcv_mode == "gcv":
+            super()._keep(state)
+
+    def _sum(self, blocks: Blocks, state: Gram) -> bool:
+        flat = super()._sum(self._precise(blocks), state)
+        if not state.finite:
+            check_finite(self, blocks)
+        return flat
+
+    def _precise(self, blocks: Blocks) -> Blocks:
+        """Rows as they are summed: in float64, and without those of weight 0 where rows are counted."""
+        counts = self.cv is None and self.gcv_mode == "gcv"
+        counts = counts and not (isinstance(blocks, ArrayBlocks) and blocks.sample_weight is None)
+
+        def prepare(block: Block) -> Block:
+            X = block.X if block.X.dtype == np.float64 else block.X.astype(np.float64)
+            block = replace(block, X=X)
+            if not counts or block.sample_weight is None or block.sample_weight.all():
+                return block
+            at = np.flatnonzero(block.sample_weight)
+            return replace(
+                block,
+                X=block.X[at],
+                y=None if block.y is None else block.y[at],
+                sample_weight=block.sample_weight[at],
+                row_keys=block.keys[at],
+            )
+
+        if blocks.dtype == np.float64 and not counts:
+            return blocks
+        known = {"n_rows": None} if counts else {}
+        return blocks.map(prepare, keeps_targets=not counts, dtype=np.float64, **known)
+
+    def _need_again(self, blocks: Blocks, what: str) -> None:
+        if not blocks.rereadable:
+            raise ValueError(
+                f"{what} reads the rows twice, and {blocks.source} can be read once; use gcv_mode='gcv', which needs one walk"
+            )
+
+    # --- leave-one-out and GCV ---
+
+    def _solve(self, state: Gram, blocks: Blocks | None, dtype: np.dtype[Any], flat: bool) -> None:
+        alphas, centred = grid(self.alphas), self.fit_intercept
+        sums = Sums.of(state, centred, self._indicators())
+        spectrum = Spectrum.of(sums)
+
+        def rows() -> Iterator[Block]:
+            assert blocks is not None
+            return self._visit(blocks)
+
+        poor = self.gcv_mode == "svd" or (
+            self.gcv_mode != "eigen" and not spectrum.sound(sums, float(alphas.min()))
+        )
+        if poor and blocks is not None:
+            spectrum = spectrum.refined(sums, rows)
+        if self.gcv_mode == "gcv":
+            self._choose(-gcv_scores(sums, spectrum, alphas, centred))
+        else:
+            if blocks is None:  # a watcher asked to end while the rows were summed
+                raise KeyboardInterrupt
+            found = by_rotation(rows, sums, spectrum, alphas, centred=centred, keep=self._keeps_errors)
+            if found.least < NEAR_ONE and self._few_rows(found.rows, state.cols):
+                found = self._by_kernel(self._whole(blocks))
+            self._settle(found, flat, dtype)
+        self._finish(state, blocks, dtype, flat)
+
+    @property
+    def _keeps_errors(self) -> bool:
+        return self.store_cv_results or self.scoring is not None
+
+    def _visit(self, blocks: Blocks) -> Iterator[Block]:
+        for block in self._signed_rows(blocks):
+            yield check_rows(self, block, blocks)
+
+    def _settle(self, found: LeftOut, flat: bool, dtype: np.dtype[Any]) -> None:
+        """Scores, and what is stored, from the errors of rows left out."""
+        if found.errors is None:
+            self._choose(-found.squares / found.rows)
+            return
+        errors, y = found.errors, found.y
+        assert y is not None
+        if self.scoring is None:
+            self._choose(-found.squares / found.rows)
+            kept = np.square(errors, out=errors)
+            if found.weight is not None:
+                kept *= found.weight[:, None, None]
+        else:
+            kept = np.subtract(y[:, :, None], errors, out=errors)
+            self._choose(self._scored(kept, y, found.weight, flat))
+        if self.store_cv_results:
+            self.cv_results_ = (kept[:, 0] if flat and not is_classifier(self) else kept).astype(dtype)
+
+    def _scored(self, predictions: Floats, y: Floats, weight: Floats | None, flat: bool) -> Floats:
+        scorer = self._scorer()
+        if self._routed is None:
+            params = {} if weight is None or not takes_weights(scorer) else {"sample_weight": weight}
+        else:
+            params = dict(self._routed)
+            if "sample_weight" in params:
+                params["sample_weight"] = np.ones(len(y)) if weight is None else weight
+        return scorer_scores(
+            scorer,
+            predictions,
+            y,
+            params,
+            flat=flat,
+            per_target=self._per_target,
+            classes=getattr(self, "classes_", None),
+            several=getattr(self, "multilabel_", False),
+        )
+
+    def _choose(self, scores: Floats) -> None:
+        """From scores (alphas,) or (targets, alphas)."""
+        if scores.ndim == 2 and not self._per_target:
+            scores = scores.mean(axis=0)
+        self.scores_ = scores
+        self.alpha_, self.best_score_ = chosen(scores, grid(self.alphas), self._per_target)
+
+    def _finish(self, state: Gram, blocks: Blocks | None, dtype: np.dtype[Any], flat: bool) -> None:
+        """Coefficients of the chosen alpha: what Ridge makes of the same sums."""
+        found = solve_ridge(
+            state,
+            self.alpha_,
+            fit_intercept=self.fit_intercept,
+            blocks=None if blocks is None else self._again(blocks),
+            precision=dtype.name,
+        )
+        coef, at_mean = self._signed(found.coef, found.at_mean)
+        self._take(coef, at_mean, state.mean_x, dtype, flat)
+        self.solver_, self.rcond_ = found.solver, float(found.rcond)
+
+    # --- few rows ---
+
+    def _few_rows(self, n: int, d: int) -> bool:
+        return n <= max(2 * d, 500) and kernel_bytes(n) < 0.3 * physical_memory()
+
+    def _kernel_fits(self, blocks: Blocks) -> bool:
+        n, d = blocks.n_rows, blocks.n_columns
+        if n is None or d is None or n > d or self.checkpoint is not None:
+            return False
+        held = blocks.whole() is not None
+        size = d if not blocks.is_sparse else (blocks.nnz or n * d) / n * 2
+        need = kernel_bytes(n) + (0 if held else int(n * size * blocks.dtype.itemsize))
+        if blocks.max_memory is None:
+            return need < 0.8 * physical_memory()
+        return need + 2 * blocks.block_bytes < blocks.max_memory
+
+    def _fit_kernel(self, blocks: Blocks) -> None:
+        from esker.linear_model.ridge import Ridge
+
+        check_finite(self, blocks)
+        self._know_labels(blocks)
+        block = self._signed_rows(blocks).take_all()
+        if block.y is None:
+            raise ValueError(f"{type(self).__name__} needs a target, and {blocks.source} has none")
+        flat = block.y.ndim == 1
+        self._settle(self._by_kernel(self._as_float(block)), flat, blocks.dtype)
+        model = Ridge(self.alpha_, fit_intercept=self.fit_intercept, n_threads=self.n_threads)
+        model._fit_blocks(ArrayBlocks(block.X, block.y, block.sample_weight, check_finite=False))
+        self.coef_, self.intercept_ = model.coef_, model.intercept_
+        self.solver_, self.rcond_ = model.solver_, model.rcond_
+
+    def _whole(self, blocks: Blocks) -> Block:
+        return self._as_float(self._signed_rows(blocks).take_all())
+
+    @staticmethod
+    def _as_float(block: Block) -> Block:
+        return replace(block, y=block.raw_y())
+
+    def _by_kernel(self, block: Block) -> LeftOut:
+        svd = {"svd": True, "eigen": False}.get(self.gcv_mode or "auto")
+        return by_kernel(
+            block, grid(self.alphas), centred=self.fit_intercept, keep=self._keeps_errors, svd=svd
+        )
+
+    # --- K folds ---
+
+    def _fit_folds(self, blocks: Blocks) -> None:
+        labels = is_classifier(self)
+        splits = splits_of(blocks, self.cv, classifier=labels)
+        self._refuse_wide(blocks, splits.k + 2)
+        check_finite(self, blocks)
+        seen = {"flat": True}
+
+        def encode(block: Block, states: Any) -> Block:
+            if block.y is not None:
+                seen["flat"] = block.y.ndim == 1
+            block = self._encode(block)
+            self._grow(states, block.y.shape[1] if block.y is not None and block.y.ndim == 2 else 1)
+            return block
+
+        precise = self._precise(blocks)
+        folds, pairs = fold_grams(
+            splits, lambda absorb: sum_rows(precise, absorb, verbose=self.verbose), encode
+        )
+        self._sort_folds(folds, pairs)
+        whole = folds.training()
+        self._refuse_empty(whole, blocks)
+        learn_width(self, whole.cols, None)
+        alphas = grid(self.alphas)
+        trains = (
+            (folds.training(i) for i in range(splits.k)) if pairs is None else (train for train, _ in pairs)
+        )
+        models = [FoldModel.of(train, alphas, self.fit_intercept, self._indicators()) for train in trains]
+        tests = folds.grams if pairs is None else [test for _, test in pairs]
+        if not labels and self.scoring in METRICS:
+            scores = scores_by_sums(models, tests, self.scoring)
+        else:
+            self._need_again(blocks, f"cv with scoring={self.scoring!r}")
+            pieces = fold_rows(lambda: self._visit(blocks), splits, models)
+            scores = self._scores_of_folds(pieces, splits.k, seen["flat"])
+        self._choose(scores.mean(axis=0))
+        self._finish(whole, blocks if blocks.rereadable else None, blocks.dtype, seen["flat"])
+
+    def _scores_of_folds(
+        self, pieces: Iterator[tuple[int, Floats, Floats, Floats | None]], k: int, flat: bool
+    ) -> Floats:
+        kept: list[list[Any]] = [[] for _ in range(k)]
+        for fold, predicted, y, weight in pieces:
+            kept[fold].append((predicted, y, weight))
+        scores = []
+        for parts in kept:
+            if not parts:
+                raise ValueError("a fold has no rows to test on; use fewer folds")
+            predicted, y, weights = zip(*parts)
+            weight = None if weights[0] is None else np.concatenate(weights)
+            scores.append(self._scored(np.concatenate(predicted), np.concatenate(y), weight, flat))
+        return np.array(scores)
+
+    # --- parameters ---
+
+    def _check(self) -> None:
+        check_search(self)
+        self._check_common()
+
+    def _scorer(self) -> Any:
+        if self.scoring is not None:
+            return check_scoring(self, scoring=self.scoring)
+        return get_scorer("accuracy" if is_classifier(self) else "r2")
+
+    def get_metadata_routing(self) -> Any:
+        """What `fit` passes on: to the scorer and to the splitter."""
+        scorer = self._scorer()
+        if self.scoring is None and sklearn.get_config()["enable_metadata_routing"]:
+            scorer = scorer.set_score_request(sample_weight=True)
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router = router.add(scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score"))
+        return router.add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))

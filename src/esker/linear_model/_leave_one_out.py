@@ -1,0 +1,276 @@
+"""Leave-one-out errors of ridge for many alphas: by rotated rows, or by the kernel matrix where rows are few.
+
+Both are exact (Rifkin & Lippert, "Notes on regularized least squares", 2007): no model is fitted without a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import linalg, sparse
+
+from esker._native import core
+from esker._progress import advance
+from esker.linear_model._solve import spectral
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from esker.blocks import Block
+    from esker.linear_model._ridge_sums import Floats, Rows, Spectrum, Sums
+
+__all__ = ["Kernel", "LeftOut", "by_kernel", "by_rotation", "kernel_bytes"]
+
+_PANEL = 1 << 20  # numbers that are converted to float64 at a time
+
+
+@dataclass
+class LeftOut:
+    """What leaving each row out once came to.
+
+    Attributes
+    ----------
+    squares : ndarray of shape (targets, alphas)
+        Sum of ``w error^2``.
+    rows : int
+    least : float
+        The smallest ``1 - leverage``: where it is small, errors that rotation found lose digits.
+    errors : ndarray of shape (n, targets, alphas) or None
+        Target minus the prediction without the row.
+    y : ndarray of shape (n, targets) or None
+    weight : ndarray of shape (n,) or None
+        None where rows have none.
+    """
+
+    squares: Floats
+    rows: int
+    least: float
+    errors: Floats | None = None
+    y: Floats | None = None
+    weight: Floats | None = None
+
+
+@dataclass
+class _Kept:
+    """Errors, targets and weights of the rows as they pass."""
+
+    errors: list[Floats] = field(default_factory=list)
+    y: list[Floats] = field(default_factory=list)
+    weight: list[Floats] = field(default_factory=list)
+    weighted: bool = False
+
+    def add(self, errors: Floats, y: Floats, weight: Floats | None) -> None:
+        self.errors.append(errors)
+        self.y.append(y)
+        self.weight.append(np.ones(len(y)) if weight is None else weight)
+        self.weighted |= weight is not None
+
+    def into(self, found: LeftOut) -> LeftOut:
+        if self.errors:
+            found.errors = np.concatenate(self.errors)
+            self.errors = []
+            found.y = np.concatenate(self.y)
+            found.weight = np.concatenate(self.weight) if self.weighted else None
+        return found
+
+
+def by_rotation(
+    rows: Rows, sums: Sums, spectrum: Spectrum, alphas: Floats, *, centred: bool, keep: bool = False
+) -> LeftOut:
+    """One visit to each row, a block of which is in memory at a time.
+
+    Parameters
+    ----------
+    rows : callable
+        Gives the blocks, with numbers as targets, once more.
+    sums : Sums
+    spectrum : Spectrum
+    alphas : ndarray of shape (alphas,)
+    centred : bool
+        Whether there is an intercept, which takes part in each row's leverage.
+    keep : bool
+        Whether the errors of all rows are wanted: 8 n targets alphas bytes.
+
+    Notes
+    -----
+    O(n d r) operations for r eigenvectors, O(nnz r) for sparse rows.
+    """
+    shrink = spectrum.shrinkages(alphas)
+    coef = (spectrum.xy[:, :, None] * shrink[:, None, :]).reshape(len(shrink), -1)
+    share = 1 / sums.weight if centred else 0.0
+    walk = core.LeaveOneOut(spectrum.vectors, sums.mean_x, sums.mean_y, shrink, coef, share)
+    kept, count, targets = _Kept(), 0, len(sums.mean_y)
+    for block in rows():
+        y = block.raw_y()
+        assert y is not None
+        errors = np.empty((len(block), targets, len(alphas))) if keep else None
+        walk.update(block.raw_x(), y, block.sample_weight, errors)
+        if errors is not None:
+            kept.add(errors, y, block.sample_weight)
+        count += len(block)
+        if not advance(len(block), block.nbytes):
+            raise KeyboardInterrupt
+    return kept.into(LeftOut(walk.squares, count, float(walk.least)))
+
+
+def kernel_bytes(n: int) -> int:
+    """Bytes that `by_kernel` takes beside the rows."""
+    return 4 * 8 * n * n + 32 * _PANEL
+
+
+def by_kernel(
+    block: Block, alphas: Floats, *, centred: bool, keep: bool = False, svd: bool | None = None
+) -> LeftOut:
+    """All rows at once, by the eigenvectors of their n x n products; nothing cancels, however small alpha is.
+
+    Parameters
+    ----------
+    block : Block
+        Every row, with numbers as targets.
+    alphas : ndarray of shape (alphas,)
+    centred, keep : bool
+    svd : bool, optional
+        Take singular values of the rows themselves; by default where products would lose an alpha's digits.
+
+    Notes
+    -----
+    With K = U L U' and c = U (L + alpha)^-1 U'y, the error of row i is c_i / d_i, d_i = sum of u_ij^2 / (l_j + alpha). The
+    intercept's direction, the roots of the weights, is no part of the sums.
+    """
+    problem = Kernel(block, float(alphas.min(initial=np.inf)), centred, svd)
+    if centred and len(problem.real) < 2:
+        raise ValueError(
+            f"leave-one-out with an intercept needs at least 2 rows with a positive weight, got n_samples={len(problem.real)}"
+        )
+    squares, shrink = problem.vectors**2, 1 / (problem.values[:, None] + alphas)
+    inverse = squares @ shrink  # alpha times this is 1 - leverage
+    scaled = problem.duals(shrink) / inverse[:, None, :]
+    found = LeftOut((scaled**2).sum(axis=0), len(block), float((inverse * alphas).min(initial=1.0)))
+    if keep:
+        y, others = problem.y, np.flatnonzero(problem.weight == 0)
+        errors = np.zeros((len(block), y.shape[1], len(alphas)))
+        errors[problem.real] = scaled / problem.root[:, None, None]
+        if len(others):
+            cross = _products(block.X[others], problem.X, problem.mean) * problem.root
+            fit = np.tensordot(cross, problem.duals(shrink), axes=1)
+            errors[others] = (y[others] - problem.mean_y)[:, :, None] - fit
+        found.errors, found.y, found.weight = errors, y, block.sample_weight
+    return found
+
+
+class Kernel:
+    """Eigenvectors of the products of the rows, weighted and centred.
+
+    Attributes
+    ----------
+    X, root : the rows of positive weight, and the roots of their weights; `real` are their numbers
+    mean, mean_y : what rows and targets are taken from
+    values, vectors : of ``root (X - mean)(X - mean)' root``, shapes (r,) and (n, r)
+    target : ndarray of shape (n, targets), ``root (y - mean_y)``
+    """
+
+    def __init__(self, block: Block, alpha: float, centred: bool, svd: bool | None = None) -> None:
+        y = block.raw_y()
+        assert y is not None
+        self.y = y
+        self.weight = np.ones(len(block)) if block.sample_weight is None else block.sample_weight
+        self.real = np.flatnonzero(self.weight > 0)
+        self.X = block.X if len(self.real) == len(block) else block.X[self.real]
+        w, y = self.weight[self.real], y[self.real]
+        self.root = np.sqrt(w)
+        self.mean, self.mean_y = np.zeros(self.X.shape[1]), np.zeros(y.shape[1])
+        if centred:
+            self.mean = _mean(self.X, w)
+            self.mean_y = w @ y / w.sum()
+            self.mean_y = self.mean_y + w @ (y - self.mean_y) / w.sum()
+        self.values, self.vectors = _eigen(self.X, self.mean, self.root, centred, alpha, svd)
+        self.target = self.root[:, None] * (y - self.mean_y)
+
+    def duals(self, shrink: Floats) -> Floats:
+        """``(K + alpha I)^-1 target``, shape (n, targets, alphas); `shrink` is (r, alphas)."""
+        turned = self.vectors.T @ self.target
+        out = np.empty((len(self.target), self.target.shape[1], shrink.shape[1]))
+        for a in range(shrink.shape[1]):
+            out[:, :, a] = self.vectors @ (shrink[:, a, None] * turned)
+        return out
+
+    def coefficients(self, duals: Floats) -> Floats:
+        """``(X - mean)' root`` times the duals, shape (targets, alphas, d)."""
+        flat = (self.root[:, None, None] * duals).reshape(len(duals), -1)
+        if sparse.issparse(self.X):
+            w = np.asarray((self.X.T @ flat).T) - np.outer(flat.sum(axis=0), self.mean)
+        else:
+            w = np.zeros((flat.shape[1], self.X.shape[1]))
+            step = max(1, _PANEL // self.X.shape[1])
+            for i in range(0, len(flat), step):
+                w += flat[i : i + step].T @ (self.X[i : i + step] - self.mean)
+        return w.reshape(*duals.shape[1:], -1)
+
+
+def _mean(X: Any, weight: Floats) -> Floats:
+    """The columns' weighted means, relative to the first row, so that a constant column has its value to the bit."""
+    total = weight.sum()
+    if sparse.issparse(X):
+        return np.asarray(X.T @ weight) / total
+    first = X[0].astype(np.float64)
+    out = np.zeros(X.shape[1])
+    step = max(1, _PANEL // X.shape[1])
+    for i in range(0, len(X), step):
+        out += weight[i : i + step] @ (X[i : i + step] - first)
+    return np.asarray(first + out / total)
+
+
+def _products(A: Any, B: Any, mean: Floats) -> Floats:
+    """(A - mean)(B - mean)' in float64, a panel of columns at a time where dense."""
+    if sparse.issparse(A):
+        A, B = A.astype(np.float64), B.astype(np.float64)
+        out = np.asarray((A @ B.T).toarray())
+        out -= (A @ mean)[:, None]
+        out -= B @ mean - mean @ mean
+        return out
+    out = np.zeros((A.shape[0], B.shape[0]))
+    step = max(1, _PANEL // max(A.shape[0], B.shape[0]))
+    for j in range(0, A.shape[1], step):
+        at = slice(j, j + step)
+        out += (A[:, at] - mean[at]) @ (B[:, at] - mean[at]).T
+    return out
+
+
+def _eigen(
+    X: Any, mean: Floats, root: Floats, centred: bool, alpha: float, svd: bool | None
+) -> tuple[Floats, NDArray[np.float64]]:
+    """Eigenvalues and eigenvectors of root (X - mean)(X - mean)' root, without the direction of the roots where centred."""
+    n, d = X.shape
+    along = root / np.linalg.norm(root)
+    small = n * d <= 1 << 26
+    if not svd or not small:
+        K = _products(X, X, mean)
+        K *= root[:, None]
+        K *= root
+        if centred:  # the roots' direction is made the greatest by far, and so the last
+            K += 2 * np.abs(K).sum(axis=0).max(initial=1.0) * np.outer(along, along)
+        values, vectors = spectral(K)
+        if centred:
+            values, vectors = values[:-1], vectors[:, :-1]
+        top = float(values.max(initial=0.0))
+        if (
+            svd is not None
+            or not small
+            or 1e-15 * n * top <= 1e-10 * (float(values.min(initial=np.inf)) + alpha)
+        ):
+            return np.where(values > 1e-15 * n * top, values, 0.0), vectors
+    Z = X.toarray() if sparse.issparse(X) else X
+    Z = (Z - mean) * root[:, None]
+    if centred:  # a column that no other competes with takes the place of the roots' direction
+        Z = np.column_stack([Z, along * 2 * np.linalg.norm(Z)]) if Z.any() else along[:, None]
+    left, singular, _ = (
+        linalg.svd(Z, full_matrices=True) if n > Z.shape[1] else linalg.svd(Z, full_matrices=False)
+    )
+    values = np.zeros(n)
+    values[: len(singular)] = singular**2
+    if centred:
+        values, left = values[1:], left[:, 1:]
+    floor = (1e-16 * max(Z.shape) * float(singular.max(initial=0.0))) ** 2
+    return np.where(values > floor, values, 0.0), np.ascontiguousarray(left)

@@ -1,0 +1,153 @@
+"""RidgeClassifier: least squares on labels as -1 and 1, one regression a class, from one walk over the rows."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from esker._parameters import check_integer
+from esker.folds import Gram
+from esker.linear_model._base import LinearClassifier
+from esker.linear_model._input import check_finite
+from esker.linear_model._ridge_labels import RidgeLabels
+from esker.linear_model._solve import solve_ridge
+from esker.linear_model.ridge import Ridge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from esker.blocks import Blocks
+
+__all__ = ["RidgeClassifier"]
+
+#: Solvers without iterations.
+DIRECT = ("auto", "cholesky", "svd")
+
+
+class RidgeClassifier(RidgeLabels, LinearClassifier):
+    """Classifier by ridge regression on labels of -1 and 1; with several classes, one regression for each.
+
+    One walk sums X'X and, for each class, the rows that have it; classes need not be known before.
+
+    Parameters
+    ----------
+    alpha : float
+        The penalty, at least 0; or one for each of three classes or more.
+    fit_intercept, copy_X, tol, solver, positive, random_state
+        As of `Ridge`.
+    max_iter : int, optional
+        At most so many iterations of an iterative solver; others have none.
+    class_weight : dict or "balanced", optional
+        What a row of each class weighs more; "balanced" is ``n / (classes * rows of the class)``.
+    max_memory, checkpoint, n_threads, verbose, keep_state
+        As of `Ridge`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (classes,)
+    multilabel_ : bool
+        Whether y has a column of 0 and 1 for each label; then `predict` has, too.
+    coef_ : ndarray of shape (d,) for two classes, else (classes, d)
+        In X's dtype.
+    intercept_ : ndarray of shape (1,) or (classes,)
+        0.0 without an intercept.
+    n_features_in_, feature_names_in_, n_iter_, solver_, rcond_, state_
+        As of `Ridge`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from esker.linear_model import RidgeClassifier
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> RidgeClassifier().fit(X, ["no", "no", "yes", "yes"]).predict([[0.4], [2.6]]).tolist()
+    ['no', 'yes']
+    """
+
+    def __init__(
+        self,
+        alpha: Any = 1.0,
+        *,
+        fit_intercept: bool = True,
+        copy_X: bool = True,
+        max_iter: int | None = None,
+        tol: float = 1e-4,
+        class_weight: Mapping[Any, float] | str | None = None,
+        solver: str = "auto",
+        positive: bool = False,
+        random_state: Any = None,
+        max_memory: int | str | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        n_threads: int | None = None,
+        verbose: int = 0,
+        keep_state: bool = False,
+    ) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.copy_X = copy_X
+        self.max_iter = max_iter
+        self.tol = tol
+        self.class_weight = class_weight
+        self.solver = solver
+        self.positive = positive
+        self.random_state = random_state
+        self.max_memory = max_memory
+        self.checkpoint = checkpoint
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.keep_state = keep_state
+
+    def _twin_parameters(self) -> dict[str, Any]:
+        return {
+            "alpha": self.alpha,
+            "fit_intercept": self.fit_intercept,
+            "copy_X": self.copy_X,
+            "class_weight": self.class_weight,
+        }
+
+    def _regression(self) -> Ridge:
+        """The regression on -1 and 1 that this is."""
+        parameters = self.get_params(deep=False)
+        del parameters["class_weight"]
+        if self.max_iter is not None:
+            check_integer("max_iter", self.max_iter, 1)
+            if self.solver in DIRECT:
+                parameters["max_iter"] = None
+        return Ridge(**parameters)
+
+    def _check(self) -> None:
+        self._regression()._check()
+
+    def _fit_blocks(self, blocks: Blocks) -> None:
+        n, d = blocks.n_rows, blocks.n_columns
+        fewer = n is not None and d is not None and n < d and blocks.rereadable and not self.keep_state
+        model = self._regression()
+        if self.solver in DIRECT and not (fewer and model._dual_fits(blocks)):
+            super()._fit_blocks(blocks)
+            return
+        check_finite(self, blocks)
+        self._know_labels(blocks)
+        model._fit_blocks(self._signed_rows(blocks))
+        for name in ("coef_", "intercept_", "solver_", "rcond_", "n_iter_", "n_features_in_"):
+            if hasattr(model, name):
+                setattr(self, name, getattr(model, name))
+
+    def _solve(self, state: Gram, blocks: Blocks | None, dtype: np.dtype[Any], flat: bool) -> None:
+        alpha = np.asarray(self.alpha, dtype=np.float64)
+        if alpha.ndim and ((state.targets == 2 and not self.multilabel_) or alpha.shape != (state.targets,)):
+            raise ValueError(
+                "alpha must be a number, or one number a class where there are three or more: "
+                f"got shape {alpha.shape} for {state.targets} classes"
+            )
+        found = solve_ridge(
+            state,
+            alpha,
+            fit_intercept=self.fit_intercept,
+            blocks=None if blocks is None else self._again(blocks),
+            precision=dtype.name,
+        )
+        coef, at_mean = self._signed(found.coef, found.at_mean)
+        self._take(coef, at_mean, state.mean_x, dtype, flat)
+        self.solver_, self.rcond_ = found.solver, float(found.rcond)
+        self.n_iter_ = 1 + found.passes

@@ -1,0 +1,152 @@
+"""RidgeClassifier and RidgeClassifierCV: scikit-learn's answers, several labels a row, streams with labels that come late."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+import sklearn.linear_model as theirs
+from scipy import sparse
+from sklearn.metrics import accuracy_score
+
+from esker import open_blocks
+from esker.linear_model import RidgeClassifier, RidgeClassifierCV, merge
+
+ALPHAS = np.logspace(-3, 3, 7)
+NAMES = np.array(["cherry", "apple", "banana"])
+
+
+def data(kind: str, n: int = 150, d: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((n, d)) + 2
+    s = X[:, :3] + rng.standard_normal((n, 3))
+    labels = {
+        "two": (s[:, 0] > 2).astype(int),
+        "three": NAMES[s.argmax(axis=1)],
+        "several": (s > 2).astype(int),
+    }
+    return X, labels[kind]
+
+
+def same(ours: Any, peer: Any, X: np.ndarray) -> None:
+    assert ours.classes_.tolist() == peer.classes_.tolist()
+    for name in ("coef_", "intercept_", "alpha_", "best_score_", "cv_results_"):
+        if hasattr(peer, name):
+            a, b = np.asarray(getattr(ours, name)), np.asarray(getattr(peer, name))
+            assert a.shape == b.shape, (name, a.shape, b.shape)
+            np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9 * np.abs(b).max(initial=0), err_msg=name)
+    for model in (ours, ours.to_sklearn()):
+        assert np.array_equal(model.predict(X), peer.predict(X))
+        np.testing.assert_allclose(
+            model.decision_function(X), peer.decision_function(X), rtol=1e-7, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("kind", ["two", "three", "several"])
+@pytest.mark.parametrize("shape", [(150, 6), (30, 60)], ids=str)
+def test_agrees_with_scikit_learn(shape: tuple[int, int], kind: str) -> None:
+    X, y = data(kind, *shape)
+    weight = np.random.default_rng(1).uniform(0.2, 2, len(X))
+    for intercept in (True, False):
+        for w, classes in ((None, None), (weight, None), (weight, "balanced")):
+            if classes and kind == "several":
+                continue
+            options: dict[str, Any] = {"fit_intercept": intercept, "class_weight": classes}
+            ours = RidgeClassifier(0.7, **options).fit(X, y, sample_weight=w)
+            same(ours, theirs.RidgeClassifier(0.7, **options).fit(X, y, sample_weight=w), X)
+            for search in ({}, {"store_cv_results": True}, {"cv": 3}, {"cv": 3, "scoring": "f1_macro"}):
+                ours = RidgeClassifierCV(ALPHAS, **options, **search).fit(X, y, sample_weight=w)
+                peer = theirs.RidgeClassifierCV(ALPHAS, **options, **search).fit(X, y, sample_weight=w)
+                same(ours, peer, X)
+
+
+@pytest.mark.parametrize("kind", ["two", "three", "several"])
+def test_a_scorer_of_rows_left_out_sees_labels(kind: str) -> None:
+    """scikit-learn scores the argmax of one column where there are two classes, so that every alpha is right."""
+    X, y = data(kind, 60)
+    model = RidgeClassifierCV(ALPHAS, scoring="accuracy").fit(X, y)
+    right = []
+    for alpha in ALPHAS:
+        told = [
+            RidgeClassifier(alpha).fit(np.delete(X, i, 0), np.delete(y, i, 0)).predict(X[i : i + 1])[0]
+            for i in range(len(X))
+        ]
+        right.append(accuracy_score(y, np.array(told)))
+    np.testing.assert_allclose(model.scores_, right)
+    assert model.alpha_ == ALPHAS[int(np.argmax(right))]
+
+
+def test_every_parameter_of_scikit_learn_is_there_with_its_default() -> None:
+    have = inspect.signature(RidgeClassifier).parameters
+    for name, parameter in inspect.signature(theirs.RidgeClassifier).parameters.items():
+        assert have[name].default == parameter.default, name
+        assert have[name].kind == parameter.kind, name
+
+
+@pytest.mark.parametrize("kind", ["two", "three"])
+def test_streams_whose_classes_come_late(kind: str) -> None:
+    X, y = data(kind, 3_000)
+    order = np.argsort(y, kind="stable")  # one class after the other
+    X, y = X[order], y[order]
+    pieces = [(X[i : i + 500], y[i : i + 500]) for i in range(0, 3_000, 500)]
+    blocks = open_blocks(lambda: iter(pieces))
+    same(RidgeClassifier().fit(blocks), theirs.RidgeClassifier().fit(X, y), X)
+    same(RidgeClassifierCV(ALPHAS).fit(blocks), theirs.RidgeClassifierCV(ALPHAS).fit(X, y), X)
+    gcv = RidgeClassifierCV(ALPHAS, gcv_mode="gcv").fit(open_blocks(iter(pieces)))
+    np.testing.assert_allclose(
+        gcv.scores_, RidgeClassifierCV(ALPHAS, gcv_mode="gcv").fit(X, y).scores_, rtol=1e-9
+    )
+
+
+def test_gcv_of_labels_is_that_of_minus_one_and_one() -> None:
+    from esker.linear_model import RidgeCV
+
+    for intercept in (True, False):
+        X, y = data("three")
+        signed = 2.0 * (y[:, None] == np.unique(y)) - 1
+        options: dict[str, Any] = {"gcv_mode": "gcv", "fit_intercept": intercept}
+        a, b = RidgeClassifierCV(ALPHAS, **options).fit(X, y), RidgeCV(ALPHAS, **options).fit(X, signed)
+        np.testing.assert_allclose(a.scores_, b.scores_, rtol=1e-9)
+        np.testing.assert_allclose(a.coef_, b.coef_, rtol=1e-9, atol=1e-12)
+
+
+def test_partial_fit_forget_and_merge() -> None:
+    X, y = data("three", 400)
+    for make in (
+        lambda: RidgeClassifier(keep_state=True),
+        lambda: RidgeClassifierCV(ALPHAS, gcv_mode="gcv", keep_state=True),
+    ):
+        whole = make().fit(X, y)
+        stream = make()
+        for i in range(0, 400, 90):
+            stream.partial_fit(X[i : i + 90], y[i : i + 90])
+        more = make().fit(np.vstack([X, X[:40] - 1]), np.hstack([y, y[:40]])).forget(X[:40] - 1, y[:40])
+        for model in (stream, more, merge([make().fit(X[:150], y[:150]), make().fit(X[150:], y[150:])])):
+            np.testing.assert_allclose(model.coef_, whole.coef_, rtol=1e-8)
+            assert (model.predict(X) == whole.predict(X)).all()
+
+
+def test_sparse_rows_and_dtypes() -> None:
+    X, y = data("three")
+    X = np.where(np.abs(X) > 2, X, 0).astype(np.float32)
+    for make in (RidgeClassifier, RidgeClassifierCV):
+        dense, filled = make().fit(X, y), make().fit(sparse.csr_matrix(X), y)
+        assert dense.coef_.dtype == np.float32
+        np.testing.assert_allclose(filled.coef_, dense.coef_, rtol=1e-4)
+
+
+def test_one_alpha_a_class_and_what_is_refused() -> None:
+    X, y = data("three")
+    model = RidgeClassifier([0.1, 1.0, 10.0]).fit(X, y)
+    peer = theirs.RidgeClassifier(10.0).fit(X, y)
+    np.testing.assert_allclose(model.coef_[2], peer.coef_[2], rtol=1e-8)
+    with pytest.raises(ValueError, match="one number a class"):
+        RidgeClassifier([0.1, 1.0]).fit(X, y)
+    with pytest.raises(ValueError, match="one number a class"):
+        RidgeClassifier([0.1, 1.0]).fit(*data("two"))
+    with pytest.raises(ValueError, match="class_weight"):
+        RidgeClassifier(class_weight="even").fit(X, y)
+    with pytest.raises(ValueError, match="max_iter"):
+        RidgeClassifier(max_iter=0).fit(X, y)
