@@ -162,7 +162,7 @@ class AlphaSearch(GramModel):
 
         if blocks.dtype == np.float64 and not counts:
             return blocks
-        known = {"n_rows": None} if counts else {}
+        known: dict[str, Any] = {"n_rows": None} if counts else {}
         return blocks.map(prepare, keeps_targets=not counts, dtype=np.float64, **known)
 
     def _need_again(self, blocks: Blocks, what: str) -> None:
@@ -262,6 +262,8 @@ class AlphaSearch(GramModel):
         coef, at_mean = self._signed(found.coef, found.at_mean)
         self._take(coef, at_mean, state.mean_x, dtype, flat)
         self.solver_, self.rcond_ = found.solver, float(found.rcond)
+        known = self.fit_intercept or self._indicators() is None  # of the targets that are wanted
+        self.suboptimality_ = float(found.suboptimality) if known else np.inf
 
     # --- few rows ---
 
@@ -293,6 +295,7 @@ class AlphaSearch(GramModel):
         model._fit_blocks(ArrayBlocks(block.X, block.y, block.sample_weight, check_finite=False))
         self.coef_, self.intercept_ = model.coef_, model.intercept_
         self.solver_, self.rcond_ = model.solver_, model.rcond_
+        self.suboptimality_ = model.suboptimality_
 
     def _whole(self, blocks: Blocks) -> Block:
         return self._as_float(self._signed_rows(blocks).take_all())
@@ -356,9 +359,9 @@ class AlphaSearch(GramModel):
         for parts in kept:
             if not parts:
                 raise ValueError("a fold has no rows to test on; use fewer folds")
-            predicted, y, weights = zip(*parts)
+            predictions, targets, weights = zip(*parts)
             weight = None if weights[0] is None else np.concatenate(weights)
-            scores.append(self._scored(np.concatenate(predicted), np.concatenate(y), weight, flat))
+            scores.append(self._scored(np.concatenate(predictions), np.concatenate(targets), weight, flat))
         return np.array(scores)
 
     # --- parameters ---

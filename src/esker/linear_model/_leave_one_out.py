@@ -206,14 +206,14 @@ class Kernel:
             step = max(1, _PANEL // self.X.shape[1])
             for i in range(0, len(flat), step):
                 w += flat[i : i + step].T @ (self.X[i : i + step] - self.mean)
-        return w.reshape(*duals.shape[1:], -1)
+        return np.asarray(w.reshape(*duals.shape[1:], -1))
 
 
 def _mean(X: Any, weight: Floats) -> Floats:
     """The columns' weighted means, relative to the first row, so that a constant column has its value to the bit."""
     total = weight.sum()
     if sparse.issparse(X):
-        return np.asarray(X.T @ weight) / total
+        return np.asarray(np.asarray(X.T @ weight) / total)
     first = X[0].astype(np.float64)
     out = np.zeros(X.shape[1])
     step = max(1, _PANEL // X.shape[1])

@@ -45,12 +45,11 @@ class RidgeLabels(GramClassifier):
         """Read the labels alone, so that ``classes_`` is known before any sum."""
         for y in blocks.labels():
             assert y is not None
-            hot = self._encode(Block(np.empty((len(y), 0)), y)).y
+            hot = self._encode(Block(np.empty((len(y), 0)), y)).raw_y()
             assert hot is not None
+            targets = hot.shape[1]
         state = Gram()
-        self._grow(state, hot.shape[1])
-        if self.multilabel_:
-            state.set_targets([-1] * hot.shape[1])
+        state.set_targets([-1] * targets)
         self._sort(state)
 
     def _signed_rows(self, blocks: Blocks) -> Blocks:

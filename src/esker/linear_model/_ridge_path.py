@@ -134,7 +134,7 @@ def _bound(coef: Floats, sums: Sums, spectrum: Spectrum, alphas: Floats, loss: f
     excess = (np.sqrt((slope**2 * shrink).sum(axis=2)) + rounding) ** 2
     explained = 2 * np.einsum("tad,dt->ta", coef, sums.xy) - (turned**2 * values).sum(axis=2)
     value = sums.yy[:, None] - explained + alphas * norm**2
-    return excess / np.maximum(value, 2.0**-52 * np.maximum(sums.yy[:, None], 1e-300))
+    return np.asarray(excess / np.maximum(value, 2.0**-52 * np.maximum(sums.yy[:, None], 1e-300)))
 
 
 def _wide(block: Block, alphas: Floats, centred: bool) -> tuple[Floats, Floats, Floats, Floats, bool]:

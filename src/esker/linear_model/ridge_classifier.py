@@ -41,7 +41,7 @@ class RidgeClassifier(RidgeLabels, LinearClassifier):
         At most so many iterations of an iterative solver; others have none.
     class_weight : dict or "balanced", optional
         What a row of each class weighs more; "balanced" is ``n / (classes * rows of the class)``.
-    max_memory, checkpoint, n_threads, verbose, keep_state
+    max_memory, checkpoint, n_threads, verbose, keep_state, refine
         As of `Ridge`.
 
     Attributes
@@ -53,8 +53,8 @@ class RidgeClassifier(RidgeLabels, LinearClassifier):
         In X's dtype.
     intercept_ : ndarray of shape (1,) or (classes,)
         0.0 without an intercept.
-    n_features_in_, feature_names_in_, n_iter_, solver_, rcond_, state_
-        As of `Ridge`.
+    n_features_in_, feature_names_in_, n_iter_, solver_, rcond_, suboptimality_, state_
+        As of `Ridge`; ``suboptimality_`` is inf, for unknown, without an intercept.
 
     Examples
     --------
@@ -82,6 +82,7 @@ class RidgeClassifier(RidgeLabels, LinearClassifier):
         n_threads: int | None = None,
         verbose: int = 0,
         keep_state: bool = False,
+        refine: Any = "auto",
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
@@ -97,6 +98,7 @@ class RidgeClassifier(RidgeLabels, LinearClassifier):
         self.n_threads = n_threads
         self.verbose = verbose
         self.keep_state = keep_state
+        self.refine = refine
 
     def _twin_parameters(self) -> dict[str, Any]:
         return {
@@ -123,15 +125,16 @@ class RidgeClassifier(RidgeLabels, LinearClassifier):
         n, d = blocks.n_rows, blocks.n_columns
         fewer = n is not None and d is not None and n < d and blocks.rereadable and not self.keep_state
         model = self._regression()
-        if self.solver in DIRECT and not (fewer and model._dual_fits(blocks)):
+        indirect = self.solver not in DIRECT or (self.positive and not self.fit_intercept)
+        if not indirect and not (fewer and not self.positive and model._dual_fits(blocks)):
             super()._fit_blocks(blocks)
             return
         check_finite(self, blocks)
         self._know_labels(blocks)
         model._fit_blocks(self._signed_rows(blocks))
-        for name in ("coef_", "intercept_", "solver_", "rcond_", "n_iter_", "n_features_in_"):
-            if hasattr(model, name):
-                setattr(self, name, getattr(model, name))
+        for name, value in vars(model).items():
+            if name.endswith("_") and not name.startswith("_") and name != "state_":
+                setattr(self, name, value)
 
     def _solve(self, state: Gram, blocks: Blocks | None, dtype: np.dtype[Any], flat: bool) -> None:
         alpha = np.asarray(self.alpha, dtype=np.float64)
@@ -146,8 +149,13 @@ class RidgeClassifier(RidgeLabels, LinearClassifier):
             fit_intercept=self.fit_intercept,
             blocks=None if blocks is None else self._again(blocks),
             precision=dtype.name,
+            refine=self.refine,
+            positive=self.positive,
+            method="svd" if self.solver == "svd" else "cholesky",
         )
         coef, at_mean = self._signed(found.coef, found.at_mean)
         self._take(coef, at_mean, state.mean_x, dtype, flat)
         self.solver_, self.rcond_ = found.solver, float(found.rcond)
         self.n_iter_ = 1 + found.passes
+        # Indicators times two differ from -1 and 1 by a constant, which the intercept takes up.
+        self.suboptimality_ = float(found.suboptimality) if self.fit_intercept or self.multilabel_ else np.inf

@@ -68,7 +68,7 @@ class RidgeCV(AlphaSearch, LinearRegressor):
         In X's dtype: those of `Ridge` with ``alpha_``.
     intercept_ : float or ndarray of shape (targets,)
     solver_ : str
-    rcond_ : float
+    rcond_, suboptimality_ : float
         As of `Ridge`.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (d,)
@@ -149,12 +149,12 @@ class RidgeCV(AlphaSearch, LinearRegressor):
 
     # --- more rows, and fewer ---
 
-    @available_if(streams)
+    @available_if(streams)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> RidgeCV:
         """Add rows to those seen so far and choose anew; with ``gcv_mode="gcv"``. See `Ridge.partial_fit`."""
         return super().partial_fit(X, y, sample_weight)
 
-    @available_if(streams)
+    @available_if(streams)  # type: ignore[untyped-decorator]
     def forget(self, X: Any, y: Any = None, sample_weight: Any = None) -> RidgeCV:
         """Take rows off that were learned before, and choose anew; with ``gcv_mode="gcv"``. See `Ridge.forget`."""
         return super().forget(X, y, sample_weight)
@@ -191,8 +191,8 @@ class RidgeClassifierCV(AlphaSearch, RidgeLabels, LinearClassifier):
     cv_results_ : ndarray of shape (n, targets, alphas)
     coef_ : ndarray of shape (d,) for two classes, else (classes, d)
     intercept_ : ndarray of shape (1,) or (classes,)
-    solver_, rcond_, n_features_in_, feature_names_in_, state_
-        As of `RidgeCV`.
+    solver_, rcond_, suboptimality_, n_features_in_, feature_names_in_, state_
+        As of `RidgeClassifier`.
 
     Examples
     --------
@@ -246,14 +246,14 @@ class RidgeClassifierCV(AlphaSearch, RidgeLabels, LinearClassifier):
         twin.alpha_, twin.best_score_ = self.alpha_, self.best_score_
         return twin
 
-    @available_if(streams)
+    @available_if(streams)  # type: ignore[untyped-decorator]
     def partial_fit(
         self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None
     ) -> RidgeClassifierCV:
         """Add rows to those seen so far and choose anew; with ``gcv_mode="gcv"``. See `RidgeClassifier.partial_fit`."""
         return super().partial_fit(X, y, classes, sample_weight)
 
-    @available_if(streams)
+    @available_if(streams)  # type: ignore[untyped-decorator]
     def forget(self, X: Any, y: Any = None, sample_weight: Any = None) -> RidgeClassifierCV:
         """Take rows off that were learned before, and choose anew; with ``gcv_mode="gcv"``. See `Ridge.forget`."""
         return super().forget(X, y, sample_weight)
