@@ -292,7 +292,7 @@ class AlphaSearch(GramModel):
         flat = block.y.ndim == 1
         self._settle(self._by_kernel(self._as_float(block)), flat, blocks.dtype)
         model = Ridge(self.alpha_, fit_intercept=self.fit_intercept, n_threads=self.n_threads)
-        model._fit_blocks(ArrayBlocks(block.X, block.y, block.sample_weight, check_finite=False))
+        model._fit_dual(ArrayBlocks(block.X, block.y, block.sample_weight, check_finite=False))
         self.coef_, self.intercept_ = model.coef_, model.intercept_
         self.solver_, self.rcond_ = model.solver_, model.rcond_
         self.suboptimality_ = model.suboptimality_

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esker._parameters import check_integer
 from esker.folds import Gram
 from esker.linear_model._base import LinearClassifier
 from esker.linear_model._input import check_finite
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RidgeClassifier"]
 
-#: Solvers without iterations.
-DIRECT = ("auto", "cholesky", "svd")
-
 
 class RidgeClassifier(RidgeLabels, LinearClassifier):
     """Classifier by ridge regression on labels of -1 and 1; with several classes, one regression for each.
@@ -35,10 +31,8 @@ class RidgeClassifier(RidgeLabels, LinearClassifier):
     ----------
     alpha : float
         The penalty, at least 0; or one for each of three classes or more.
-    fit_intercept, copy_X, tol, solver, positive, random_state
+    fit_intercept, copy_X, max_iter, tol, solver, positive, random_state
         As of `Ridge`.
-    max_iter : int, optional
-        At most so many iterations of an iterative solver; others have none.
     class_weight : dict or "balanced", optional
         What a row of each class weighs more; "balanced" is ``n / (classes * rows of the class)``.
     max_memory, checkpoint, n_threads, verbose, keep_state, refine
@@ -53,7 +47,7 @@ class RidgeClassifier(RidgeLabels, LinearClassifier):
         In X's dtype.
     intercept_ : ndarray of shape (1,) or (classes,)
         0.0 without an intercept.
-    n_features_in_, feature_names_in_, n_iter_, solver_, rcond_, suboptimality_, state_
+    n_features_in_, feature_names_in_, n_iter_, solver_, rcond_, suboptimality_, plan_, state_
         As of `Ridge`; ``suboptimality_`` is inf, for unknown, without an intercept.
 
     Examples
@@ -112,29 +106,32 @@ class RidgeClassifier(RidgeLabels, LinearClassifier):
         """The regression on -1 and 1 that this is."""
         parameters = self.get_params(deep=False)
         del parameters["class_weight"]
-        if self.max_iter is not None:
-            check_integer("max_iter", self.max_iter, 1)
-            if self.solver in DIRECT:
-                parameters["max_iter"] = None
         return Ridge(**parameters)
 
     def _check(self) -> None:
         self._regression()._check()
 
     def _fit_blocks(self, blocks: Blocks) -> None:
-        n, d = blocks.n_rows, blocks.n_columns
-        fewer = n is not None and d is not None and n < d and blocks.rereadable and not self.keep_state
         model = self._regression()
-        indirect = self.solver not in DIRECT or (self.positive and not self.fit_intercept)
-        if not indirect and not (fewer and not self.positive and model._dual_fits(blocks)):
+        self.plan_ = model._planned(blocks)
+        # Only sums of indicators are as good as those of -1 and 1; other ways want the labels before the rows.
+        signs = self.positive and not self.fit_intercept
+        if self.plan_["solver"] not in ("sparse_cg", "dual") and not signs:
             super()._fit_blocks(blocks)
             return
         check_finite(self, blocks)
         self._know_labels(blocks)
         model._fit_blocks(self._signed_rows(blocks))
         for name, value in vars(model).items():
-            if name.endswith("_") and not name.startswith("_") and name != "state_":
+            if name.endswith("_") and not name.startswith("_") and name not in ("state_", "plan_"):
                 setattr(self, name, value)
+
+    def _refuse_wide(self, blocks: Blocks, states: int = 1) -> None:
+        super()._refuse_wide(blocks, 2 + states if self.positive else states)
+
+    def _refuse_width(self, d: int) -> None:
+        if self.solver != "sparse_cg":
+            super()._refuse_width(d)
 
     def _solve(self, state: Gram, blocks: Blocks | None, dtype: np.dtype[Any], flat: bool) -> None:
         alpha = np.asarray(self.alpha, dtype=np.float64)
