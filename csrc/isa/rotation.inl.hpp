@@ -1,8 +1,8 @@
 // Rotation kernels: a tile of c lives in registers over the whole depth.
 #if defined(__AVX512F__)
-inline constexpr std::int64_t rotation_bytes = 64, rotation_group = 8, rotation_vectors = 3;  // 24 of 32
+inline constexpr std::int64_t rotation_bytes = 64, rotation_group = 12, rotation_vectors = 2;  // 24 of 32
 #elif defined(__AVX__)
-inline constexpr std::int64_t rotation_bytes = 32, rotation_group = 4, rotation_vectors = 3;  // 12 of 16
+inline constexpr std::int64_t rotation_bytes = 32, rotation_group = 6, rotation_vectors = 2;  // 12 of 16
 #elif defined(__aarch64__)
 inline constexpr std::int64_t rotation_bytes = 16, rotation_group = 4, rotation_vectors = 4;  // 16 of 32
 #else
@@ -17,7 +17,7 @@ inline void rotation_tile(double* __restrict c, const double* __restrict a, cons
     using V = RotationVector;
     V sum[rotation_group][rotation_vectors] = {};
     if (more)
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int i = 0; i < rotation_group; i++)
 #pragma GCC unroll 4
             for (int v = 0; v < rotation_vectors; v++)
@@ -27,12 +27,12 @@ inline void rotation_tile(double* __restrict c, const double* __restrict a, cons
 #pragma GCC unroll 4
         for (int v = 0; v < rotation_vectors; v++)
             right[v] = *reinterpret_cast<const V*>(b + k * rotation_lanes + v * rotation_width);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int i = 0; i < rotation_group; i++)
 #pragma GCC unroll 4
             for (int v = 0; v < rotation_vectors; v++) sum[i][v] += a[k * rotation_group + i] * right[v];
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int i = 0; i < rotation_group; i++)
 #pragma GCC unroll 4
         for (int v = 0; v < rotation_vectors; v++)

@@ -17,7 +17,7 @@ namespace {
 
 constexpr Index depth_most = 256;              // numbers of a row that are multiplied in one go
 constexpr Index panel_bytes = Index{1} << 19;  // of packed rows
-constexpr Index groups_near = 32;              // groups of the matrix that stay in the second cache
+constexpr Index near_bytes = Index{1} << 18;   // of the matrix, which stay in the second cache
 
 struct Free {
     void operator()(void* p) const noexcept { std::free(p); }
@@ -51,6 +51,7 @@ std::vector<double> pack(const double* a, Index rows, Index cols) {
 void multiply(double* c, Index c_stride, const double* packed, const double* b, Index b_stride, Index depth,
               Index groups, Index strips) {
     const RotationKernels& k = kernels().rotation;
+    const Index groups_near = std::max<Index>(1, near_bytes / (8 * k.group * std::min(depth, depth_most)));
     for (Index piece = 0; piece < pieces_of(depth); piece++) {
         const Index begin = piece_begin(depth, piece), size = piece_begin(depth, piece + 1) - begin;
         const double* a = packed + begin * groups * k.group;

@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['ColumnMoments', 'ColumnSums', 'Documents', 'Gram', 'LeaveOneOut', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'multiply', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
+__all__: list[str] = ['ColumnMoments', 'ColumnSums', 'Documents', 'Gram', 'LeaveOneOut', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'multiply', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -436,6 +436,14 @@ def draws(seed: typing.SupportsInt | typing.SupportsIndex, keys: numpy.typing.ND
 def encode_pages(x: typing.Any, y: numpy.ndarray | None, weight: numpy.typing.NDArray[numpy.float64] | None, cuts: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> list[typing.Any]:
     """
     Rows cuts[i]..cuts[i + 1] - 1 as page i: (bytes, x_at, numbers, nonzeros, top column + 1, finite, checksum) of each. x is a dense array or (data, indices, indptr), of float16, float32 or float64.
+    """
+def enet_errors(rows: Gram, trained: Gram, coefs: numpy.typing.NDArray[numpy.float64], centred: bool) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    Mean squared errors on the rows of one Gram of models (k, d) trained on another.
+    """
+def enet_paths(grams: collections.abc.Sequence[Gram], targets: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], alphas: numpy.typing.NDArray[numpy.float64], l1_ratios: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], start: numpy.typing.NDArray[numpy.float64] | None, centred: bool, tol: typing.SupportsFloat | typing.SupportsIndex, max_iter: typing.SupportsInt | typing.SupportsIndex, positive: bool, random: bool, seed: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]:
+    """
+    Elastic nets along falling alphas: coefs (m, k, d), gaps, sweeps and whether converged (m, k).
     """
 def factorise(gram: Gram, alpha: typing.SupportsFloat | typing.SupportsIndex, centred: bool) -> Scaling:
     """

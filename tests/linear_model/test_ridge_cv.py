@@ -131,6 +131,22 @@ def test_float32_rows_are_not_copied() -> None:
     assert peak < 80e6  # X has 100 MB, in float64 200
 
 
+def test_max_memory_is_kept(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "rows.npy", rng.standard_normal((30_000, 301), dtype=np.float32))
+    opening = """
+import numpy as np, sklearn.linear_model, scipy.linalg
+from esker import open_blocks
+from esker.linear_model import RidgeCV
+RidgeCV().fit(np.eye(5), np.arange(5))
+blocks = open_blocks(sys.argv[1], target=300, max_memory="40MB")
+"""
+    work = "rows = RidgeCV(np.logspace(-3, 3, 20)).fit(blocks).n_features_in_"
+    columns, peak = rows_and_peak(opening, work, tmp_path / "rows.npy")
+    assert columns == 300
+    assert peak < 40e6
+
+
 @pytest.mark.parametrize("shape", [(80, 12), (20, 40)], ids=str)
 def test_sparse_rows_with_an_intercept(shape: tuple[int, int]) -> None:
     """#13325: sparse rows and an intercept gave other values than the same rows dense."""
@@ -269,6 +285,21 @@ def test_refused(options: dict[str, Any], message: str) -> None:
 def test_parameters_for_a_scorer_need_routing() -> None:
     with pytest.raises(ValueError, match="enable_metadata_routing"):
         RidgeCV().fit(*data(), groups=np.zeros(120))
+
+
+def test_saved_and_loaded(tmp_path: Path) -> None:
+    import esker
+
+    X, y = data(200)
+    more = X + 1, y
+    for model in (RidgeCV(ALPHAS), RidgeCV(list(ALPHAS), gcv_mode="gcv"), RidgeClassifierCV(ALPHAS)):
+        model.fit(X, y > 0 if isinstance(model, RidgeClassifierCV) else y)
+        esker.save(model, tmp_path / "model")
+        again = esker.load(tmp_path / "model")
+        assert np.array_equal(again.predict(X), model.predict(X))
+        assert again.alpha_ == model.alpha_
+        if hasattr(model, "partial_fit"):
+            assert np.array_equal(again.partial_fit(*more).coef_, model.partial_fit(*more).coef_)
 
 
 def test_one_row() -> None:

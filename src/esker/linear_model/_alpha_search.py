@@ -165,6 +165,12 @@ class AlphaSearch(GramModel):
         known: dict[str, Any] = {"n_rows": None} if counts else {}
         return blocks.map(prepare, keeps_targets=not counts, dtype=np.float64, **known)
 
+    def _refuse_wide(self, blocks: Blocks, states: int = 1) -> None:
+        # Beside the sums: X'X once more, its eigenvectors while they are found, and as the rotation reads them.
+        super()._refuse_wide(blocks, states + 6)
+        if blocks.dtype != np.float64:
+            blocks.reserve(2 * blocks.block_bytes, "a block of float64")
+
     def _need_again(self, blocks: Blocks, what: str) -> None:
         if not blocks.rereadable:
             raise ValueError(
@@ -192,7 +198,9 @@ class AlphaSearch(GramModel):
         else:
             if blocks is None:  # a watcher asked to end while the rows were summed
                 raise KeyboardInterrupt
-            found = by_rotation(rows, sums, spectrum, alphas, centred=centred, keep=self._keeps_errors)
+            found = by_rotation(
+                rows, sums, spectrum, alphas, centred=centred, keep=self._keeps_errors, n_rows=blocks.n_rows
+            )
             if found.least < NEAR_ONE and self._few_rows(found.rows, state.cols):
                 found = self._by_kernel(self._whole(blocks))
             self._settle(found, flat, dtype)

@@ -5,7 +5,7 @@ Both are exact (Rifkin & Lippert, "Notes on regularized least squares", 2007): n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,32 +52,45 @@ class LeftOut:
     weight: Floats | None = None
 
 
-@dataclass
 class _Kept:
-    """Errors, targets and weights of the rows as they pass."""
+    """Errors, targets and weights of the rows as they pass; where their number is known, in one array from the start."""
 
-    errors: list[Floats] = field(default_factory=list)
-    y: list[Floats] = field(default_factory=list)
-    weight: list[Floats] = field(default_factory=list)
-    weighted: bool = False
+    def __init__(self, rows: int | None, targets: int, alphas: int) -> None:
+        self.shape, self.at = (targets, alphas), 0
+        self.whole = None if rows is None else np.empty((rows, targets, alphas))
+        self.parts: list[Floats] = []
+        self.y: list[Floats] = []
+        self.weight: list[Floats] = []
+        self.weighted = False
 
-    def add(self, errors: Floats, y: Floats, weight: Floats | None) -> None:
-        self.errors.append(errors)
+    def room(self, y: Floats, weight: Floats | None) -> Floats:
+        """Where the errors of the next rows belong."""
         self.y.append(y)
         self.weight.append(np.ones(len(y)) if weight is None else weight)
         self.weighted |= weight is not None
+        if self.whole is not None and not self.parts and self.at + len(y) <= len(self.whole):
+            self.at += len(y)
+            return self.whole[self.at - len(y) : self.at]
+        self.parts.append(np.empty((len(y), *self.shape)))
+        return self.parts[-1]
 
     def into(self, found: LeftOut) -> LeftOut:
-        if self.errors:
-            found.errors = np.concatenate(self.errors)
-            self.errors = []
-            found.y = np.concatenate(self.y)
-            found.weight = np.concatenate(self.weight) if self.weighted else None
+        kept = [] if self.whole is None else [self.whole[: self.at]]
+        found.errors = kept[0] if kept and not self.parts else np.concatenate([*kept, *self.parts])
+        found.y = np.concatenate(self.y)
+        found.weight = np.concatenate(self.weight) if self.weighted else None
         return found
 
 
 def by_rotation(
-    rows: Rows, sums: Sums, spectrum: Spectrum, alphas: Floats, *, centred: bool, keep: bool = False
+    rows: Rows,
+    sums: Sums,
+    spectrum: Spectrum,
+    alphas: Floats,
+    *,
+    centred: bool,
+    keep: bool = False,
+    n_rows: int | None = None,
 ) -> LeftOut:
     """One visit to each row, a block of which is in memory at a time.
 
@@ -92,6 +105,8 @@ def by_rotation(
         Whether there is an intercept, which takes part in each row's leverage.
     keep : bool
         Whether the errors of all rows are wanted: 8 n targets alphas bytes.
+    n_rows : int, optional
+        How many rows there are, where that is known.
 
     Notes
     -----
@@ -101,23 +116,23 @@ def by_rotation(
     coef = (spectrum.xy[:, :, None] * shrink[:, None, :]).reshape(len(shrink), -1)
     share = 1 / sums.weight if centred else 0.0
     walk = core.LeaveOneOut(spectrum.vectors, sums.mean_x, sums.mean_y, shrink, coef, share)
-    kept, count, targets = _Kept(), 0, len(sums.mean_y)
+    kept = _Kept(n_rows, len(sums.mean_y), len(alphas)) if keep else None
+    count = 0
     for block in rows():
         y = block.raw_y()
         assert y is not None
-        errors = np.empty((len(block), targets, len(alphas))) if keep else None
+        errors = None if kept is None else kept.room(y, block.sample_weight)
         walk.update(block.raw_x(), y, block.sample_weight, errors)
-        if errors is not None:
-            kept.add(errors, y, block.sample_weight)
         count += len(block)
         if not advance(len(block), block.nbytes):
             raise KeyboardInterrupt
-    return kept.into(LeftOut(walk.squares, count, float(walk.least)))
+    found = LeftOut(walk.squares, count, float(walk.least))
+    return found if kept is None else kept.into(found)
 
 
 def kernel_bytes(n: int) -> int:
     """Bytes that `by_kernel` takes beside the rows."""
-    return 4 * 8 * n * n + 32 * _PANEL
+    return 7 * 8 * n * n + 32 * _PANEL
 
 
 def by_kernel(
