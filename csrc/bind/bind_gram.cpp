@@ -52,6 +52,12 @@ void bind_gram(py::module_& m) {
                                    for (Index j = 0; j < s.cols(); j++) d.push_back(s.row(j)[j]);
                                    return own(std::move(d));
                                })
+        .def_property_readonly("peak_y",
+                               [](const Gram& s) {
+                                   std::vector<double> peak(s.peak_y);
+                                   peak.resize(s.mean_y.size(), 0.0);
+                                   return own(std::move(peak));
+                               })
         .def_property_readonly("yy", [](const Gram& s) { return copy(s.yy); })
         .def("to_arrays",
              [upper](const Gram& s) {
@@ -65,6 +71,7 @@ void bind_gram(py::module_& m) {
                  d["yy"] = copy(s.yy);
                  d["coarse"] = copy(s.coarse);
                  d["peak"] = copy(s.peak);
+                 if (!s.peak_y.empty()) d["peak_y"] = copy(s.peak_y);
                  return d;
              })
         .def_static(
@@ -83,10 +90,12 @@ void bind_gram(py::module_& m) {
                 s.coarse = vector_of(py::cast<Array<double>>(d["coarse"]));
                 // Models saved before rows could be forgotten have none.
                 if (d.contains("peak")) s.peak = vector_of(py::cast<Array<double>>(d["peak"]));
+                if (d.contains("peak_y")) s.peak_y = vector_of(py::cast<Array<double>>(d["peak_y"]));
                 const auto xx = py::cast<Array<double>>(d["xx"]);
                 const auto cols = static_cast<std::size_t>(s.cols()), targets = s.mean_y.size();
                 require(static_cast<std::size_t>(xx.size()) == cols * cols && s.xy.size() == cols * targets &&
-                            s.yy.size() == targets && s.coarse.size() == cols && s.peak.size() == cols,
+                            s.yy.size() == targets && s.coarse.size() == cols && s.peak.size() == cols &&
+                            (s.peak_y.empty() || s.peak_y.size() == targets),
                         "the arrays of a Gram must be xx (d, d), xy (targets, d) and yy (targets,) for "
                         "mean_x (d,) and mean_y (targets,)");
                 for (Index i = 0; i < s.cols(); i++)

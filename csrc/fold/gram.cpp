@@ -171,6 +171,10 @@ void Gram::merge(const Gram& other) {
     noise = std::max(noise, other.noise);
     for (std::size_t j = 0; j < other.coarse.size(); j++)
         coarse[j] += other.coarse[j], peak[j] += other.peak[j];
+    if (!other.peak_y.empty()) {
+        peak_y.resize(mean_y.size(), 0.0);
+        for (std::size_t t = 0; t < peak_y.size(); t++) peak_y[t] += other.peak_y[t];
+    }
     if (other.weight == 0) return;
     const Index d = cols(), theirs = other.cols();
     const Step step = step_to(*this, other.weight, other.mean_y.data());

@@ -23,6 +23,7 @@ struct Gram {
     std::vector<double> coarse;  // d: the part of xx's diagonal that was multiplied in float32
     std::vector<double>
         peak;  // d: what the diagonal was before rows were forgotten; rounding is relative to it
+    std::vector<double> peak_y;  // targets: the same of yy; empty where no rows were forgotten
 
     Index cols() const noexcept { return static_cast<Index>(mean_x.size()); }
     Index targets() const noexcept { return static_cast<Index>(mean_y.size()); }

@@ -57,6 +57,17 @@ void Gram::forget(const Gram& other) {
                     std::to_string(left / before[at] * 1e9) +
                     "e-9 of its second moment, which rounding has spoilt; fit the rows that remain anew");
     }
+    std::vector<double> left_y(mean_y.size()), before_y(mean_y.size());
+    peak_y.resize(mean_y.size(), 0.0);
+    for (std::size_t t = 0; t < left_y.size(); t++) {
+        before_y[t] = std::max(peak_y[t], yy[t]);
+        left_y[t] = yy[t] - other.yy[t] - between * dy[t] * dy[t];
+        if (left_y[t] <= constant * before_y[t]) left_y[t] = 0;
+        require(left_y[t] == 0 || left_y[t] >= least * before_y[t],
+                "forgetting these rows would leave target " + std::to_string(t) + " with " +
+                    std::to_string(left_y[t] / before_y[t] * 1e9) +
+                    "e-9 of its second moment, which rounding has spoilt; fit the rows that remain anew");
+    }
     parallel_for((d + 63) / 64, [&](Index task) {
         for (Index i = task * 64; i < std::min(d, task * 64 + 64); i++) {
             const auto at = static_cast<std::size_t>(i);
@@ -75,9 +86,10 @@ void Gram::forget(const Gram& other) {
             const auto at = static_cast<std::size_t>(j);
             double& to = xy[static_cast<std::size_t>(t * d + j)];
             const double own = j < theirs ? other.xy[static_cast<std::size_t>(t * theirs + j)] : 0.0;
-            to = empty[at] ? 0.0 : to - own - between * dy[c] * dx[at];
+            to = empty[at] || left_y[c] == 0 ? 0.0 : to - own - between * dy[c] * dx[at];
         }
-        yy[c] = std::max(0.0, yy[c] - other.yy[c] - between * dy[c] * dy[c]);
+        yy[c] = left_y[c];
+        peak_y[c] = left_y[c] == 0 ? 0.0 : before_y[c];
     }
     for (Index j = 0; j < d; j++) {
         const auto at = static_cast<std::size_t>(j);
@@ -90,15 +102,17 @@ void Gram::forget(const Gram& other) {
 
 void Gram::set_targets(const std::vector<Index>& order) {
     const auto d = static_cast<std::size_t>(cols());
-    std::vector<double> mean(order.size(), 0.0), squares(order.size(), 0.0), cross(order.size() * d, 0.0);
+    std::vector<double> mean(order.size(), 0.0), squares(order.size(), 0.0), cross(order.size() * d, 0.0),
+        peaks(peak_y.empty() ? 0 : order.size(), 0.0);
     for (std::size_t t = 0; t < order.size(); t++) {
         if (order[t] < 0) continue;
         require(order[t] < targets(), "there is no target " + std::to_string(order[t]));
         const auto from = static_cast<std::size_t>(order[t]);
         mean[t] = mean_y[from], squares[t] = yy[from];
+        if (!peaks.empty()) peaks[t] = peak_y[from];
         std::copy_n(xy.data() + from * d, d, cross.data() + t * d);
     }
-    mean_y = std::move(mean), yy = std::move(squares), xy = std::move(cross);
+    mean_y = std::move(mean), yy = std::move(squares), xy = std::move(cross), peak_y = std::move(peaks);
 }
 
 bool Gram::finite() const {

@@ -249,6 +249,9 @@ class Gram:
     def noise(self) -> float:
         ...
     @property
+    def peak_y(self) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+    @property
     def rows(self) -> int:
         ...
     @property

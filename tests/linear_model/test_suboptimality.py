@@ -122,3 +122,23 @@ def test_refine_means_what_it_says() -> None:
         Ridge(refine=True).partial_fit(X, y)
     with pytest.raises(ValueError, match="refine=2 reads the rows again"):
         Ridge(refine=2).fit(open_blocks(iter([(X, y)])))
+
+
+def test_rows_forgotten_cost_digits_that_the_bound_counts() -> None:
+    rng = np.random.default_rng(0)
+    for dtype, scale in [(np.float32, 100.0), (np.float32, 3.0), (np.float64, 1e4)]:
+        near, far = rng.standard_normal((300, 5)).astype(dtype), rng.standard_normal((300, 5)).astype(dtype)
+        y, large = (
+            near.sum(axis=1) + rng.standard_normal(300),
+            scale * (far.sum(axis=1) + rng.standard_normal(300)),
+        )
+        model = (
+            Ridge(0.1, keep_state=True)
+            .fit(np.vstack([near, far]), np.concatenate([y, large]))
+            .forget(far, large)
+        )
+        assert true_gap(near, y, model, 0.1, None) <= model.suboptimality_ < 1e-3
+    with pytest.raises(ValueError, match="would leave target 0 with"):
+        Ridge(keep_state=True).fit(np.vstack([near, far]), np.concatenate([y, 1e2 * large])).forget(
+            far, 1e2 * large
+        )

@@ -40,7 +40,7 @@ class Known:
 def origin(normal: Normal) -> Known:
     """What the sums themselves know."""
     zero = np.zeros_like(normal.right)
-    return Known(zero, normal.right, normal.yy, normal.eta * normal.yy, np.sqrt(normal.yy), normal.eta)
+    return Known(zero, normal.right, normal.yy, normal.eta * normal.peak, np.sqrt(normal.peak), normal.eta)
 
 
 def relative_gap(

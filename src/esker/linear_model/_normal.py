@@ -52,9 +52,12 @@ class Normal:
         self.right = np.ascontiguousarray(gram.xy.T[at])
         #: Squares of each target and of each column, without alpha.
         self.yy, self.own = gram.yy[at], np.asarray(gram._state.diagonal)
+        #: Squares of each target that rounding is relative to: those before rows were forgotten.
+        self.peak = np.maximum(self.yy, gram._state.peak_y[at])
         if not centred:
             self.right = self.right + gram.weight * np.outer(gram.mean_y[at], gram.mean_x)
             self.yy = self.yy + gram.weight * gram.mean_y[at] ** 2
+            self.peak = np.maximum(self.peak, self.yy)
             self.own = self.own + gram.weight * gram.mean_x**2
         diagonal = self.own + alpha
         real = (diagonal > 0) & ((alpha > 0) | (self.own > gram._state.noise * gram.weight * self.mean**2))

@@ -202,7 +202,12 @@ class _Problem:
 
     def _plain(self, factor: Factor) -> Solution:
         normal = self.normal
-        error = normal.loss / factor.rcond if factor.rcond > 0 else 0.0
+        lost = (
+            float(np.sqrt(normal.peak / np.maximum(normal.yy, 1e-300)).max(initial=1.0))
+            if normal.yy.any()
+            else 1.0
+        )
+        error = lost * normal.loss / factor.rcond if factor.rcond > 0 else 0.0
         return self._told(factor, factor.apply(normal.right), normal.mean_y, origin(normal), 0, error)
 
     def _refined(self, factor: Factor, before: int) -> tuple[Solution, bool]:
