@@ -15,6 +15,7 @@ SUITES = (
     "bench_svmlight",
     "bench_sgd",
     "bench_ridge",
+    "bench_elastic_net",
     "bench_sketch",
     "bench_import",
     "bench_pass",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 #: Name of a bar -> its module, which has `run(scale) -> bool`.
 BARS = {
+    "elastic-net-cv": "benchmarks.bars.elastic_net_cv",
     "ridge-accuracy": "benchmarks.bars.ridge_accuracy",
     "ridge-cv": "benchmarks.bars.ridge_cv",
     "float32-accuracy": "benchmarks.bars.float32_accuracy",
