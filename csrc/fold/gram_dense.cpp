@@ -134,21 +134,34 @@ void meet(Gram& s, Panel<T>& p, const Layout<T>& at) {
     }
 }
 
-// Tiles of one task: groups begin .. end - 1 by strips first .. last - 1.
+// Tiles of one task: groups begin .. end - 1 by strips first .. last - 1, after so many tiles of earlier
+// tasks.
 struct Deal {
-    Index begin, end, first, last;
+    Index begin, end, first, last, before;
 };
+
+// Tiles of groups begin .. end - 1 in a strip.
+template <class T>
+Index tiles_of(const Layout<T>& at, Index strip, Index begin, Index end) {
+    const auto& kernel = kernels().gram<T>();
+    const Index reach = (std::min(at.d, (strip + 1) * kernel.strip) + kernel.group - 1) / kernel.group;
+    return std::max<Index>(0, std::min(end, reach) - begin);
+}
 
 template <class T>
 std::vector<Deal> deals(const Layout<T>& at, Index panels) {
     const auto& kernel = kernels().gram<T>();
     // A task's groups of all panels stay in a core's second cache.
-    const Index near =
-        std::max<Index>(1, (Index{320} << 10) / (panels * kernel.group_size * static_cast<Index>(sizeof(T))));
+    const Index size = panels * kernel.group_size * static_cast<Index>(sizeof(T));
+    const Index near = std::max<Index>(1, (Index{320} << 10) / size);
     std::vector<Deal> tasks;
+    Index before = 0;
     for (Index g = 0; g < at.groups; g += near)
-        for (Index s = g * kernel.group / kernel.strip; s < at.strips; s += 4)
-            tasks.push_back({g, std::min(at.groups, g + near), s, std::min(at.strips, s + 4)});
+        for (Index s = g * kernel.group / kernel.strip; s < at.strips; s += 4) {
+            tasks.push_back({g, std::min(at.groups, g + near), s, std::min(at.strips, s + 4), before});
+            for (Index i = s; i < tasks.back().last; i++) before += tiles_of(at, i, g, tasks.back().end);
+        }
+    tasks.push_back({0, 0, 0, 0, before});  // the end
     return tasks;
 }
 
@@ -192,12 +205,20 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
                 s.coarse[static_cast<std::size_t>(j)] -= before;
             }
         const GramSums sums{s.xx.data() + 1, at.d + 1, s.xy.data(), at.d, at.t};
-        deal(static_cast<Index>(tasks.size()), [&](Index i) {
+        // The rows of the next panels are brought nearer by all tiles in equal parts.
+        const Index places = std::max<Index>(1, tasks.back().before * n * prefetches);
+        const Index left = std::min(end - row, n * panel_rows) * x.stride * static_cast<Index>(sizeof(T));
+        const Index step = (left + places - 1) / places;
+        const char* next = reinterpret_cast<const char*>(x.data + row * x.stride);
+        deal(static_cast<Index>(tasks.size()) - 1, [&](Index i) {
             const Deal& task = tasks[static_cast<std::size_t>(i)];
+            const char* ahead = next + task.before * n * prefetches * step;
             for (Index strip = task.first; strip < task.last; strip++)
-                for (Index g = 0; g < n; g++)
+                for (Index g = 0; g < n; g++) {
                     kernel.tiles(sums, panels[static_cast<std::size_t>(g)].packed, strip, task.begin,
-                                 task.end);
+                                 task.end, ahead, step);
+                    ahead += tiles_of(at, strip, task.begin, task.end) * prefetches * step;
+                }
         });
         if (coarse)
             for (Index j = 0; j < at.d; j++) s.coarse[static_cast<std::size_t>(j)] += s.row(j)[j];

@@ -123,13 +123,15 @@ void panel_pack(T* __restrict strips, T* __restrict groups, const T* __restrict 
     }
 }
 
-// sums[i][j] over one panel for a group's columns i and `vectors` vectors of a strip's columns.
+// sums[i][j] over one panel for a group's columns i and `vectors` vectors of a strip's columns. Meanwhile
+// rows that are wanted next come nearer: memory and arithmetic take turns otherwise.
 template <class T, int vectors>
-void tile_product(T* __restrict sums, const T* __restrict a, const T* __restrict b, std::int64_t rows) {
+void tile_product(T* __restrict sums, const T* __restrict a, const T* __restrict b, std::int64_t rows,
+                  const char* ahead, std::int64_t step) {
     using V = typename Vector<T>::type;
-    constexpr std::int64_t n = strip_cols<T>;
+    constexpr std::int64_t n = strip_cols<T>, few = panel_rows / prefetches;
     V c[group_cols][vectors] = {};
-    for (std::int64_t k = 0; k < rows; k++) {
+    auto row = [&](std::int64_t k) __attribute__((always_inline)) {
         V right[vectors];
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) right[v] = *reinterpret_cast<const V*>(b + k * n + v * lanes<T>);
@@ -137,7 +139,14 @@ void tile_product(T* __restrict sums, const T* __restrict a, const T* __restrict
         for (int i = 0; i < group_cols; i++)
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++) c[i][v] += a[k * group_cols + i] * right[v];
+    };
+    std::int64_t k = 0;
+    for (; k + few <= rows; k += few, ahead += step) {
+        __builtin_prefetch(ahead, 0, 2);
+#pragma GCC unroll 4
+        for (std::int64_t l = 0; l < few; l++) row(k + l);
     }
+    for (; k < rows; k++) row(k);
 #pragma GCC unroll 16
     for (int i = 0; i < group_cols; i++)
 #pragma GCC unroll 4
@@ -195,12 +204,12 @@ void tile_flush(const GramSums& out, const PackedPanel<T>& p, const T* sums, std
 
 template <class T>
 void panel_tiles(const GramSums& out, const PackedPanel<T>& p, std::int64_t s, std::int64_t begin,
-                 std::int64_t end) {
+                 std::int64_t end, const char* ahead, std::int64_t step) {
     constexpr std::int64_t n = strip_cols<T>, wide = lanes<T>;
     alignas(64) T sums[group_cols * n];
     const std::int64_t e = out.d + out.targets, j0 = s * n, j1 = j0 + n < e ? j0 + n : e;
     const auto last = static_cast<int>((j1 - j0 + wide - 1) / wide);  // vectors that hold columns
-    for (std::int64_t g = begin; g < end; g++) {
+    for (std::int64_t g = begin; g < end; g++, ahead += prefetches * step) {
         const std::int64_t i0 = g * group_cols;
         if (i0 >= j1 || i0 >= out.d) return;
         // Vectors whose columns all lie left of column i0 are left out.
@@ -213,13 +222,13 @@ void panel_tiles(const GramSums& out, const PackedPanel<T>& p, std::int64_t s, s
         T* to = sums + from * wide;
         switch (last - from) {
             case 1:
-                tile_product<T, 1>(to, a, b, p.rows);
+                tile_product<T, 1>(to, a, b, p.rows, ahead, step);
                 break;
             case 2:
-                tile_product<T, 2>(to, a, b, p.rows);
+                tile_product<T, 2>(to, a, b, p.rows, ahead, step);
                 break;
             default:
-                if constexpr (tile_vectors >= 3) tile_product<T, 3>(to, a, b, p.rows);
+                if constexpr (tile_vectors >= 3) tile_product<T, 3>(to, a, b, p.rows, ahead, step);
                 break;
         }
         tile_flush(out, p, sums, i0, j0, from * wide);
