@@ -1,4 +1,4 @@
-"""Large files written fast: .npy of any size at fixed offsets, svmlight text by tables of tokens; both from any generator."""
+"""Large files written fast, from any generator: .npy of any size, svmlight text by tables of tokens, block files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.lib import format as npy
 
 from benchmarks.generate import GENERATORS, Generated, dense_linear, sparse_text
 
-__all__ = ["rows_for_bytes", "svmlight_bytes", "write_npy", "write_svmlight"]
+__all__ = ["rows_for_bytes", "svmlight_bytes", "write_blocks", "write_npy", "write_svmlight"]
 
 _made: Generated | None = None  # the generator of a worker process
 
@@ -51,6 +51,19 @@ def write_npy(made: Generated, path: str | os.PathLike[str], *, n_jobs: int = 2)
         for block in _in_order(made, _dense_block, n_jobs):
             out.write(block.data)
         return out.tell()
+
+
+def _block(i: int) -> tuple:
+    return _made.block(i)
+
+
+def write_blocks(made: Generated, path: str | os.PathLike[str], *, n_jobs: int = 2) -> int:
+    """Write a generator as a block file; returns its bytes."""
+    from esker import open_blocks
+    from esker.blocks import write_block_file
+
+    write_block_file(open_blocks(_in_order(made, _block, n_jobs)), path)
+    return os.path.getsize(path)
 
 
 # --- svmlight ---

@@ -22,6 +22,7 @@ __all__ = [
     "offset_trend",
     "rcv1_like",
     "sparse_text",
+    "wide_sparse",
 ]
 
 
@@ -265,8 +266,66 @@ class sparse_text(rcv1_like):
         return X, y
 
 
+class wide_sparse(Generated):
+    """Sparse float32 rows of any width for least squares: power-law words of topics, tf-idf of unit norm, a noisy linear target.
+
+    A word's rank is Zipf-Mandelbrot's. Half of a row's words come from its topic, which uses an eighth of each octave of ranks, so
+    that columns go together at all frequencies; frequent words lie anywhere among the columns.
+    """
+
+    name = "wide-sparse"
+    classification = False
+    published = "own: power-law columns in 256 topics, half of the target's variance is noise"
+    shift = 20.0  # Mandelbrot's: stop words are gone
+
+    def __init__(
+        self,
+        n: int = 10_000_000,
+        seed: int = 0,
+        d: int = 1_000_000,
+        words: float = 37.0,
+        dtype: Any = np.float32,
+    ) -> None:
+        super().__init__(n, seed)
+        self.d, self.words, self.dtype = d, words, np.dtype(dtype)
+        rng = self.rng(0)
+        self._offset = rng.integers(0, 1 << 40, (256, int(d).bit_length() + 1))
+        self._column = rng.permutation(d).astype(np.int32)
+        p = 1.0 / (np.arange(d) + self.shift)
+        share = -np.expm1(1.1 * words * np.log1p(-p / p.sum()))  # of the rows that have the word, about
+        self._idf = np.empty(d, np.float32)
+        self._idf[self._column] = np.maximum(-np.log(share), 0.05)
+        self._truth = rng.standard_normal(d).astype(np.float32)
+
+    def _ranks(self, rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
+        total, c = int(lengths.sum()), self.shift
+        rank = (c * np.exp(rng.random(total) * np.log((self.d + c) / c)) - c).astype(np.int64)
+        np.minimum(rank, self.d - 1, out=rank)
+        octave = np.frexp((rank + 1).astype(np.float64))[1] - 1
+        base = (np.int64(1) << octave) - 1
+        width = np.minimum(np.int64(1) << octave, self.d - base)
+        topic = np.repeat(rng.integers(0, len(self._offset), len(lengths)), lengths)
+        own = base + (self._offset[topic, octave] + (rank - base) % np.maximum(width >> 3, 1)) % width
+        return np.where(rng.random(total, dtype=np.float32) < 0.5, own, rank)
+
+    def _rows(self, rng: np.random.Generator, n: int, begin: int) -> tuple[Any, np.ndarray]:
+        lengths = np.clip(rng.lognormal(np.log(self.words), 0.5, n), 3, 1000).astype(np.int64)
+        cells = np.repeat(np.arange(n, dtype=np.int64) * self.d, lengths)
+        cells += self._column[self._ranks(rng, lengths)]
+        cells, counts = np.unique(cells, return_counts=True)
+        row, column = np.divmod(cells, self.d)
+        value = (1 + np.log(counts)).astype(np.float32) * self._idf[column]
+        starts = np.searchsorted(row, np.arange(n + 1))
+        value /= np.repeat(np.sqrt(np.add.reduceat(value * value, starts[:-1])), np.diff(starts))
+        X = sparse.csr_array(
+            (value.astype(self.dtype), column.astype(np.int32), starts.astype(np.int32)), shape=(n, self.d)
+        )
+        return X, 3.0 + X @ self._truth + rng.standard_normal(n)
+
+
 GENERATORS: dict[str, type[Generated]] = {
-    g.name: g for g in (rcv1_like, higgs_like, alpha_like, offset_trend, dense_linear, sparse_text)
+    g.name: g
+    for g in (rcv1_like, higgs_like, alpha_like, offset_trend, dense_linear, sparse_text, wide_sparse)
 }
 
 

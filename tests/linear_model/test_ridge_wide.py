@@ -133,3 +133,19 @@ def test_the_plan_of_rows_of_unknown_shape_keeps_the_gram() -> None:
     assert model.plan_["solver"] == model.solver_ == "cholesky"
     assert "only once they are read" in model.plan_["why"]
     assert Ridge(solver="cholesky").fit(X, y).plan_["refused"]["sparse_cg"] == "solver='cholesky'"
+
+
+def test_the_command_line_fits_what_is_too_wide(tmp_path: Path, capsys: Any) -> None:
+    from esker.cli import main
+
+    X, y = rows(30_000, 50_000)
+    path, model = str(tmp_path / "rows.esk"), str(tmp_path / "model")
+    write_block_file(esker.open_blocks(X, target=y), path)
+    said = ["--model", "ridge", "--max-memory", "100MB", "--tol", "1e-3", "-o", model]
+    assert main(["fit", path, *said]) == 0
+    out = capsys.readouterr().out
+    assert "read: 30,000 rows, " in out
+    assert "solver: sparse_cg, certified to be within" in out
+    assert esker.load(model).coef_.shape == (50_000,)
+    assert main(["fit", path, "--model", "sgd", "--tol", "1e-3", "-o", model]) == 2
+    assert "--tol has no effect with --model sgd" in capsys.readouterr().err

@@ -25,6 +25,8 @@ __all__ = ["run"]
 
 #: Options of ``--model sgd`` alone.
 SGD_ONLY = ("task", "loss", "penalty", "l1_ratio", "epochs", "max_time")
+#: Options of ``--model ridge`` alone.
+RIDGE_ONLY = ("solver", "tol")
 #: With ``--task auto`` at most so many different whole numbers among the first labels are classes.
 MANY_CLASSES = 20
 #: Why learners that step ended, as people say it.
@@ -77,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     model.source_ = _source(args, blocks) | ({} if said is None else {"features": said})
     save(model, args.out)
 
-    _report(args, model, line.rows, took)
+    _report(args, model, blocks.n_rows if model_walks(model) > 1 and blocks.n_rows else line.rows, took)
     if line.stop or getattr(model, "stop_reason_", None) == "interrupted":
         print(f"esker: interrupted after {line.rows:,} rows; the model of these rows is saved in {args.out}",
               file=sys.stderr)  # fmt: skip
@@ -102,6 +104,12 @@ def _refuse_idle_options(args: argparse.Namespace) -> None:
             raise ValueError(
                 "--seed has no effect with --model ridge unless --holdout chooses rows; leave it out"
             )
+    else:
+        for name in RIDGE_ONLY:
+            if getattr(args, name) is not None:
+                raise ValueError(
+                    f"--{name} has no effect with --model sgd; leave it out or use --model ridge"
+                )
     if args.l1_ratio is not None and args.penalty != "elasticnet":
         raise ValueError("--l1-ratio has no effect without --penalty elasticnet; add that or leave it out")
     if (
@@ -139,6 +147,8 @@ def _model(args: argparse.Namespace, blocks: Blocks, max_time: float | None) -> 
         "penalty": args.penalty,
         "l1_ratio": args.l1_ratio,
         "max_iter": args.epochs,
+        "solver": args.solver,
+        "tol": args.tol,
         "max_time": max_time,
         "max_memory": args.max_memory,
         "checkpoint": args.checkpoint,
@@ -240,13 +250,22 @@ def _source(args: argparse.Namespace, blocks: Blocks) -> dict[str, Any]:
 # --- what is said ---
 
 
+def model_walks(model: Any) -> int:
+    """How often a ridge by conjugate gradients walked the rows; 0 for other models."""
+    return int(model.n_iter_) if getattr(model, "solver_", None) == "sparse_cg" else 0
+
+
 def _report(args: argparse.Namespace, model: Any, rows: int, took: float) -> None:
     classes = getattr(model, "classes_", None)
     kind = type(model).__name__ + ("" if classes is None else f", {len(classes):,} classes")
     stop, epochs = getattr(model, "stop_reason_", None), getattr(model, "n_iter_", None)
     walks = f", {epochs:,} epochs" if stop and epochs != 1 else ""
+    if model_walks(model):
+        walks = f", {model_walks(model):,} walks"
     print(f"model: {kind}, {model.n_features_in_:,} columns")
     print(f"read: {rows:,} rows{walks} in {took:.1f} s" + (f", ended by {STOPS[stop]}" if stop else ""))
+    if model_walks(model):
+        print(f"solver: sparse_cg, certified to be within {model.suboptimality_:.1e} of the least objective")
     print(f"saved: {args.out}")
 
 

@@ -126,6 +126,13 @@ def _add_learning(fit: argparse.ArgumentParser) -> None:
     add("--penalty", choices=("l2", "l1", "elasticnet"), help="sgd (default l2)")
     add("--l1-ratio", metavar="R", type=float, help="sgd with --penalty elasticnet: 1 is all l1")
     add("--epochs", metavar="N", type=int, help="sgd: walks over the data at most")
+    add("--solver", choices=("auto", "cholesky", "svd", "sparse_cg"), help="ridge (default auto)")
+    add(
+        "--tol",
+        metavar="T",
+        type=float,
+        help="ridge by sparse_cg: the certified gap to end at (default 1e-4)",
+    )
     add("--max-time", metavar="TIME", help="sgd: stop after this long, such as 30s, 5min or 1h")
     add("--seed", metavar="N", type=int, help="of every random choice (default 0)")
     add("--threads", metavar="N", type=int, help="threads at most")

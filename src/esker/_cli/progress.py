@@ -61,10 +61,15 @@ class Line(Watch):
         """The line after so many seconds."""
         words = [f"{self.rows:,} rows"]
         left = [] if self.max_time is None else [self.max_time - passed]
-        if self.planned and self.rows:
+        again = (
+            self.epochs == 1 and self.facts.get("epoch", 0) > 0
+        )  # nobody knows how many walks there will be
+        if self.planned and self.rows and not again:
             if self.epochs == 1:
                 words.append(f"{min(1.0, self.rows / self.planned):.0%}")
             left.append(passed * (self.planned / self.rows - 1.0))
+        if again:
+            words.append(f"walk {self.facts['epoch'] + 1:.0f}")
         if self.epochs > 1 and "epoch" in self.facts:
             words.append(f"epoch {self.facts['epoch'] + 1:.0f}")
         if passed > 0:

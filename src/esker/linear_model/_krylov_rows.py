@@ -70,7 +70,7 @@ class Rows:
         if self._kept and self._complete:
             for block in self._kept:
                 yield block
-                if not advance(len(block), block.nbytes):
+                if not advance(len(block), block.nbytes, epoch=self.passes):
                     raise InterruptedError
             return
         held, room = 0, self._room()
@@ -86,7 +86,7 @@ class Rows:
                             f"conjugate gradients walk the rows many times, and {self.blocks.source} can be read once and "
                             f"exceeds the {show_size(room)} that are free: write a block file first, or grant more memory"
                         )
-            if not advance(len(block), block.nbytes):
+            if not advance(len(block), block.nbytes, epoch=self.passes):
                 raise InterruptedError
         self._complete = self._kept is not None
 
