@@ -320,7 +320,16 @@ def test_too_few_and_too_many_columns_without_names(folder, capsys):
         (["--model", "ridge", "--loss", "hinge"], "--loss has no effect with --model ridge"),
         (["--model", "ridge", "--max-time", "3s"], "--max-time has no effect"),
         (["--model", "ridge", "--epochs", "3"], "--epochs has no effect"),
-        (["--model", "ridge", "--task", "classification"], "--task has no effect"),
+        (["--model", "lasso", "--task", "classification"], "--task has no effect with --model lasso"),
+        (["--model", "lasso", "--l1-ratio", "0.5"], "use --model sgd or --model elastic-net"),
+        (["--model", "sgd", "--alpha", "auto"], "--alpha auto is for --model ridge"),
+        (["--model", "sgd", "--solver", "svd"], "--solver has no effect with --model sgd"),
+        (
+            ["--model", "ridge", "--alpha", "auto", "--solver", "svd"],
+            "--solver has no effect with --alpha auto",
+        ),
+        (["--model", "lasso", "--alpha", "auto", "--checkpoint", "c"], "--checkpoint has no effect with"),
+        (["--model", "ridge", "--alpha", "auto", "--positive"], "--tol and --positive have no effect"),
         (["--model", "ridge", "--seed", "3"], "--seed has no effect"),
         (["--model", "sgd", "--l1-ratio", "0.5"], "--l1-ratio has no effect"),
         (["--model", "sgd", "--task", "regression", "--loss", "hinge"], "--loss hinge is for classification"),
@@ -338,6 +347,40 @@ def test_too_few_and_too_many_columns_without_names(folder, capsys):
 def test_what_has_no_effect_or_makes_no_sense_is_refused(options, says, folder, capsys):
     assert run("fit", "class.svm", *options, "-o", "m") == 2
     assert says in error(capsys)
+
+
+# --- least squares of every kind ---
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "says"),
+    [
+        (["--model", "ridge", "--alpha", "auto"], "RidgeCV", "alpha: "),
+        (["--model", "lasso", "--alpha", "0.1"], "Lasso", "columns used: "),
+        (["--model", "lasso", "--alpha", "auto"], "LassoCV", "of 100 tried"),
+        (
+            ["--model", "elastic-net", "--alpha", "auto", "--l1-ratio", "0.9"],
+            "ElasticNetCV",
+            "columns used: ",
+        ),
+        (["--model", "ridge", "--positive"], "Ridge", "model: Ridge, "),
+        (["--model", "ridge", "--solver", "sparse_cg", "--tol", "1e-8"], "Ridge", "certified to be within"),
+    ],
+)
+def test_least_squares(options, name, says, folder, capsys):
+    assert run("fit", "all.npy", "--target", D, *options, "--holdout", "20%", "-o", "m") == 0
+    said = capsys.readouterr().out
+    assert says in said
+    assert type(esker.load("m")).__name__ == name
+    assert run("predict", "m", "all.npy", "-o", "p.csv") == 0
+
+
+@pytest.mark.parametrize("alpha", ["1", "auto"])
+def test_ridge_learns_labels(alpha, folder, capsys):
+    options = ["--model", "ridge", "--task", "classification", "--alpha", alpha, "--test", "class.svm"]
+    assert run("fit", "class.svm", *options, "-o", "m") == 0
+    assert "RidgeClassifier" in capsys.readouterr().out
+    assert run("predict", "m", "class.svm", "-o", "p.csv") == 0
 
 
 # --- bad input ---

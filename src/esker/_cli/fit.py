@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from esker._cli.data import open_data
 from esker._cli.features import said_of
+from esker._cli.models import model_of, refuse_idle_options
 from esker._cli.options import fraction
 
 if TYPE_CHECKING:
@@ -23,12 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-#: Options of ``--model sgd`` alone.
-SGD_ONLY = ("task", "loss", "penalty", "l1_ratio", "epochs", "max_time")
-#: Options of ``--model ridge`` alone.
-RIDGE_ONLY = ("solver", "tol")
-#: With ``--task auto`` at most so many different whole numbers among the first labels are classes.
-MANY_CLASSES = 20
 #: Why learners that step ended, as people say it.
 STOPS = {
     "converged": "convergence",
@@ -45,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from esker._progress import watching
     from esker.blocks.paths import keep
 
-    _refuse_idle_options(args)
+    refuse_idle_options(args)
     _check_folder(args.out)
     max_time = parse_duration(args.max_time)
     share = None if args.holdout is None else fraction(args.holdout)
@@ -61,12 +56,12 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.test is not None:
         _check_test(args)  # what is wrong with it is better known now
-    model = _model(args, blocks, max_time)
+    model = model_of(args, blocks, max_time)
 
     began = time.monotonic()
     line = Line(blocks.n_rows, model.max_iter if args.model == "sgd" else 1, max_time)
     # The loop of learners that step hears Ctrl-C itself; a single walk is told.
-    with (interruptible if args.model == "ridge" else watching)(line):
+    with (watching if args.model == "sgd" else interruptible)(line):
         try:
             model.fit(blocks if share is None else blocks.map(lambda block: _without(block, args, share)))
         except Exception as error:
@@ -91,42 +86,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _refuse_idle_options(args: argparse.Namespace) -> None:
-    """What would change nothing is refused by name."""
-    if args.model == "ridge":
-        for name in SGD_ONLY:
-            if getattr(args, name) is not None and (name, args.task) != ("task", "regression"):
-                raise ValueError(
-                    f"--{name.replace('_', '-')} has no effect with --model ridge, which solves the squared error "
-                    "with an l2 penalty in one walk; leave it out or use --model sgd"
-                )
-        if args.seed is not None and args.holdout is None:
-            raise ValueError(
-                "--seed has no effect with --model ridge unless --holdout chooses rows; leave it out"
-            )
-    else:
-        for name in RIDGE_ONLY:
-            if getattr(args, name) is not None:
-                raise ValueError(
-                    f"--{name} has no effect with --model sgd; leave it out or use --model ridge"
-                )
-    if args.l1_ratio is not None and args.penalty != "elasticnet":
-        raise ValueError("--l1-ratio has no effect without --penalty elasticnet; add that or leave it out")
-    if (
-        args.task is not None
-        and args.loss is not None
-        and args.task != "auto"
-        and args.task != _task_of(args.loss)
-    ):
-        raise ValueError(
-            f"--loss {args.loss} is for {_task_of(args.loss)}, got --task {args.task}; leave one out"
-        )
-
-
-def _task_of(loss: str) -> str:
-    return "regression" if loss == "squared_error" else "classification"
-
-
 def _check_folder(out: str) -> None:
     """Better refused now than after a long fit."""
     folder = os.path.dirname(os.path.abspath(out))
@@ -136,62 +95,6 @@ def _check_folder(out: str) -> None:
         raise IsADirectoryError(21, "expected a file to save the model as, got a folder", out)
     if not os.access(folder, os.W_OK):
         raise PermissionError(13, "no permission to save the model in this folder", folder)
-
-
-def _model(args: argparse.Namespace, blocks: Blocks, max_time: float | None) -> Any:
-    from esker import linear_model
-
-    given = {
-        "alpha": args.alpha,
-        "loss": args.loss,
-        "penalty": args.penalty,
-        "l1_ratio": args.l1_ratio,
-        "max_iter": args.epochs,
-        "solver": args.solver,
-        "tol": args.tol,
-        "max_time": max_time,
-        "max_memory": args.max_memory,
-        "checkpoint": args.checkpoint,
-        "n_threads": args.threads,
-    }
-    options = {name: value for name, value in given.items() if value is not None}
-    if args.model == "ridge":
-        return linear_model.Ridge(**options)
-    task = args.task or "auto"
-    if args.loss is not None:
-        task = _task_of(args.loss)
-    elif task == "auto":
-        task = _guess_task(blocks)
-    cls = linear_model.SGDClassifier if task == "classification" else linear_model.SGDRegressor
-    return cls(random_state=args.seed or 0, **options)
-
-
-def _guess_task(blocks: Blocks) -> str:
-    """Labels that are words, or few whole numbers in the first block, are classes."""
-    import numpy as np
-
-    if not blocks.rereadable:
-        raise ValueError(
-            f"--task auto looks at the first labels, and {blocks.source} can be read once; "
-            "pass --task regression or --task classification"
-        )
-    first = next(iter(blocks), None)
-    if first is None or first.y is None:
-        raise ValueError(
-            f"expected rows with a label in {blocks.source}, got none; name its column with --target"
-        )
-    if first.y.dtype.kind in "fiu":
-        values = np.unique(first.y)
-        if len(values) > MANY_CLASSES or (values != np.round(values)).any():
-            return "regression"
-        shown = ", ".join(f"{value:g}" for value in values)
-    else:
-        shown = "words"
-    print(
-        f"task: classification (the first {len(first):,} labels are {shown}; --task says otherwise)",
-        file=sys.stderr,
-    )
-    return "classification"
 
 
 # --- held-out rows and test files ---
@@ -264,6 +167,10 @@ def _report(args: argparse.Namespace, model: Any, rows: int, took: float) -> Non
         walks = f", {model_walks(model):,} walks"
     print(f"model: {kind}, {model.n_features_in_:,} columns")
     print(f"read: {rows:,} rows{walks} in {took:.1f} s" + (f", ended by {STOPS[stop]}" if stop else ""))
+    if hasattr(model, "alpha_"):
+        print(f"alpha: {model.alpha_:.6g}, of {len(getattr(model, 'alphas_', model.alphas)):,} tried")
+    if args.model in ("lasso", "elastic-net"):
+        print(f"columns used: {int((model.coef_ != 0).sum()):,}")
     if model_walks(model):
         print(f"solver: sparse_cg, certified to be within {model.suboptimality_:.1e} of the least objective")
     print(f"saved: {args.out}")

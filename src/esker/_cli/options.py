@@ -14,6 +14,7 @@ EXAMPLES = """examples:
   esker info train.svm
   esker convert train.csv train.esk --target price
   esker fit train.esk --model ridge --alpha 1 --holdout 10% -o price.model
+  esker fit train.esk --model ridge --alpha auto --test test.esk -o price.model
   esker fit train.svm --model sgd --max-time 30s --max-memory 256MB --test test.svm -o words.model
   esker fit 'clicks/*.parquet' --target click --categorical site,ad --cross site:hour --model sgd -o clicks.model
   zcat train.svm.gz | esker convert - train.esk --format svmlight
@@ -115,24 +116,30 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
 def _add_learning(fit: argparse.ArgumentParser) -> None:
     group = fit.add_argument_group("learning")
     add = group.add_argument
-    add("--model", choices=("ridge", "sgd"), required=True)
+    add("--model", choices=("ridge", "lasso", "elastic-net", "sgd"), required=True)
     add(
         "--task",
         choices=("auto", "regression", "classification"),
-        help="sgd: default auto, by the first labels",
+        help="ridge: default regression; sgd: default auto, by the first labels",
     )
     add("--loss", choices=("squared_error", "log_loss", "hinge"), help="sgd: what is minimised")
-    add("--alpha", metavar="A", type=float, help="strength of the penalty")
-    add("--penalty", choices=("l2", "l1", "elasticnet"), help="sgd (default l2)")
-    add("--l1-ratio", metavar="R", type=float, help="sgd with --penalty elasticnet: 1 is all l1")
-    add("--epochs", metavar="N", type=int, help="sgd: walks over the data at most")
-    add("--solver", choices=("auto", "cholesky", "svd", "sparse_cg"), help="ridge (default auto)")
     add(
-        "--tol",
-        metavar="T",
-        type=float,
-        help="ridge by sparse_cg: the certified gap to end at (default 1e-4)",
+        "--alpha",
+        metavar="A|auto",
+        type=_alpha,
+        help="strength of the penalty; auto chooses it by cross-validation (not sgd)",
     )
+    add("--solver", choices=("auto", "cholesky", "svd", "sparse_cg"), help="ridge (default auto)")
+    add("--tol", metavar="T", type=float, help="ridge that iterates, lasso, elastic-net: how exact")
+    add("--positive", action="store_true", default=None, help="coefficients of at least 0 (not sgd)")
+    add("--penalty", choices=("l2", "l1", "elasticnet"), help="sgd (default l2)")
+    add(
+        "--l1-ratio",
+        metavar="R",
+        type=float,
+        help="elastic-net, or sgd with --penalty elasticnet: 1 is all l1",
+    )
+    add("--epochs", metavar="N", type=int, help="sgd: walks over the data at most")
     add("--max-time", metavar="TIME", help="sgd: stop after this long, such as 30s, 5min or 1h")
     add("--seed", metavar="N", type=int, help="of every random choice (default 0)")
     add("--threads", metavar="N", type=int, help="threads at most")
@@ -143,6 +150,10 @@ def _add_learning(fit: argparse.ArgumentParser) -> None:
     either.add_argument(
         "--holdout", metavar="SHARE", help="keep this share of the rows for testing, such as 10%%"
     )
+
+
+def _alpha(text: str) -> float | str:
+    return text if text == "auto" else float(text)
 
 
 class _Version(argparse.Action):
