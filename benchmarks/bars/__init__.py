@@ -6,6 +6,9 @@ from __future__ import annotations
 BARS = {
     "elastic-net-cv": "benchmarks.bars.elastic_net_cv",
     "ridge-accuracy": "benchmarks.bars.ridge_accuracy",
+    "ridge-gram": "benchmarks.bars.ridge_gram",
+    "gram-share": "benchmarks.bars.gram_share",
+    "ridge-file": "benchmarks.bars.ridge_file",
     "ridge-cv": "benchmarks.bars.ridge_cv",
     "float32-accuracy": "benchmarks.bars.float32_accuracy",
     "out-of-core": "benchmarks.bars.out_of_core",
