@@ -75,6 +75,33 @@ def test_columns_that_drift_together_keep_their_digits() -> None:
     assert abs(difference @ state.finish() @ difference / expected - 1) < 1e-6
 
 
+def test_scales_beyond_float32_are_kept() -> None:
+    rng = np.random.default_rng(6)
+    Z, y = rng.standard_normal((3000, 5)), rng.standard_normal((3000, 2))
+    X, y = (
+        (Z * 1e-25).astype(np.float32),
+        y * [1e60, 1e-60],
+    )  # products of X and values of y leave float32's range
+    state = gram_of(Block(X, y))
+    _, xx, xy, yy = truth(X, y, None)
+    assert np.abs(state.finish() / xx - 1).max() < 1e-6
+    reach = np.sqrt(np.outer(yy, xx.diagonal()))
+    assert np.abs((state.xy.T - xy.T) / reach).max() < 1e-6
+
+
+@pytest.mark.parametrize("columns", [1, 95, 193, 400])
+@pytest.mark.parametrize("targets", [0, 1, 40])
+def test_any_number_of_columns_and_targets(columns: int, targets: int) -> None:
+    rng = np.random.default_rng(7)
+    whole = rng.standard_normal((600, columns + 3))
+    X, y = whole[:, :columns], rng.standard_normal((600, targets))  # rows further apart than they are long
+    state = core.Gram()
+    state.update(X, y if targets else None)
+    _, xx, xy, _ = truth(X, y, None)
+    np.testing.assert_allclose(state.finish(), xx.astype(float), atol=1e-11)
+    np.testing.assert_allclose(state.xy, xy.T.astype(float), atol=1e-11)
+
+
 def test_a_constant_column_is_constant_to_the_bit() -> None:
     rng = np.random.default_rng(2)
     X = rng.standard_normal((5000, 3))
