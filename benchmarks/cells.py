@@ -16,6 +16,7 @@ SUITES = (
     "bench_sgd",
     "bench_ridge",
     "bench_elastic_net",
+    "bench_krylov",
     "bench_sketch",
     "bench_import",
     "bench_pass",

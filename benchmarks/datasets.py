@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from benchmarks.generate import alpha_like, dense_linear, higgs_like, rcv1_like, sparse_text
+from benchmarks.generate import alpha_like, dense_linear, higgs_like, rcv1_like, sparse_text, wide_sparse
 
 __all__ = ["DATASETS", "Split", "data_folder", "load"]
 
@@ -128,6 +128,14 @@ def _digits(scale: str) -> Split:
     return _shuffled("digits", X, y)
 
 
+def _zipf(scale: str) -> Split:
+    """Rows of 50 numbers in 5,000 power-law columns, float64."""
+    n, d, test = {"small": (20_000, 500, 2_000), "full": (1_000_000, 5_000, 20_000)}[scale]
+    made = wide_sparse(n + test, d=d, words=63.0, dtype=np.float64)
+    X, y = _kept(f"zipf-{n}-{d}", made.arrays)
+    return _cut("wide-sparse, generated", "rows are independent", X, y, n)
+
+
 #: Name -> loader of a scale ("small" or "full").
 DATASETS: dict[str, Callable[[str], Split]] = {
     "rcv1-like": _generated(rcv1_like, {"small": (40_000, 10_000), "full": (781_265, 23_149)}),
@@ -138,6 +146,7 @@ DATASETS: dict[str, Callable[[str], Split]] = {
     "alpha-like": _generated(alpha_like, {"small": (10_000, 5_000), "full": (250_000, 50_000)}),
     "dense-linear": _generated(dense_linear, {"small": (20_000, 5_000), "full": (500_000, 20_000)}),
     "sparse-text": _generated(sparse_text, {"small": (20_000, 5_000), "full": (500_000, 50_000)}, np.float64),
+    "zipf": _zipf,
     "words": _words,
     "flights": _flights,
     "breast_cancer": _breast_cancer,

@@ -10,6 +10,8 @@ BARS = {
     "gram-share": "benchmarks.bars.gram_share",
     "ridge-file": "benchmarks.bars.ridge_file",
     "ridge-cv": "benchmarks.bars.ridge_cv",
+    "sparse-ridge": "benchmarks.bars.sparse_ridge",
+    "wide-sparse-file": "benchmarks.bars.wide_sparse_file",
     "float32-accuracy": "benchmarks.bars.float32_accuracy",
     "out-of-core": "benchmarks.bars.out_of_core",
     "sgd-speed": "benchmarks.bars.sgd_speed",

@@ -72,9 +72,13 @@ void ColumnSums::update(const Block& block) {
                     if constexpr (is_dense<View>) {
                         for (Index j = 0; j < x.cols; j++) add(j, static_cast<double>(x.row(i)[j]));
                     } else {
-                        const auto row = x.row(i);
-                        for (Index k = 0; k < row.size; k++)
-                            add(static_cast<Index>(row.columns[k]), static_cast<double>(row.values[k]));
+                        const Index last = static_cast<Index>(x.indptr[share.end]) - 1;
+                        for (auto k = static_cast<Index>(x.indptr[i]); k < x.indptr[i + 1]; k++) {
+                            // A wide table's lines are asked for well before they are needed.
+                            const auto next = static_cast<Index>(x.indices[std::min(k + 32, last)]);
+                            __builtin_prefetch(sums.data() + next * record, 1);
+                            add(static_cast<Index>(x.indices[k]), static_cast<double>(x.data[k]));
+                        }
                     }
                 }
             });

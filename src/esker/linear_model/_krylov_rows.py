@@ -74,6 +74,8 @@ class Rows:
                     raise InterruptedError
             return
         held, room = 0, self._room()
+        if self._kept is not None and self.blocks.rereadable and self._bytes() > room:
+            self._kept = None  # known before they are read
         for block in self.blocks.read_ahead():
             yield block
             if self._kept is not None:
@@ -97,9 +99,14 @@ class Rows:
         ahead = blocks.reading_bytes + blocks.block_bytes * (blocks.budget.depth + 1)
         return max(blocks.max_memory - blocks.reserved - ahead, 0)
 
-    def keeps(self, nbytes: int) -> bool:
-        """Whether rows of so many bytes will be kept."""
-        return self._kept is None or nbytes <= self._room()
+    def _bytes(self) -> int:
+        """Of all rows in memory, as far as that is known."""
+        blocks = self.blocks
+        if blocks.n_rows is None or blocks.n_columns is None:
+            return 0
+        if blocks.is_sparse is False:
+            return int(blocks.n_rows * blocks.n_columns * blocks.dtype.itemsize)
+        return int(blocks.nnz or 0) * (blocks.dtype.itemsize + 4)
 
     def sums(self, centred: bool) -> Sums:
         """The first walk."""
