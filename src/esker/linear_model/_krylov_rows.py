@@ -106,7 +106,7 @@ class Rows:
             return 0
         if blocks.is_sparse is False:
             return int(blocks.n_rows * blocks.n_columns * blocks.dtype.itemsize)
-        return int(blocks.nnz or 0) * (blocks.dtype.itemsize + 4)
+        return int((blocks.nnz or 0) * (blocks.dtype.itemsize + 4))
 
     def sums(self, centred: bool) -> Sums:
         """The first walk."""
