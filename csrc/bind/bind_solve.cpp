@@ -1,5 +1,4 @@
-// Solves for Python: Cholesky beside a Gram or a kernel matrix, and true residuals.
-#include "base/blas.hpp"
+// Solves for Python: Cholesky beside a Gram, and true residuals.
 #include "bind/array.hpp"
 #include "fold/gram.hpp"
 #include "solve/cholesky.hpp"
@@ -31,13 +30,6 @@ void check_sides(const std::vector<double>& scale, const Array<double>& b, Index
             "the right-hand sides must be rows of " + std::to_string(n) +
                 " numbers, and the factor of that order");
 }
-
-// A symmetric matrix with room for its factor.
-struct Symmetric {
-    Index n;
-    std::vector<double> values;
-    explicit Symmetric(Index n) : n(n), values(static_cast<std::size_t>(n * (n + 1)), 0.0) {}
-};
 
 }  // namespace
 
@@ -74,59 +66,6 @@ void bind_solve(py::module_& m) {
         },
         py::arg("gram"), py::arg("scaling"), py::arg("b").noconvert(),
         "b becomes the solutions, a row each.");
-
-    py::class_<Symmetric>(m, "Symmetric", "A symmetric matrix of order n, with room for its factor.")
-        .def(py::init<Index>(), py::arg("n"))
-        .def(
-            "add_panel",
-            [](Symmetric& s, const Array<double>& p) {
-                require(p.ndim() == 2 && p.shape(0) == s.n, "a panel has a row for each row of the matrix");
-                const py::gil_scoped_release release;
-                blas::syrk('L', 'T', s.n, p.shape(1), 1.0, p.data(), std::max<Index>(1, p.shape(1)), 1.0,
-                           s.values.data() + 1, s.n + 1);
-            },
-            py::arg("panel").noconvert(), "Add P P'.")
-        .def(
-            "add",
-            [](Symmetric& s, const Array<double>& a) {
-                require(a.ndim() == 2 && a.shape(0) == s.n && a.shape(1) == s.n,
-                        "expected a matrix of the same order");
-                for (Index i = 0; i < s.n; i++)
-                    for (Index j = i; j < s.n; j++)
-                        s.values[static_cast<std::size_t>(i * (s.n + 1) + j + 1)] += a.data()[i * s.n + j];
-            },
-            py::arg("matrix").noconvert(), "Add the upper triangle of a matrix.")
-        .def(
-            "full",
-            [](const Symmetric& s) {
-                std::vector<double> out(static_cast<std::size_t>(s.n * s.n));
-                for (Index i = 0; i < s.n; i++)
-                    for (Index j = i; j < s.n; j++)
-                        out[static_cast<std::size_t>(i * s.n + j)] =
-                            out[static_cast<std::size_t>(j * s.n + i)] =
-                                s.values[static_cast<std::size_t>(i * (s.n + 1) + j + 1)];
-                return own(std::move(out), {s.n, s.n});
-            },
-            "Both triangles, n x n.")
-        .def(
-            "factorise",
-            [](Symmetric& s, double alpha, const Array<double>& rank_one) {
-                require(rank_one.size() == s.n, "the rank-one vector must have the matrix's order");
-                const std::vector<double> floor(static_cast<std::size_t>(s.n), 0.0);
-                const py::gil_scoped_release release;
-                return factorise(s.values.data(), s.n, alpha, rank_one.data(), floor.data(), interrupted);
-            },
-            py::arg("alpha"), py::arg("rank_one").noconvert())
-        .def(
-            "solve",
-            [](const Symmetric& s, const Scaling& f, Array<double> b) {
-                check_sides(f.scale, b, s.n);
-                double* to = b.mutable_data();
-                const Index rows = b.shape(0);
-                const py::gil_scoped_release release;
-                solve(s.values.data(), s.n, f.scale, to, rows);
-            },
-            py::arg("scaling"), py::arg("b").noconvert());
 
     py::class_<Residual>(m, "Residual",
                          "Sums of true residuals: gradient (targets, d), sum, squares (targets), left (d).")

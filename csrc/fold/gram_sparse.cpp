@@ -59,6 +59,18 @@ Transposed transpose(const CsrView<T, I>& x) {
     return t;
 }
 
+// The rest of a row lies anywhere in the block: a row that many entries on is asked for, or each would be
+// waited for.
+constexpr std::size_t ahead = 12;
+inline void ask_for(const Transposed& t, std::size_t entry) {
+    if (entry >= t.next.size()) return;
+    const auto at = static_cast<std::size_t>(t.next[entry]);
+    const char *columns = reinterpret_cast<const char*>(t.column.data() + at),
+               *values = reinterpret_cast<const char*>(t.value.data() + at);
+    for (int line = 0; line < 3; line++) __builtin_prefetch(values + 64 * line);
+    for (int line = 0; line < 2; line++) __builtin_prefetch(columns + 64 * line);
+}
+
 }  // namespace
 
 template <class T, class I>
@@ -130,6 +142,7 @@ void absorb_sparse(Gram& s, const CsrView<T, I>& x, const Block& block) {
             double* __restrict to = s.row(i);
             for (Index e = t.start[at]; e < t.start[at + 1]; e++) {
                 const auto entry = static_cast<std::size_t>(e);
+                ask_for(t, entry + ahead);
                 const Index r = t.row[entry], end = t.row_end[static_cast<std::size_t>(r)];
                 const double a = block.w(r) * t.value[static_cast<std::size_t>(t.next[entry])];
                 if (a == 0) continue;

@@ -9,6 +9,7 @@
 #include "isa/lane_kernels.hpp"
 #include "isa/normal_kernels.hpp"
 #include "isa/rotation_kernels.hpp"
+#include "isa/row_strip_kernels.hpp"
 #include "isa/text_kernels.hpp"
 
 namespace esker {
@@ -43,6 +44,7 @@ struct Isa {
     LaneKernels lanes;
     GramKernels<float> gram_f32;
     GramKernels<double> gram_f64;
+    RowStripKernels row_strips;
     CentreTargets centre_targets;
     ResidualKernels<float> residual_f32;
     ResidualKernels<double> residual_f64;

@@ -19,6 +19,7 @@ namespace {
 #include "isa/lanes.inl.hpp"
 #include "isa/gram.inl.hpp"
 #include "isa/rotation.inl.hpp"
+#include "isa/row_strips.inl.hpp"
 #include "isa/text.inl.hpp"
 #include "isa/normal.inl.hpp"
 // clang-format on
@@ -35,6 +36,7 @@ const Isa& table() noexcept {
                                lane_kernels(),
                                gram_kernels<float>(),
                                gram_kernels<double>(),
+                               row_strip_kernels(),
                                centre_targets,
                                residual_kernels<float>(),
                                residual_kernels<double>(),

@@ -66,7 +66,9 @@ class Shape:
     ruled_out: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, blocks: Blocks, dual_bytes: Callable[[int], int], ruled_out: dict[str, str]) -> Shape | None:
+    def of(
+        cls, blocks: Blocks, dual_bytes: Callable[[int, int, int], int], ruled_out: dict[str, str]
+    ) -> Shape | None:
         """The shape of a source; None where only reading tells."""
         n, d, sparse = blocks.n_rows, blocks.n_columns, blocks.is_sparse
         if n is None or d is None or sparse is None or (sparse and blocks.nnz is None):
@@ -82,7 +84,7 @@ class Shape:
             whole,
             blocks.max_memory,
             0 if whole else blocks.reading_bytes + blocks.block_bytes * (blocks.budget.depth + 1),
-            dual_bytes(n),
+            dual_bytes(n, d, int(blocks.nnz or 0)),
             ruled_out,
         )
 

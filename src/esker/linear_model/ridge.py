@@ -243,7 +243,9 @@ class Ridge(GramModel, LinearRegressor):
             raise ValueError(
                 f"sample_weight is zero in every row of {blocks.source}; at least one row needs a positive weight"
             )
-        found, mean = solve_dual(block, self._alphas(y.shape[1]), fit_intercept=self.fit_intercept)
+        limit = blocks.max_memory
+        room = None if limit is None else max(0, limit - self.plan_["bytes"]["dual"])
+        found, mean = solve_dual(block, self._alphas(y.shape[1]), fit_intercept=self.fit_intercept, room=room)
         self._publish(found, mean, blocks.dtype, block.y.ndim == 1)
 
     def _refuse_width(self, d: int) -> None:
