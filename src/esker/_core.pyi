@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['ColumnMoments', 'ColumnSums', 'Documents', 'Gram', 'LeaveOneOut', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'Symmetric', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'multiply', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
+__all__: list[str] = ['ColumnMoments', 'ColumnSums', 'Documents', 'Gram', 'KernelMatrix', 'LeaveOneOut', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'multiply', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -279,28 +279,6 @@ class Scaling:
     @property
     def scale(self) -> numpy.typing.NDArray[numpy.float64]:
         ...
-class Symmetric:
-    """
-    A symmetric matrix of order n, with room for its factor.
-    """
-    def __init__(self, n: typing.SupportsInt | typing.SupportsIndex) -> None:
-        ...
-    def add(self, matrix: numpy.typing.NDArray[numpy.float64]) -> None:
-        """
-        Add the upper triangle of a matrix.
-        """
-    def add_panel(self, panel: numpy.typing.NDArray[numpy.float64]) -> None:
-        """
-        Add P P'.
-        """
-    def factorise(self, alpha: typing.SupportsFloat | typing.SupportsIndex, rank_one: numpy.typing.NDArray[numpy.float64]) -> Scaling:
-        ...
-    def full(self) -> numpy.typing.NDArray[numpy.float64]:
-        """
-        Both triangles, n x n.
-        """
-    def solve(self, scaling: Scaling, b: numpy.typing.NDArray[numpy.float64]) -> None:
-        ...
 class Residual:
     """
     Sums of true residuals: gradient (targets, d), sum, squares (targets), left (d).
@@ -323,6 +301,54 @@ class Residual:
         ...
     @property
     def weight(self) -> float:
+        ...
+class KernelMatrix:
+    """
+    X X' of rows about their mean, and products with the rows.
+    """
+    def __init__(self, x: typing.Any, weight: numpy.typing.NDArray[numpy.float64] | None, centred: bool) -> None:
+        ...
+    def back(self, u: numpy.typing.NDArray[numpy.float64]) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        u'(X - mean), targets x d.
+        """
+    def factorise(self, alpha: typing.SupportsFloat | typing.SupportsIndex, rank_one: numpy.typing.NDArray[numpy.float64]) -> Scaling:
+        """
+        Cholesky of K + rank_one rank_one' + alpha I.
+        """
+    def forth(self, w: numpy.typing.NDArray[numpy.float64]) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        (X - mean) w', n x targets.
+        """
+    def full(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Both triangles, n x n.
+        """
+    def multiply(self, wide: bool) -> None:
+        """
+        Products in the rows' precision, flushed to float64 every few hundred columns; or all in float64.
+        """
+    def solve(self, scaling: Scaling, b: numpy.typing.NDArray[numpy.float64]) -> None:
+        """
+        b becomes the solutions, a row each.
+        """
+    @property
+    def d(self) -> int:
+        ...
+    @property
+    def loss(self) -> float:
+        ...
+    @property
+    def mean(self) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+    @property
+    def n(self) -> int:
+        ...
+    @property
+    def root(self) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+    @property
+    def trace(self) -> float:
         ...
 class ColumnSums:
     """
