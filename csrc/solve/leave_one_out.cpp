@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <string>
 
@@ -16,8 +17,8 @@ namespace esker {
 namespace {
 
 constexpr Index depth_most = 256;              // numbers of a row that are multiplied in one go
-constexpr Index panel_bytes = Index{1} << 19;  // of packed rows
-constexpr Index near_bytes = Index{1} << 18;   // of the matrix, which stay in the second cache
+constexpr Index panel_bytes = Index{1} << 18;  // of packed rows
+constexpr Index near_bytes = Index{1} << 17;   // of the matrix, which stay in the second cache
 
 struct Free {
     void operator()(void* p) const noexcept { std::free(p); }
@@ -114,11 +115,12 @@ void rotate_few(double* z, const LeaveOneOut& s, const CsrView<T, I>& x, Index b
     }
 }
 
-// What a thread needs for a panel, in one piece.
-struct Room {
+}  // namespace
+
+struct RotationRoom {
     Index strips, rank_groups, coef_groups, shrink_groups, x_stride, z_stride, p_stride, h_stride;
     Doubles x, z, p, h, scratch;
-    Room(const LeaveOneOut& s, Index strips) : strips(strips) {
+    RotationRoom(const LeaveOneOut& s, Index strips) : strips(strips) {
         const auto& k = kernels().rotation;
         rank_groups = ceil_div(s.rank, k.group);
         coef_groups = ceil_div(s.targets * s.alphas, k.group);
@@ -133,14 +135,16 @@ struct Room {
     }
 };
 
+namespace {
+
 struct Found {
     std::vector<double> squares;
     double least = 1;
 };
 
 // From predictions and leverages of a panel to errors.
-void settle(const LeaveOneOut& s, const Block& block, Index begin, Index n, const Room& room, Found& found,
-            double* errors) {
+void settle(const LeaveOneOut& s, const Block& block, Index begin, Index n, const RotationRoom& room,
+            Found& found, double* errors) {
     const Index lanes = kernels().rotation.lanes, outputs = s.targets * s.alphas;
     for (Index i = 0; i < n; i++) {
         const double w = block.w(begin + i);
@@ -162,7 +166,7 @@ void settle(const LeaveOneOut& s, const Block& block, Index begin, Index n, cons
 }
 
 template <class View>
-void panel(const LeaveOneOut& s, const View& x, const Block& block, Index begin, Index n, Room& room,
+void panel(const LeaveOneOut& s, const View& x, const Block& block, Index begin, Index n, RotationRoom& room,
            Found& found, double* errors) {
     const auto& k = kernels().rotation;
     const Index strips = ceil_div(n, k.lanes);
@@ -224,13 +228,18 @@ void LeaveOneOut::update(const Block& block, double* errors) {
             const Index rows = strips * lanes, panels = ceil_div(x.rows, rows);
             std::vector<Found> found(static_cast<std::size_t>(panels), Found{squares, 1});
             for (Found& f : found) std::fill(f.squares.begin(), f.squares.end(), 0.0);
-            // A task is a few panels, so that its room is made once.
-            const Index tasks = std::min<Index>(panels, 32);
-            parallel_for(tasks, [&](Index task) {
-                Room room(*this, strips);
-                for (Index i = panels * task / tasks; i < panels * (task + 1) / tasks; i++)
-                    panel(*this, x, block, i * rows, std::min(rows, x.rows - i * rows), room,
-                          found[static_cast<std::size_t>(i)], errors);
+            std::mutex guard;
+            parallel_for(panels, [&](Index i) {
+                std::shared_ptr<RotationRoom> room;
+                {
+                    const std::lock_guard<std::mutex> lock(guard);
+                    if (!idle.empty()) room = std::move(idle.back()), idle.pop_back();
+                }
+                if (!room) room = std::make_shared<RotationRoom>(*this, strips);
+                panel(*this, x, block, i * rows, std::min(rows, x.rows - i * rows), *room,
+                      found[static_cast<std::size_t>(i)], errors);
+                const std::lock_guard<std::mutex> lock(guard);
+                idle.push_back(std::move(room));
             });
             for (const Found& f : found) {
                 for (std::size_t j = 0; j < squares.size(); j++) squares[j] += f.squares[j];

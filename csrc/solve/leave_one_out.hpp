@@ -4,11 +4,14 @@
 // without it is (y - prediction) / (1 - h).
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "base/view.hpp"
 
 namespace esker {
+
+struct RotationRoom;  // what a thread needs for a panel of rows
 
 struct LeaveOneOut {
     Index cols, rank, targets, alphas;
@@ -18,6 +21,8 @@ struct LeaveOneOut {
     std::vector<double> packed_vectors, packed_shrink, packed_coef;  // as the kernels read them
     std::vector<double> squares;                                     // targets x alphas: sum of w error^2
     double least = 1;  // the smallest 1 - h of a row that counts
+
+    std::vector<std::shared_ptr<RotationRoom>> idle;  // kept between blocks
 
     // vectors: cols x rank; shrink: rank x alphas, 1 / (l + alpha); coef: rank x (targets x alphas).
     LeaveOneOut(std::vector<double> vectors, Index rank, std::vector<double> mean, std::vector<double> mean_y,
