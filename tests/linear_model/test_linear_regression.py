@@ -161,3 +161,13 @@ def test_nonnegative_where_the_normal_equations_lose_digits() -> None:
     model = LinearRegression(positive=True).fit(X, y)
     assert model.n_iter_ > 1
     np.testing.assert_allclose(model.coef_, expected, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_fewer_rows_than_columns(intercept: bool) -> None:
+    X, y = data(12, 40)
+    model = LinearRegression(fit_intercept=intercept).fit(X, y)
+    theirs = TheirRegression(fit_intercept=intercept).fit(X, y)
+    np.testing.assert_allclose(model.coef_, theirs.coef_, rtol=1e-9, atol=1e-11)
+    assert model.rank_ == np.linalg.matrix_rank(X - X.mean(axis=0) * intercept)
+    assert model.solver_ == "dual"

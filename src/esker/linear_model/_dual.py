@@ -145,7 +145,8 @@ class _Dual:
             a, passes = self._refined(a, alpha, y, apply)
         w = self._coef(a)
         gap = self._gap(w, a, alpha, y, mean_y)
-        return Solution(w, mean_y, "dual", float(scaling.rcond), passes, gap, self.n)
+        rank = min(int((self.root > 0).sum()) - self.centred, self.d)
+        return Solution(w, mean_y, "dual", float(scaling.rcond), passes, gap, rank)
 
     def _gap(
         self,
