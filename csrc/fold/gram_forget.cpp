@@ -13,6 +13,8 @@ namespace {
 // A column that keeps less than `constant` of its second moment keeps nothing but rounding: it is constant
 // from now on. One that keeps less than `least` has lost half its digits: that is refused.
 constexpr double constant = 64 * 0x1p-52, least = 1e-8;
+// Rows that were learned never take off more than there was, but for the rounding of float32 products.
+constexpr double beyond = 1e-5;
 
 std::string figure(double x) {
     std::string s = std::to_string(x);
@@ -51,6 +53,10 @@ void Gram::forget(const Gram& other) {
         const auto at = static_cast<std::size_t>(j);
         before[at] = std::max(peak[at], row(j)[j]);
         const double left = row(j)[j] - (j < theirs ? other.row(j)[j] : 0.0) - between * dx[at] * dx[at];
+        require(left >= -beyond * before[at],
+                "the rows to forget hold more of column " + std::to_string(j) +
+                    " than was learned; forget rows that were learned, with the "
+                    "weights they were learned with");
         empty[at] = left <= constant * before[at];
         require(empty[at] || left >= least * before[at],
                 "forgetting these rows would leave column " + std::to_string(j) + " with " +
@@ -62,6 +68,10 @@ void Gram::forget(const Gram& other) {
     for (std::size_t t = 0; t < left_y.size(); t++) {
         before_y[t] = std::max(peak_y[t], yy[t]);
         left_y[t] = yy[t] - other.yy[t] - between * dy[t] * dy[t];
+        require(
+            left_y[t] >= -beyond * before_y[t],
+            "the rows to forget hold more of target " + std::to_string(t) +
+                " than was learned; forget rows that were learned, with the weights they were learned with");
         if (left_y[t] <= constant * before_y[t]) left_y[t] = 0;
         require(left_y[t] == 0 || left_y[t] >= least * before_y[t],
                 "forgetting these rows would leave target " + std::to_string(t) + " with " +

@@ -132,6 +132,42 @@ def test_digits_lost_by_forgetting_are_told() -> None:
     np.testing.assert_allclose(model.coef_, Ridge(alpha=0.0).fit(X[200:], y[200:]).coef_, rtol=1e-6)
 
 
+def test_rows_that_were_not_learned_are_not_forgotten() -> None:
+    X, y = rows()
+    model = kept(X, y)
+    before, coef = model.state_.to_arrays(), model.coef_.copy()
+    with pytest.raises(ValueError, match="more of column 0 than was learned"):
+        model.forget(X[:100] * 1e3, y[:100])
+    with pytest.raises(ValueError, match="more of target 0 than was learned"):
+        model.forget(X[:100], y[:100] * 1e3)
+    assert all(np.array_equal(before[name], array) for name, array in model.state_.to_arrays().items())
+    assert np.array_equal(model.coef_, coef)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"alpha": [1.0, 2.0]}, "one number a target"),
+        ({"refine": True}, "reads the rows again"),
+        ({"refine": 2}, "reads the rows again"),
+        ({"keep_state": False, "solver": "sparse_cg"}, "have their sums only"),
+    ],
+)
+def test_parameters_without_a_use_are_refused_before_the_sums_change(options: Any, message: str) -> None:
+    X, y = rows()
+    model = kept(X[:300], y[:300])
+    usual = {name: value for name, value in model.get_params().items() if name in options}
+    model.set_params(**options)
+    for learn in (model.partial_fit, model.forget):
+        with pytest.raises(ValueError, match=message):
+            learn(X[300:], y[300:])
+    if "alpha" not in options:
+        with pytest.raises(ValueError, match=message):
+            merge([model, model])
+    model.set_params(**usual).partial_fit(X[300:], y[300:])
+    np.testing.assert_allclose(model.coef_, Ridge().fit(X, y).coef_, rtol=1e-11)
+
+
 def test_forgetting_needs_sums() -> None:
     X, y = rows(20, 400)
     with pytest.raises(ValueError, match="keep_state=True"):

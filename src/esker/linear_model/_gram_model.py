@@ -55,6 +55,15 @@ class GramModel:
         """Validate the parameters."""
         raise TypeError(f"{type(self).__name__} must define _check")
 
+    def _check_stream(self, targets: int | None) -> None:
+        """Refuse parameters that a solve of sums without their rows has no use for, before the sums change.
+
+        Parameters
+        ----------
+        targets : int or None
+            Columns of y, where they are known.
+        """
+
     def _solve(self, state: Gram, blocks: Blocks | None, dtype: np.dtype[Any], flat: bool) -> None:
         """Set the fitted attributes.
 
@@ -200,6 +209,7 @@ class GramModel:
                 f"or a fresh {type(self).__name__}"
             )
         blocks = self._open(X, y, sample_weight, state is None)
+        self._check_stream(blocks.n_targets)
         check_finite(self, blocks)
         if state is None:
             self._refuse_wide(blocks)
@@ -248,6 +258,7 @@ class GramModel:
                 f"the fit kept no sums to take rows off; use {type(self).__name__}(keep_state=True)"
             )
         blocks = self._open(X, y, sample_weight, False)
+        self._check_stream(blocks.n_targets)
         check_finite(self, blocks)
         with threads(self.n_threads):
             gone = Gram()

@@ -58,6 +58,7 @@ def merge(models: Sequence[Any]) -> Any:
     first = models[0]
     for model in models:
         _check(model, first)
+    first._check_stream(first.state_.targets)
     merged = clone(first)
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(first, name):

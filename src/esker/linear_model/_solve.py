@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from esker.folds import Gram
     from esker.linear_model._normal import Apply
 
-__all__ = ["Solution", "check_refine", "refine", "solve_ridge", "spectral", "warn_singular"]
+__all__ = [
+    "Solution",
+    "check_refine",
+    "refine",
+    "refuse_refinement",
+    "solve_ridge",
+    "spectral",
+    "warn_singular",
+]
 
 #: Coefficients better than this are left alone, whatever could be gained.
 ENOUGH = {"float32": 1e-6, "float64": 8e-12}
@@ -64,6 +72,14 @@ def check_refine(value: Any) -> None:
     )
     if not sound and not (isinstance(value, (int, np.integer)) and value >= 1):
         raise ValueError(f"refine must be 'auto', True, False or a number of passes, got {value!r}")
+
+
+def refuse_refinement(value: Any) -> None:
+    """`refine` asks for passes over rows that cannot be read again."""
+    if value is not None and not isinstance(value, str) and value:
+        raise ValueError(
+            f"refine={value!r} reads the rows again, and these cannot be: learn them by fit from arrays or files, or set refine='auto'"
+        )
 
 
 def solve_ridge(
@@ -107,10 +123,8 @@ def solve_ridge(
         least, most = (1, PASSES) if refine else (0, 0)
     else:
         least, most = int(refine), int(refine)
-    if least and blocks is None:
-        raise ValueError(
-            f"refine={refine!r} reads the rows again, and these cannot be: learn them by fit from arrays or files, or set refine='auto'"
-        )
+    if blocks is None:
+        refuse_refinement(refine)
     alphas = np.broadcast_to(np.asarray(alpha, dtype=np.float64), (gram.targets,))
     parts: list[tuple[NDArray[np.intp], Solution]] = []
     for a in np.unique(alphas):

@@ -18,7 +18,7 @@ from esker.linear_model._gram_walk import Lines
 from esker.linear_model._input import check_finite, learn_width
 from esker.linear_model._krylov import solve_krylov
 from esker.linear_model._plan import Shape, plan
-from esker.linear_model._solve import Solution, check_refine, solve_ridge
+from esker.linear_model._solve import Solution, check_refine, refuse_refinement, solve_ridge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -261,6 +261,16 @@ class Ridge(GramModel, LinearRegressor):
                 f"alpha must be a number or one number a target: shape ({targets},), got shape {alpha.shape}"
             )
         return np.broadcast_to(alpha, (targets,))
+
+    def _check_stream(self, targets: int | None) -> None:
+        if self.solver == "sparse_cg":
+            raise ValueError(
+                "solver='sparse_cg' walks the rows again and again, and partial_fit, forget and merge have their sums only; "
+                "use solver='auto' or 'cholesky'"
+            )
+        refuse_refinement(self.refine)
+        if targets:
+            self._alphas(targets)
 
     def _check(self) -> None:
         try:

@@ -111,6 +111,10 @@ class RidgeClassifier(RidgeLabels, LinearClassifier):
     def _check(self) -> None:
         self._regression()._check()
 
+    def _check_stream(self, targets: int | None) -> None:
+        # Which classes there are, and so whether alphas fit, only the rows tell.
+        self._regression()._check_stream(None)
+
     def _fit_blocks(self, blocks: Blocks) -> None:
         model = self._regression()
         self.plan_ = model._planned(blocks)
