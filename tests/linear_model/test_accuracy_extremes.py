@@ -181,3 +181,37 @@ def test_weights_over_24_orders_of_magnitude(storage: str) -> None:
     )
     assert found <= 1e3 * EPS * s[0] / s[-1] + 1e-11
     np.testing.assert_allclose(model.intercept_, float(intercept[0]), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [30, 3])
+@pytest.mark.parametrize(
+    "model",
+    [
+        LinearRegression(),
+        LinearRegression(fit_intercept=False),
+        LinearRegression(positive=True),
+        Ridge(1e-320, solver="svd"),
+        Ridge(1e-320, solver="sparse_cg"),
+    ],
+    ids=lambda model: f"{type(model).__name__}-{model.solver}-{model.positive}-{model.fit_intercept}",
+)
+def test_values_whose_squares_are_no_numbers_are_refused(model: Any, n: int) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, 4)) + 1
+    y = X @ [1.0, 2.0, 3.0, 4.0] + rng.standard_normal(n)
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ValueError, match="too large for their products; scale it down"),
+    ):
+        model.fit(X * 1e180, y)
+    if model.solver != "sparse_cg":
+        for scale in (1e-165, 1e-200):
+            with pytest.raises(ValueError, match=r"too small for their products; scale (it|them) up"):
+                model.fit(X * scale, y)
+
+
+def test_a_column_of_tiny_values_that_alpha_outweighs_is_no_error() -> None:
+    X = np.random.default_rng(0).standard_normal((50, 2)) * [1.0, 1e-170]
+    model = Ridge(1.0).fit(X, X[:, 0] + 1)
+    assert model.coef_[0] == pytest.approx(1, rel=0.1)
+    assert abs(model.coef_[1]) < 1e-160

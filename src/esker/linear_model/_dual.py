@@ -17,6 +17,7 @@ from scipy import linalg, sparse
 from esker._errors import NotPositiveDefinite
 from esker._native import core
 from esker.blocks.memory import show_size
+from esker.linear_model._normal import TINY
 from esker.linear_model._solve import CONTRACTION, ENOUGH, STOP, Solution, refine, spectral, warn_singular
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class _Dual:
 
     def solve(self, alpha: float, at: NDArray[np.intp]) -> Solution:
         """The solution for the targets `at`, by the first of the ways above that is good enough."""
+        self._check_range(alpha)
         y, mean_y = self.y[:, at], self.mean_y[at]
         try:
             scaling = self.K.factorise(alpha, self.along)
@@ -147,6 +149,17 @@ class _Dual:
         gap = self._gap(w, a, alpha, y, mean_y)
         rank = min(int((self.root > 0).sum()) - self.centred, self.d)
         return Solution(w, mean_y, "dual", float(scaling.rcond), passes, gap, rank)
+
+    def _check_range(self, alpha: float) -> None:
+        """Squares that underflow where alpha does not outweigh them say nothing true of the rows."""
+        trace = float(self.K.trace)
+        if trace >= TINY or (alpha >= TINY and trace / _UNIT_ROUNDOFF < alpha):
+            return
+        values = self.X.data if sparse.issparse(self.X) else self.X
+        if trace > 0 or 0 < float(np.abs(values).max(initial=0.0)) < TINY**0.5:
+            raise ValueError(
+                "the sums of products of the rows underflow: their values are too small for their products; scale them up"
+            )
 
     def _gap(
         self,

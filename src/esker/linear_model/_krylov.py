@@ -111,6 +111,7 @@ def solve_krylov(
         sums = rows.sums(fit_intercept)
     except InterruptedError:
         raise KeyboardInterrupt("there is no model yet") from None
+    _check_range(sums)
     lane = np.arange(len(sums.yy), dtype=np.int64) if targets is None else np.asarray(targets, np.int64)
     alpha = np.array(np.broadcast_to(np.asarray(alphas, np.float64), lane.shape))
     if blocks.n_columns is None:
@@ -131,6 +132,16 @@ def solve_krylov(
         raise KeyboardInterrupt("there is no model yet")
     found = Solution(run.w, sums.mean_y[lane], "sparse_cg", np.nan, rows.passes - 1, float(gaps.max()))
     return Krylov(found, sums, iterations, rows.passes, gaps, run.history)
+
+
+def _check_range(sums: Sums) -> None:
+    for name, squares in (("column", sums.spread), ("target", sums.yy)):
+        bad = ~np.isfinite(squares)
+        if bad.any():
+            raise ValueError(
+                f"the sum of squares of {name} {int(np.argmax(bad))} is not finite: its values are too large for their "
+                "products; scale it down"
+            )
 
 
 def _reserve(blocks: Blocks, d: int, lanes: int) -> int:

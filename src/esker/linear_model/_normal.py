@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
     Apply = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
-__all__ = ["UNIT_ROUNDOFF", "Factor", "Normal", "spectral"]
+__all__ = ["TINY", "UNIT_ROUNDOFF", "Factor", "Normal", "spectral"]
 
 UNIT_ROUNDOFF = 2.0**-53
+#: Sums of squares below this have lost digits to underflow, or soon will.
+TINY = 1e-300
 
 
 @dataclass
@@ -59,10 +61,30 @@ class Normal:
             self.yy = self.yy + gram.weight * gram.mean_y[at] ** 2
             self.peak = np.maximum(self.peak, self.yy)
             self.own = self.own + gram.weight * gram.mean_x**2
+        self._check_range()
         diagonal = self.own + alpha
         real = (diagonal > 0) & ((alpha > 0) | (self.own > gram._state.noise * gram.weight * self.mean**2))
         #: The scaling to unit diagonal; constant columns have 0.
         self.scale = np.where(real, 1 / np.sqrt(np.where(real, diagonal, 1)), 0.0)
+
+    def _check_range(self) -> None:
+        """Squares that overflow, or that underflow where alpha does not outweigh them, say nothing true of their column."""
+        for bad, are, what, way in (
+            (~np.isfinite(self.own), "are not finite", "too large", "down"),
+            (self._lost(), "underflow", "too small", "up"),
+        ):
+            if bad.any():
+                raise ValueError(
+                    f"the sums of products of column {int(np.argmax(bad))} {are}: its values are {what} for their products; "
+                    f"scale it {way}"
+                )
+
+    def _lost(self) -> NDArray[np.bool_]:
+        """Columns whose squares are near the smallest numbers that there are. One of zeros, or one constant, is none."""
+        mean = np.abs(self.gram.mean_x)
+        seen = (self.own > 0) | ((mean > 0) & (mean < sqrt(TINY)))
+        matters = (self.alpha < TINY) | (self.own / UNIT_ROUNDOFF >= self.alpha)
+        return np.asarray(seen & (self.own < TINY) & matters)
 
     @property
     def loss(self) -> float:
