@@ -142,3 +142,34 @@ def test_rows_forgotten_cost_digits_that_the_bound_counts() -> None:
         Ridge(keep_state=True).fit(np.vstack([near, far]), np.concatenate([y, 1e2 * large])).forget(
             far, 1e2 * large
         )
+
+
+@pytest.mark.filterwarnings("ignore:.*not certified")
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_certificates_hold_where_few_iterations_end_the_problem(make: Any, dtype: Any) -> None:
+    # The last of d iterations leaves a slope of rounding, to which earlier directions are not orthogonal any more.
+    rng = np.random.default_rng(7)
+    for condition in (1e2, 1e5, 1e8):
+        U, V = (np.linalg.qr(rng.standard_normal((n, 8)))[0] for n in (120, 8))
+        rows = (U * np.logspace(0, -np.log10(condition), 8)) @ V.T * 10
+        y = rows @ rng.standard_normal(8) + 0.01 * rng.standard_normal(120)
+        for offset in (0.0, 1e4):
+            X = (rows + offset).astype(dtype)
+            for alpha in (1e-4, 1.0):
+                for tol in (1e-2, 1e-8):
+                    model = Ridge(alpha, solver="sparse_cg", tol=tol).fit(make(X), y)
+                    assert true_gap(X, y, model, alpha, None) <= model.suboptimality_
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bound_of_the_dual_is_above_the_true_gap(dtype: Any) -> None:
+    rng = np.random.default_rng(8)
+    for alpha in (1e-6, 1e-2, 1.0):
+        for offset in (0.0, 100.0, 1e4):
+            for weight in (None, 10.0 ** rng.uniform(-6, 6, 8)):
+                X = (rng.standard_normal((8, 20)) * np.logspace(0, -3, 20) + offset).astype(dtype)
+                y = rng.standard_normal(8) + offset
+                model = Ridge(alpha).fit(X, y, weight)
+                assert model.solver_ == "dual"
+                assert true_gap(X, y, model, alpha, weight) <= model.suboptimality_

@@ -183,8 +183,8 @@ class _Dual:
         # Rounding of predictions and residuals; and of the intercept, which is what is left of large terms.
         reach = np.abs(v) @ np.abs(self.mean)
         total = float(self.root @ self.root)
-        doubt = _UNIT_ROUNDOFF * (4 * size + np.sqrt(total) * (self.centred * (np.abs(mean_y) + reach)))
-        gap = gap + doubt**2
+        doubt = 4 * _UNIT_ROUNDOFF * (size + np.sqrt(total) * (self.centred * (np.abs(mean_y) + reach)))
+        gap = (np.sqrt(gap) + doubt) ** 2
         lowest = value - 2 * doubt * np.sqrt(value) - gap
         ratio = np.divide(gap, lowest, out=np.full(len(gap), np.inf), where=lowest > 0)
         return float(np.where(size == 0, 0.0, ratio).max(initial=0.0))

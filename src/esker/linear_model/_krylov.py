@@ -193,6 +193,11 @@ class _Run:
             squares = self.sums.spread + self.sums.weight * self.sums.mean**2
             more = self.sums.longest * ((e * e) @ squares) + self.alpha * _dots(e, e)
             gap = gap + more + 2 * np.sqrt(_dots(e, e) * _dots(self.g, self.g))
+        # The intercept is what is left of the means and the coefficients' part of them, each rounded.
+        sums = self.sums
+        terms = np.abs(sums.mean_y[self.targets]) + np.abs(self.w) @ np.abs(sums.mean)
+        level = sums.weight * (EPS * (4 + np.sqrt(sums.rows / 256)) * terms) ** 2
+        gap, low = np.where(gap == 0, 0.0, gap + level), low - level
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(gap == 0, 0.0, np.where(low > 0, gap / low, np.inf))
 
@@ -227,6 +232,7 @@ class _Run:
 
     def _iterate(self) -> None:
         live, alpha = self.live, self.alpha[self.live]
+        before = _dots(self.p, self.g[live])
         q, curve = self.rows.products(self.p, self.sums)
         q += alpha[:, None] * self.p
         curve = curve + alpha * _dots(self.p, self.p)
@@ -236,9 +242,10 @@ class _Run:
         self.value[live] -= step * self.slope
         # q carries the rounding of its own sums, and of means that were taken off.
         off = np.abs(self.p @ self.sums.mean) * np.sqrt(self.sums.weight * self.sums.raw)
-        self.drift[live] += 4 * EPS * np.abs(step) * (np.sqrt(_dots(q, q)) + off)
+        doubt = 4 * EPS * (np.sqrt(_dots(q, q)) + off)
+        self.drift[live] += np.abs(step) * doubt
         for i, k in enumerate(live):
-            self.back[k].add(q[i], float(alpha[i] * curve[i]))
+            self.back[k].add(self.p[i], q[i], float(step[i]), float(before[i]), float(doubt[i]))
         g = self.g[live]
         z = self._scale(g)
         slope = _dots(g, z)
@@ -251,9 +258,7 @@ class _Run:
             if size == 0:
                 self.bound[k] = 0.0
                 continue
-            # An error e of g moves the bound from |g|^2 / alpha to at most (|g| + e)^2 / alpha.
-            better = np.sqrt(self.back[k].bound(self.g[k]) * self.alpha[k]) + self.drift[k]
-            self.bound[k] = better**2 / self.alpha[k]
+            self.bound[k] = self.back[k].bound(self.g[k], float(self.drift[k]))
 
     def _settle(self) -> None:
         """Take out the lanes that are done; where rounding is what keeps one from it, form its true residual first."""
@@ -304,11 +309,12 @@ class _Back:
 
     def clear(self) -> None:
         self.q = np.empty((0, self.d))
-        self.products = np.empty((0, 0))
-        self.curve = np.empty(0)
+        #: Q'Q, P'Q, and of each direction p'g and the rounding of q.
+        self.products, self.curves = np.empty((0, 0)), np.empty((0, 0))
+        self.along, self.doubt = np.empty(0), np.empty(0)
 
-    def add(self, q: Floats, curve: float) -> None:
-        """q = H p, and alpha p'q."""
+    def add(self, p: Floats, q: Floats, step: float, before: float, doubt: float) -> None:
+        """q = H p, and the step along p that has just been made, before which p'g was `before`."""
         if self.most == 0:
             return
         if len(self.q) < self.most:
@@ -316,26 +322,39 @@ class _Back:
                 self._room = np.empty((self.most, self.d))
                 self.place = 0
             self.q = self._room[: len(self.q) + 1]
-            grown = np.zeros((len(self.q), len(self.q)))
-            grown[:-1, :-1] = self.products
-            self.products, self.curve = grown, np.append(self.curve, 0.0)
+            self.products, self.curves = (np.pad(m, (0, 1)) for m in (self.products, self.curves))
+            self.along, self.doubt = (np.pad(v, (0, 1)) for v in (self.along, self.doubt))
         self.q[self.place] = q
-        row = self.q @ q
+        # Directions are conjugate, and orthogonal to g, but for rounding: what is left of that is measured, not assumed.
+        row, curve = self.q @ q, self.q @ p
         self.products[self.place, :] = self.products[:, self.place] = row
-        self.curve[self.place] = curve
+        self.curves[self.place, :] = self.curves[:, self.place] = curve
+        self.along[self.place] = before
+        self.along -= step * curve
+        self.doubt[self.place] = doubt
         self.place = (self.place + 1) % self.most
 
-    def bound(self, g: Floats) -> float:
-        """The least of ``f(w) - f(z) + |g(z)|^2 / alpha`` over z in w + span(p), p conjugate and orthogonal to g."""
-        least = float(g @ g)
+    def bound(self, g: Floats, drift: float) -> float:
+        """The least of ``f(w) - f(z) + |g(z)|^2 / alpha`` over z in w + span(p); `drift` is what rounding may have made of g.
+
+        Far steps along directions that are nearly dependent magnify rounding, so that fewer are tried, too.
+        """
+        own = float(g @ g)
+        least = (own**0.5 + drift) ** 2
         if len(self.q):
-            scale = 1 / np.sqrt(np.maximum(self.products.diagonal(), 1e-300))
-            T = (self.products - np.diag(self.curve)) * np.outer(scale, scale)
+            norm = np.sqrt(np.maximum(self.products.diagonal(), 1e-300))
+            T = (self.products - self.alpha * self.curves) / np.outer(norm, norm)
             values, vectors = np.linalg.eigh(T)
-            kept = values > 1e-8
-            b = vectors[:, kept].T @ (scale * (self.q @ g))
-            least = max(least - float((b * b / values[kept]).sum()), 1e-6 * least)
-        return least / self.alpha
+            right = vectors.T @ ((self.q @ g - self.alpha * self.along) / norm)
+            for cut in (1e-8, 1e-6, 1e-4, 1e-2):
+                kept = values > cut
+                c = np.abs(vectors[:, kept] @ (right[kept] / values[kept]))
+                found = max(own - float((right[kept] ** 2 / values[kept]).sum()), 0.0)
+                # |c p| <= |c q| / alpha: what errors of g and of each q make of f(w) - f(z); and of the sums above.
+                error, far = drift + float(c @ (self.doubt / norm)), float(c.sum())
+                total = (found**0.5 + error) ** 2 + 2 * far * error + 64 * EPS * (own + far**2)
+                least = min(least, total)
+        return float(least / self.alpha)
 
 
 def _dots(a: Floats, b: Floats) -> Floats:
