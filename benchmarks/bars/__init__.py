@@ -26,6 +26,7 @@ BARS = {
     "imports": "benchmarks.bars.imports",
     "killed": "benchmarks.bars.killed",
     "buffer-order": "benchmarks.bars.buffer_order",
+    "ridge-wide": "benchmarks.bars.ridge_wide",
 }
 
 

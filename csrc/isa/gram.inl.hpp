@@ -124,10 +124,11 @@ void panel_pack(T* __restrict strips, T* __restrict groups, const T* __restrict 
 }
 
 // sums[i][j] over one panel for a group's columns i and `vectors` vectors of a strip's columns. Meanwhile
-// rows that are wanted next come nearer: memory and arithmetic take turns otherwise.
+// rows that are wanted next come nearer: memory and arithmetic take turns otherwise. Inlined, GCC 12 keeps
+// some of the sums on the stack.
 template <class T, int vectors>
-void tile_product(T* __restrict sums, const T* __restrict a, const T* __restrict b, std::int64_t rows,
-                  const char* ahead, std::int64_t step) {
+[[gnu::noinline]] void tile_product(T* __restrict sums, const T* __restrict a, const T* __restrict b,
+                                    std::int64_t rows, const char* ahead, std::int64_t step) {
     using V = typename Vector<T>::type;
     constexpr std::int64_t n = strip_cols<T>, few = panel_rows / prefetches;
     V c[group_cols][vectors] = {};

@@ -1,7 +1,7 @@
 """Which solver a ridge should take: a cost model of X'X, X X' and conjugate gradients, with rates of this machine.
 
 What is predicted to take less than a fifth of a second is decided with fixed rates, so that small fits neither wait for a
-measurement nor change their bits with its noise; for the rest some 30 ms of measuring, once a process, say what this
+measurement nor change their bits with its noise; for the rest a short measurement, once a process, says what this
 machine does. ``solver=`` pins the choice; with ESKER_DETERMINISTIC=1 all rates are the fixed ones.
 """
 
