@@ -37,4 +37,4 @@ def test_a_state_beyond_the_learners_memory_is_refused(path):
     np.save(path, np.random.default_rng(0).normal(size=(3000, 2500)))
     blocks = open_blocks(path, target=-1, max_memory="1GB", block_size="6MB")
     with pytest.raises(ValueError, match="max_memory is 40 MB"):
-        Ridge(max_memory="40MB").fit(blocks)
+        Ridge(solver="cholesky", max_memory="40MB").fit(blocks)
