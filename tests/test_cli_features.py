@@ -176,7 +176,7 @@ def test_what_a_table_from_standard_input_holds(folder, capsys, monkeypatch):
         ((), "such as with --categorical and --numeric"),
         (
             ("--numeric", "hour"),
-            "--model sgd needs memory in proportion to the columns only; --columns and --hash-bits",
+            "for --alpha above 0), and so does --model sgd; --columns and --hash-bits narrow X",
         ),
         (
             ("--numeric", "site", "--hash-bits", "6"),

@@ -30,6 +30,11 @@ WAYS_OUT = {
     "features=esker.feature_extraction.TableHasher(...)": "--categorical and --numeric",
     " of numeric= holds texts; list it in categorical=": " of --numeric holds texts; list it in --categorical",
     "crosses= takes tuples of two or more different columns": "--cross takes two or more different columns, A:B",
+    "solver='sparse_cg' needs memory in proportion to the columns only (it walks the rows again and again, for alpha > 0), "
+    "and so does SGDRegressor; selecting or hashing columns narrows X": (
+        "--solver sparse_cg needs memory in proportion to the columns only (it walks the rows again and again, for --alpha "
+        "above 0), and so does --model sgd; --columns and --hash-bits narrow X"
+    ),
     "SGDRegressor needs memory in proportion to the columns only; selecting or hashing columns narrows X": (
         "--model sgd needs memory in proportion to the columns only; --columns and --hash-bits narrow X"
     ),
