@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
+from tests.memory_peak import rows_and_peak
 
 import esker
 from esker.blocks import write_block_file
 from esker.linear_model import Ridge
-from esker.linear_model._plan import FIXED, Shape, choose, demand, plan, predict
+from esker.linear_model._plan import FIXED, MEASURING, Shape, choose, demand, plan, predict
 
 GB = 10**9
 
@@ -119,6 +120,14 @@ def test_small_work_is_decided_with_fixed_rates_and_large_work_measures() -> Non
     large = plan(shape(10**7, 1000, 100))
     assert large["measured"]
     assert all(rate > 0 for rate in large["rates"].values())
+
+
+def test_a_measurement_keeps_to_its_bytes_and_is_left_out_where_memory_is_short() -> None:
+    _, peak = rows_and_peak("from esker.linear_model import _plan", "_plan.rates(); rows = 0")
+    assert 2**20 < peak < MEASURING
+    for room, measured in ((MEASURING - 1, False), (MEASURING, True)):
+        found = plan(shape(10**7, 100, max_memory=room + 10**7, reading=10**7))
+        assert found["measured"] == measured
 
 
 def test_what_is_ruled_out_is_not_chosen() -> None:

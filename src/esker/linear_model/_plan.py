@@ -2,7 +2,7 @@
 
 What is predicted to take less than a fifth of a second is decided with fixed rates, so that small fits neither wait for a
 measurement nor change their bits with its noise; for the rest a short measurement, once a process, says what this
-machine does. ``solver=`` pins the choice; with ESKER_DETERMINISTIC=1 all rates are the fixed ones.
+machine does, where max_memory leaves room for one. ``solver=`` pins the choice; with ESKER_DETERMINISTIC=1 all rates are the fixed ones.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ __all__ = ["Shape", "plan", "rates"]
 
 #: Predictions below this many seconds are not worth a measurement.
 SMALL = 0.2
+#: Bytes that the measurement may take.
+MEASURING = 64 << 20
 #: Walks that conjugate gradients are expected to take; only trying tells (see docs/wide-ridge.md).
 WALKS = 15
 #: An iterative answer is taken instead of a direct one that fits where that would be late, in seconds, and so many times as late.
@@ -107,7 +109,8 @@ def plan(shape: Shape) -> dict[str, Any]:
     """
     used, measured = FIXED, False
     seconds = predict(shape, used)
-    if min(seconds.values()) > SMALL and os.environ.get("ESKER_DETERMINISTIC") != "1":
+    worth = min(seconds.values()) > SMALL and os.environ.get("ESKER_DETERMINISTIC") != "1"
+    if worth and (shape.max_memory is None or shape.max_memory - shape.reading >= MEASURING):
         used, measured = rates(), True
         seconds = predict(shape, used)
     need = demand(shape)
@@ -186,7 +189,7 @@ def choose(seconds: dict[str, float], refused: dict[str, str], shape: Shape) -> 
 
 @cache
 def rates() -> dict[str, float]:
-    """Operations a second on this machine, measured once a process; see `FIXED`."""
+    """Operations a second on this machine, measured once a process within `MEASURING` bytes; see `FIXED`."""
     rng = np.random.default_rng(0)
     found = dict(FIXED)
     for dtype in ("float32", "float64"):
@@ -203,7 +206,7 @@ def rates() -> dict[str, float]:
     found["iteration"] = n * each / _best(_iteration(rng, n, each))
     A = np.eye(1024) * 1024 + rng.standard_normal((1024, 1024))
     found["cholesky"] = 1024**3 / 3 / _best(lambda: linalg.lapack.dpotrf(A))
-    much = np.ones(1 << 22)
+    much = np.ones(1 << 21)
     found["memory"] = much.nbytes / _best(much.sum)
     return found
 
