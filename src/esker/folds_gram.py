@@ -86,6 +86,11 @@ class Gram:
     def yy(self) -> NDArray[np.float64]:
         return self._state.yy
 
+    @property
+    def peak_y(self) -> NDArray[np.float64]:
+        """The largest that ``yy`` was before rows were forgotten; 0 where none were."""
+        return self._state.peak_y
+
     def update(self, block: Block, /) -> None:
         """Absorb the rows of a block."""
         self._state.update(block.raw_x(), block.raw_y(), block.sample_weight)

@@ -141,6 +141,55 @@ def test_coefficients_that_must_not_be_negative(intercept: bool) -> None:
     assert ours.coef_.min() == 0 < ours.coef_.max()
 
 
+def without_intercept(X: np.ndarray, y: np.ndarray, alphas: Any) -> np.ndarray:
+    signed = 2.0 * (y[:, None] == np.unique(y)) - 1
+    gram = X.T @ X
+    return np.array(
+        [
+            np.linalg.solve(gram + a * np.eye(len(gram)), X.T @ t)
+            for a, t in zip(alphas, signed.T, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize("how", ["fit", "partial_fit", "forget", "merge", "blocks"])
+def test_without_an_intercept_targets_are_minus_one_and_one(how: str) -> None:
+    """The constant that indicators differ by is no column of X; only one alpha for all and signs that are free forgive that."""
+    X, y = data("three", 400)
+    for options in ({"alpha": [0.1, 10.0, 1e3]}, {"positive": True}):
+        model = RidgeClassifier(fit_intercept=False, keep_state=True, **options)
+        if how == "fit":
+            model.fit(X, y)
+        elif how == "partial_fit":
+            for part in np.array_split(np.argsort(y, kind="stable")[::-1], 3):  # classes come late
+                part = (
+                    np.union1d(part, [0, 1, 2, 3])
+                    if not hasattr(model, "coef_")
+                    else np.setdiff1d(part, [0, 1, 2, 3])
+                )
+                model.partial_fit(X[part], y[part], classes=NAMES)
+        elif how == "forget":
+            model.fit(np.vstack([X, 3 * X[:50]]), np.hstack([y, y[50:100]])).forget(3 * X[:50], y[50:100])
+        elif how == "merge":
+            fits = [
+                RidgeClassifier(fit_intercept=False, keep_state=True, **options).fit(X[i::2], y[i::2])
+                for i in (0, 1)
+            ]
+            model = merge(fits)
+        else:
+            model.fit(open_blocks(lambda: iter([(X[i : i + 90], y[i : i + 90]) for i in range(0, 400, 90)])))
+        if "positive" in options:
+            want = theirs.RidgeClassifier(fit_intercept=False, tol=1e-12, **options).fit(X, y).coef_
+            np.testing.assert_allclose(model.coef_, want, rtol=1e-5, atol=1e-7)
+        else:
+            np.testing.assert_allclose(model.coef_, without_intercept(X, y, options["alpha"]), rtol=1e-8)
+        assert model.suboptimality_ < 1e-12
+        hot = y[:, None] == model.classes_
+        np.testing.assert_allclose(
+            model.state_.mean_y, hot.mean(axis=0), rtol=1e-12
+        )  # what is kept can still grow
+
+
 def test_sparse_rows_and_dtypes() -> None:
     X, y = data("three")
     X = np.where(np.abs(X) > 2, X, 0).astype(np.float32)

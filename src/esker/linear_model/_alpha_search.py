@@ -67,11 +67,8 @@ class AlphaSearch(GramModel):
         def _indicators(self) -> slice | None:
             """Which of the state's targets are wanted as -1 and 1."""
 
-        def _again(self, blocks: Blocks) -> Blocks:
-            """The rows once more, with the state's targets."""
-
-        def _signed(self, coef: Floats, at_mean: Floats) -> tuple[Floats, Floats]:
-            """Coefficients and predictions at the mean for the wanted targets."""
+        def _signed_state(self, state: Gram) -> Gram:
+            """The sums with the wanted targets."""
 
         def _know_labels(self, blocks: Blocks) -> None:
             """Read the labels before any sum."""
@@ -97,7 +94,7 @@ class AlphaSearch(GramModel):
         y : array-like; None for Blocks, which bring it
         sample_weight : array-like of shape (n,) or number, optional; None for Blocks
         **params
-            For the scorer, where scikit-learn's metadata routing is on.
+            For the scorer and the splitter (``groups``), where scikit-learn's metadata routing is on.
 
         Returns
         -------
@@ -106,19 +103,22 @@ class AlphaSearch(GramModel):
         routing = bool(sklearn.get_config()["enable_metadata_routing"])
         if params and not routing:
             raise ValueError(
-                f"[{', '.join(params)}] are passed but cannot be passed on to the scorer: turn metadata routing on, "
+                f"[{', '.join(params)}] are passed but cannot be passed on to scorer and splitter: turn metadata routing on, "
                 "sklearn.set_config(enable_metadata_routing=True)"
             )
-        self._routed: dict[str, Any] | None = None
+        scored: dict[str, Any] | None = None
+        parted: dict[str, Any] = {}
         if routing:
             if sample_weight is not None:
                 params["sample_weight"] = sample_weight
-            self._routed = dict(process_routing(self, "fit", **params).scorer.score)
+            routed = process_routing(self, "fit", **params)
+            scored, parted = dict(routed.scorer.score), dict(routed.splitter.split)
+        self._routed, self._parted = scored, parted
         self.__dict__.pop("cv_results_", None)
         try:
             return super().fit(X, y, sample_weight)
         finally:
-            self.__dict__.pop("_routed", None)
+            del self._routed, self._parted
 
     def _fit_blocks(self, blocks: Blocks) -> None:
         if self.cv is not None:
@@ -261,17 +261,15 @@ class AlphaSearch(GramModel):
     def _finish(self, state: Gram, blocks: Blocks | None, dtype: np.dtype[Any], flat: bool) -> None:
         """Coefficients of the chosen alpha: what Ridge makes of the same sums."""
         found = solve_ridge(
-            state,
+            self._signed_state(state),
             self.alpha_,
             fit_intercept=self.fit_intercept,
-            blocks=None if blocks is None else self._again(blocks),
+            blocks=None if blocks is None else self._signed_rows(blocks),
             precision=dtype.name,
         )
-        coef, at_mean = self._signed(found.coef, found.at_mean)
-        self._take(coef, at_mean, state.mean_x, dtype, flat)
+        self._take(found.coef, found.at_mean, state.mean_x, dtype, flat)
         self.solver_, self.rcond_ = found.solver, float(found.rcond)
-        known = self.fit_intercept or self._indicators() is None  # of the targets that are wanted
-        self.suboptimality_ = float(found.suboptimality) if known else np.inf
+        self.suboptimality_ = float(found.suboptimality)
 
     # --- few rows ---
 
@@ -322,7 +320,7 @@ class AlphaSearch(GramModel):
 
     def _fit_folds(self, blocks: Blocks) -> None:
         labels = is_classifier(self)
-        splits = splits_of(blocks, self.cv, classifier=labels)
+        splits = splits_of(blocks, self.cv, classifier=labels, params=self._parted)
         self._refuse_wide(blocks, splits.k + 2)
         check_finite(self, blocks)
         seen = {"flat": True}

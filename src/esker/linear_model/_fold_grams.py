@@ -6,7 +6,7 @@ rows; of other Blocks a row's fold is drawn by its key, so that it is the same h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -125,7 +125,14 @@ class Splits:
     indices: list[tuple[NDArray[np.intp], NDArray[np.intp]]] | None = None
 
 
-def splits_of(blocks: Blocks, cv: Any, *, y: Any = None, classifier: bool = False) -> Splits:
+def splits_of(
+    blocks: Blocks,
+    cv: Any,
+    *,
+    y: Any = None,
+    classifier: bool = False,
+    params: Mapping[str, Any] | None = None,
+) -> Splits:
     """What `cv` means for these rows.
 
     Parameters
@@ -137,9 +144,11 @@ def splits_of(blocks: Blocks, cv: Any, *, y: Any = None, classifier: bool = Fals
         An array's labels or targets, for splitters that look at them.
     classifier : bool
         Whether an int means folds that are stratified by y.
+    params : mapping, optional
+        What an array's splitter is given beside the rows, such as ``groups``.
     """
     if isinstance(blocks, ArrayBlocks):
-        return _array_splits(blocks, cv, y, classifier)
+        return _array_splits(blocks, cv, y, classifier, params or {})
     if cv is None:
         cv = 5
     if isinstance(cv, bool) or not isinstance(cv, int | np.integer):
@@ -164,20 +173,26 @@ def splits_of(blocks: Blocks, cv: Any, *, y: Any = None, classifier: bool = Fals
     return Splits(k, consecutive)
 
 
-def _array_splits(blocks: ArrayBlocks, cv: Any, y: Any, classifier: bool) -> Splits:
+def _array_splits(
+    blocks: ArrayBlocks, cv: Any, y: Any, classifier: bool, params: Mapping[str, Any]
+) -> Splits:
     n = blocks.n_rows or 0
     if isinstance(cv, int | np.integer) and not isinstance(cv, bool) and not 2 <= cv <= n:
         raise ValueError(
             f"cv must be at least 2 folds and at most the number of rows, n_samples={n}, got {cv}"
         )
     y = blocks.y if y is None else y
-    pairs = list(check_cv(cv, y, classifier=classifier).split(np.zeros((n, 1)), y))
+    listed = isinstance(cv, Iterable) and not isinstance(cv, str) and not hasattr(cv, "split")
+    pairs = list(cv if listed else check_cv(cv, y, classifier=classifier).split(blocks.X, y, **params))
     fold = np.full(n, -1, dtype=np.intp)
     seen = np.zeros(n, dtype=np.intp)
     indices = []
-    for i, (train, test) in enumerate(pairs):
-        train = np.flatnonzero(train) if train.dtype == bool else np.asarray(train)
-        test = np.flatnonzero(test) if test.dtype == bool else np.asarray(test)
+    for i, pair in enumerate(pairs):
+        try:
+            train, test = pair
+        except (TypeError, ValueError):
+            raise ValueError(f"cv must give pairs (train, test) of rows, got {pair!r} as fold {i}") from None
+        train, test = _numbers(train, n, f"train of fold {i}"), _numbers(test, n, f"test of fold {i}")
         fold[test] = i
         seen[test] += 1
         indices.append((train, test))
@@ -185,6 +200,24 @@ def _array_splits(blocks: ArrayBlocks, cv: Any, y: Any, classifier: bool) -> Spl
     if whole and all((fold[train] != i).all() for i, (train, _) in enumerate(indices)):
         return Splits(len(indices), lambda block: fold[block.keys], indices)
     return Splits(len(indices), None, indices)
+
+
+def _numbers(rows: Any, n: int, what: str) -> NDArray[np.intp]:
+    """Numbers of rows from what NumPy would take as an index: integers, negative ones from the end, or a mask of all n rows."""
+    at = np.asarray(rows)
+    if at.size == 0 and at.ndim == 1 and at.dtype != bool:
+        return np.empty(0, dtype=np.intp)
+    if at.ndim != 1 or at.dtype.kind not in "biu":
+        raise ValueError(f"cv must give numbers of rows or boolean masks, got {rows!r} as {what}")
+    if at.dtype == bool:
+        if len(at) != n:
+            raise ValueError(f"cv must give masks of all {n} rows, got one of {len(at)} as {what}")
+        return np.flatnonzero(at)
+    wrong = (at < -n) | (at >= n)
+    if wrong.any():
+        raise ValueError(f"cv names row {at[wrong][0]} in {what}, and there are {n} rows")
+    at = at.astype(np.intp)
+    return np.where(at < 0, at + n, at)
 
 
 def _drawn(block: Block, k: int) -> NDArray[np.intp]:

@@ -1,8 +1,7 @@
 """Least squares for labels: a Gram whose targets are one indicator a class.
 
 Indicators are 0 and 1, so that a class which comes late is a column of zeros and states of different classes merge. Solves
-want scikit-learn's -1 and 1: twice the indicator's coefficients, less those of the constant 1, which is the sum of all
-indicators and needs none where there is an intercept.
+want scikit-learn's -1 and 1, whose sums follow (`RidgeLabels`).
 """
 
 from __future__ import annotations
@@ -35,8 +34,7 @@ __all__ = ["GramClassifier"]
 class GramClassifier(GramModel):
     """Mixin before `LinearClassifier`; a subclass has ``class_weight`` and writes `_check` and `_solve`.
 
-    In `_solve` the state's targets are the indicators of ``classes_``, in their order; `_signed` makes coefficients for -1
-    and 1 of theirs. Labels in several columns (0 and 1 in each) are targets of -1 and 1 at once.
+    In `_solve` the state's targets are the indicators of ``classes_``, in their order. Labels in several columns (0 and 1 in each) are targets of -1 and 1 at once.
     """
 
     class_weight: Mapping[Any, float] | str | None
@@ -145,10 +143,6 @@ class GramClassifier(GramModel):
         state.set_targets(order)
         self.classes_ = np.array(self._labels)
 
-    def _again(self, blocks: Blocks) -> Blocks:
-        """The rows once more, with the state's targets."""
-        return blocks.map(self._encode, keeps_x=True)
-
     def _facts(self) -> dict[str, Any]:
         return {"labels": self._labels}
 
@@ -252,17 +246,6 @@ class GramClassifier(GramModel):
         return state
 
     # --- results ---
-
-    def _signed(
-        self, coef: NDArray[np.float64], at_mean: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Coefficients and predictions at the mean for targets of -1 and 1, from those for indicators; one row for two classes."""
-        if self.multilabel_:
-            return coef, at_mean
-        kept = slice(1, 2) if len(self.classes_) == 2 else slice(None)
-        if self.fit_intercept:  # the constant is the intercept's alone
-            return 2 * coef[kept], 2 * at_mean[kept] - 1
-        return 2 * coef[kept] - coef.sum(axis=0), at_mean[kept]
 
     def _take(
         self,

@@ -55,7 +55,7 @@ class Normal:
         #: Squares of each target and of each column, without alpha.
         self.yy, self.own = gram.yy[at], np.asarray(gram._state.diagonal)
         #: Squares of each target that rounding is relative to: those before rows were forgotten.
-        self.peak = np.maximum(self.yy, gram._state.peak_y[at])
+        self.peak = np.maximum(self.yy, gram.peak_y[at])
         if not centred:
             self.right = self.right + gram.weight * np.outer(gram.mean_y[at], gram.mean_x)
             self.yy = self.yy + gram.weight * gram.mean_y[at] ** 2

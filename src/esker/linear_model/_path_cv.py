@@ -14,7 +14,6 @@ from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
 
 from esker._native import core, threads
 from esker._parameters import check_number
-from esker.blocks import ArrayBlocks
 from esker.linear_model._base import LinearRegressor, as_blocks, learn_width
 from esker.linear_model._coordinate import Rules, alpha_grid, check_alphas, check_descent, descend, rules_of
 from esker.linear_model._fold_grams import FoldGrams, fold_grams, splits_of
@@ -97,12 +96,10 @@ class PathCV(LinearRegressor):
         self, blocks: Blocks, model: ElasticNet, params: Any, sample_weight: Any
     ) -> tuple[FoldGrams, list[tuple[Gram, Gram]] | None]:
         """The sums of each fold's rows."""
-        cv: Any = self.cv
+        parted: Any = {}
         if routing_enabled():
-            routed = process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
-            if routed and isinstance(blocks, ArrayBlocks):
-                cv = list(check_cv(cv).split(np.zeros((blocks.n_rows or 0, 1)), blocks.y, **routed))
-        splits = splits_of(blocks, cv)
+            parted = process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
+        splits = splits_of(blocks, self.cv, params=parted)
         size = 1 if blocks.n_columns is None else 8 * blocks.n_columns * (blocks.n_columns + 1)
         trained = splits.k if splits.fold_of is None else min(splits.k, self._batch(size))
         model._refuse_wide(blocks, splits.k + 1 + trained)

@@ -17,7 +17,45 @@ if TYPE_CHECKING:
 
     from esker.blocks import Blocks
 
-__all__ = ["RidgeLabels"]
+__all__ = ["RidgeLabels", "SignedGram"]
+
+
+class SignedGram(Gram):
+    """The sums that targets of -1 and 1 would have had, seen in a Gram of indicators; both share X'X and its factor's room.
+
+    Centred sums double, because the constant 1 that is taken off has none. About the origin the two differ by it: with
+    penalties that differ between classes, or coefficients that must not be negative, so do the minima.
+
+    Parameters
+    ----------
+    state : Gram
+        Its targets are indicators; it is neither copied nor changed.
+    kept : slice
+        Those that are wanted.
+    """
+
+    def __init__(self, state: Gram, kept: slice) -> None:
+        self._state, self._seen, self._kept = state._state, state, kept
+
+    @property
+    def targets(self) -> int:
+        return len(self.yy)
+
+    @property
+    def mean_y(self) -> NDArray[np.float64]:
+        return 2 * self._seen.mean_y[self._kept] - 1
+
+    @property
+    def xy(self) -> NDArray[np.float64]:
+        return 2 * self._seen.xy[:, self._kept]
+
+    @property
+    def yy(self) -> NDArray[np.float64]:
+        return 4 * self._seen.yy[self._kept]
+
+    @property
+    def peak_y(self) -> NDArray[np.float64]:
+        return 4 * self._seen.peak_y[self._kept]
 
 
 class RidgeLabels(GramClassifier):
@@ -40,6 +78,11 @@ class RidgeLabels(GramClassifier):
         """Targets of -1 and 1 from those that the state sums."""
         kept = self._indicators()
         return y if kept is None else 2 * y[:, kept] - 1
+
+    def _signed_state(self, state: Gram) -> Gram:
+        """The sums with targets of -1 and 1."""
+        kept = self._indicators()
+        return state if kept is None else SignedGram(state, kept)
 
     def _know_labels(self, blocks: Blocks) -> None:
         """Read the labels alone, so that ``classes_`` is known before any sum."""

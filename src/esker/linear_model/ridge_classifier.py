@@ -48,7 +48,7 @@ class RidgeClassifier(RidgeLabels, LinearClassifier):
     intercept_ : ndarray of shape (1,) or (classes,)
         0.0 without an intercept.
     n_features_in_, feature_names_in_, n_iter_, solver_, rcond_, suboptimality_, plan_, state_
-        As of `Ridge`; ``suboptimality_`` is inf, for unknown, without an intercept.
+        As of `Ridge`.
 
     Examples
     --------
@@ -118,9 +118,8 @@ class RidgeClassifier(RidgeLabels, LinearClassifier):
     def _fit_blocks(self, blocks: Blocks) -> None:
         model = self._regression()
         self.plan_ = model._planned(blocks)
-        # Only sums of indicators are as good as those of -1 and 1; other ways want the labels before the rows.
-        signs = self.positive and not self.fit_intercept
-        if self.plan_["solver"] not in ("sparse_cg", "dual") and not signs:
+        # Sums of indicators become those of -1 and 1 once labels are known; other ways want the labels before the rows.
+        if self.plan_["solver"] not in ("sparse_cg", "dual"):
             super()._fit_blocks(blocks)
             return
         check_finite(self, blocks)
@@ -145,18 +144,16 @@ class RidgeClassifier(RidgeLabels, LinearClassifier):
                 f"got shape {alpha.shape} for {state.targets} classes"
             )
         found = solve_ridge(
-            state,
+            self._signed_state(state),
             alpha,
             fit_intercept=self.fit_intercept,
-            blocks=None if blocks is None else self._again(blocks),
+            blocks=None if blocks is None else self._signed_rows(blocks),
             precision=dtype.name,
             refine=self.refine,
             positive=self.positive,
             method="svd" if self.solver == "svd" else "cholesky",
         )
-        coef, at_mean = self._signed(found.coef, found.at_mean)
-        self._take(coef, at_mean, state.mean_x, dtype, flat)
+        self._take(found.coef, found.at_mean, state.mean_x, dtype, flat)
         self.solver_, self.rcond_ = found.solver, float(found.rcond)
         self.n_iter_ = 1 + found.passes
-        # Indicators times two differ from -1 and 1 by a constant, which the intercept takes up.
-        self.suboptimality_ = float(found.suboptimality) if self.fit_intercept or self.multilabel_ else np.inf
+        self.suboptimality_ = float(found.suboptimality)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from esker.blocks import Blocks
-    from esker.linear_model._ridge_sums import Floats
+    from esker.folds import Gram
 
 __all__ = ["RidgeCV", "RidgeClassifierCV"]
 
@@ -132,11 +132,8 @@ class RidgeCV(AlphaSearch, LinearRegressor):
     def _indicators(self) -> slice | None:
         return None
 
-    def _again(self, blocks: Blocks) -> Blocks:
-        return blocks
-
-    def _signed(self, coef: Floats, at_mean: Floats) -> tuple[Floats, Floats]:
-        return coef, at_mean
+    def _signed_state(self, state: Gram) -> Gram:
+        return state
 
     def _know_labels(self, blocks: Blocks) -> None:
         pass
