@@ -6,8 +6,6 @@ want scikit-learn's -1 and 1, whose sums follow (`RidgeLabels`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -194,28 +192,18 @@ class GramClassifier(GramModel):
                 "give the weights as a dict"
             )
         self._coming = [] if classes is None else np.unique(classes).tolist()
-        with self._or_as_before():
+        try:
             return super().partial_fit(X, y, sample_weight)
+        finally:
+            self._clean()
 
     def forget(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Take rows off that were learned before, and solve anew; see `Ridge.forget`.
 
         A class none of whose rows are left stays in ``classes_``.
         """
-        with self._or_as_before():
-            return super().forget(X, y, sample_weight)
-
-    @contextmanager
-    def _or_as_before(self) -> Iterator[None]:
-        """What goes wrong leaves the classes as they were."""
-        kept: dict[str, Any] = {
-            name: vars(self)[name] for name in ("classes_", "multilabel_") if name in vars(self)
-        }
         try:
-            yield
-        except BaseException:
-            self.__dict__.update(kept)
-            raise
+            return super().forget(X, y, sample_weight)
         finally:
             self._clean()
 
@@ -224,8 +212,18 @@ class GramClassifier(GramModel):
             self.__dict__.pop(name, None)
 
     def _align(self, state: Gram, before: list[Any]) -> None:
-        if not self.multilabel_:
-            state.set_targets([before.index(label) if label in before else -1 for label in self._labels])
+        """Bring the state's targets, which were the classes `before`, to those of now."""
+        state.set_targets([before.index(label) if label in before else -1 for label in self._labels])
+
+    def _absorb(self, total: Gram, state: Gram, before: list[Any]) -> None:
+        if self.multilabel_:
+            total.merge(state)
+            return
+        self._align(state, before)
+        try:
+            total.merge(state)
+        finally:
+            state.set_targets([self._labels.index(label) for label in before])
 
     def _merge_states(self, models: list[Any]) -> Gram:
         if any(model.multilabel_ != models[0].multilabel_ for model in models):

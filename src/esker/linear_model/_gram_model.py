@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -17,6 +18,8 @@ from esker.linear_model._gram_walk import Checkpoint, sum_rows
 from esker.linear_model._input import as_blocks, check_finite, learn_width
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from esker.blocks import Block
@@ -89,9 +92,6 @@ class GramModel:
 
     def _grow(self, state: Gram, targets: int) -> None:
         """Give the state targets that came with later rows."""
-
-    def _align(self, state: Gram, before: list[Any]) -> None:
-        """Bring the state's targets, which were the classes `before`, to those of now."""
 
     def _merge_states(self, models: list[Any]) -> Gram:
         """The sums of several fitted models of this kind, in a new state."""
@@ -185,7 +185,7 @@ class GramModel:
         """Add rows to those seen so far and solve anew.
 
         The sums are exact: any order and any cut of the rows give the same coefficients, to rounding. Rows are not seen
-        twice, so nothing is refined.
+        twice, so nothing is refined. An error, or Ctrl-C, leaves the model as it was.
 
         Parameters
         ----------
@@ -196,36 +196,73 @@ class GramModel:
         Returns
         -------
         self
+
+        Notes
+        -----
+        New rows are summed by themselves, so that there are two states of 8 d (d + 1) bytes for a while. Where `max_memory` or
+        the machine has no room for two, rows are added to the one there is; an error then drops it (the coefficients stay),
+        and says so.
         """
         self._check()
         if getattr(self, "checkpoint", None) is not None:
             raise ValueError(
                 "checkpoint is for fit; between calls of partial_fit, esker.save(model, path) keeps all"
             )
-        state = getattr(self, "state_", None)
+        state: Gram | None = getattr(self, "state_", None)
         if state is None and hasattr(self, "coef_"):
             raise ValueError(
                 f"the fit before this kept no sums to add to; use {type(self).__name__}(keep_state=True), "
                 f"or a fresh {type(self).__name__}"
             )
-        blocks = self._open(X, y, sample_weight, state is None)
-        self._check_stream(blocks.n_targets)
-        check_finite(self, blocks)
-        if state is None:
-            self._refuse_wide(blocks)
-            state = Gram()
-        with threads(self.n_threads):
-            # A walk that ends in an error must not have changed the sums: those of arrays are checked before.
-            fresh = Gram() if isinstance(X, Blocks) and state.rows else state
+        with self._or_as_before() as kept:
             before = np.asarray(getattr(self, "classes_", ())).tolist()
-            flat = self._sum(blocks, fresh)
-            self._refuse_empty(fresh, blocks)
-            if fresh is not state:
-                self._align(state, before)
-                state.merge(fresh)
-            self._solve(state, None, blocks.dtype, flat)
-        self.state_ = state
+            blocks = self._open(X, y, sample_weight, state is None)
+            self._check_stream(blocks.n_targets)
+            check_finite(self, blocks)
+            if state is None:
+                self._refuse_wide(blocks)
+            total = Gram() if state is None or self._have_room(blocks, state) else state
+            if total is state:
+                kept.pop("state_")
+            with threads(self.n_threads):
+                flat = self._sum(blocks, total)
+                self._refuse_empty(total, blocks)
+                if state is not None and total is not state:
+                    self._absorb(total, state, before)
+                self._solve(total, None, blocks.dtype, flat)
+            self.state_ = total
+            self.__dict__.pop("plan_", None)  # that of an earlier fit
         return self
+
+    @contextmanager
+    def _or_as_before(self) -> Iterator[dict[str, Any]]:
+        """What goes wrong leaves the attributes that were there; yields those."""
+        kept = dict(vars(self))
+        had = "state_" in kept
+        try:
+            yield kept
+        except BaseException as error:
+            self.__dict__.clear()
+            self.__dict__.update(kept)
+            if had and "state_" not in kept:
+                error.add_note(
+                    "there was no memory for a second X'X, so that the sums have some of these rows, and were dropped: learn anew"
+                )
+            raise
+
+    def _have_room(self, blocks: Blocks, state: Gram) -> bool:
+        """Whether a second state may be in memory."""
+        if 2 * 8 * state.cols * (state.cols + 1) > 0.9 * physical_memory():
+            return False
+        try:
+            self._refuse_wide(blocks, 2)
+        except ValueError:
+            return False
+        return True
+
+    def _absorb(self, total: Gram, state: Gram, before: list[Any]) -> None:
+        """Add a state, whose targets were the classes `before`, to the sums of later rows; it stays as it is."""
+        total.merge(state)
 
     def forget(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Take rows off that were learned before, and solve anew, as if they had never come (a sliding window).
@@ -257,17 +294,19 @@ class GramModel:
             raise ValueError(
                 f"the fit kept no sums to take rows off; use {type(self).__name__}(keep_state=True)"
             )
-        blocks = self._open(X, y, sample_weight, False)
-        self._check_stream(blocks.n_targets)
-        check_finite(self, blocks)
-        with threads(self.n_threads):
-            gone = Gram()
-            flat = self._sum(blocks, gone)
-            self._refuse_empty(gone, blocks)
-            left = Gram.from_arrays(state.to_arrays())
-            left.forget(gone)
-            self._solve(left, None, blocks.dtype, flat)
-        self.state_ = left
+        with self._or_as_before():
+            blocks = self._open(X, y, sample_weight, False)
+            self._check_stream(blocks.n_targets)
+            check_finite(self, blocks)
+            with threads(self.n_threads):
+                gone = Gram()
+                flat = self._sum(blocks, gone)
+                self._refuse_empty(gone, blocks)
+                left = Gram.from_arrays(state.to_arrays())
+                left.forget(gone)
+                self._solve(left, None, blocks.dtype, flat)
+            self.state_ = left
+            self.__dict__.pop("plan_", None)
         return self
 
     # --- refusals ---

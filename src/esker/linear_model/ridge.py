@@ -93,6 +93,7 @@ class Ridge(GramModel, LinearRegressor):
         no pass over the rows; inf where none is known (docs/least-squares.md).
     plan_ : dict
         What `fit` chose and why, with the seconds and bytes predicted for each solver: docs/wide-ridge.md has the schema.
+        Not after `partial_fit` and `forget`, which have sums only.
     state_ : Gram
         With ``keep_state``, after `partial_fit`, and where it is small.
 
