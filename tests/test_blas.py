@@ -18,8 +18,8 @@ from esker._native import core
 
 # Arguments in Fortran's order: c character, d double(s), i integer, I array of integers.
 ARGUMENTS = {
-    "dgemm": "cciiiddididdi", "dsymm": "cciidididdi", "dsyrk": "cciiddiddi", "dtrsm": "cccciiddidi", "dtrsv": "cccididi",
-    "dpotrf": "cidii", "dpotrs": "ciididii", "dpocon": "cididddIi", "dsyevd": "ccididdiIii",
+    "dgemm": "cciiiddididdi", "dgemv": "ciiddididdi", "dtrmm": "cccciiddidi", "dsymm": "cciidididdi", "dsyrk": "cciiddiddi",
+    "dtrsm": "cccciiddidi", "dtrsv": "cccididi", "dpotrf": "cidii", "dpotrs": "ciididii", "dpocon": "cididddIi", "dsyevd": "ccididdiIii",
 }
 api = ctypes.pythonapi
 api.PyCapsule_GetName.restype, api.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
@@ -73,6 +73,17 @@ for n, d in ((60, 7), (5, 20)):
     expected = np.linalg.solve(centred.T @ centred + 0.5 * np.eye(d), centred.T @ target)
     np.testing.assert_allclose(Ridge(alpha=0.5).fit(X, y).coef_, expected, rtol=1e-9)
 assert "dpotrf" in calls and "dpotrs" in calls, calls
+packed, X = core.Gram(packed=300), rng.standard_normal((400, 300))
+packed.update(X)
+centred = X - X.mean(0)
+A = centred.T @ centred + 0.5 * np.eye(300)
+scaling, right = core.factorise(packed, 0.5, True), rng.standard_normal((2, 300))
+product = right @ A
+core.multiply_factored(packed, scaling, right)
+np.testing.assert_allclose(right, product, rtol=1e-9, atol=1e-9)
+core.solve(packed, scaling, right)
+np.testing.assert_allclose(right @ A, product, rtol=1e-9, atol=1e-9)
+assert {"dgemm", "dgemv", "dtrmm", "dtrsm", "dtrsv"} <= set(calls), calls
 print("solved with", sorted(set(calls)))
 """
 
@@ -91,7 +102,7 @@ def test_refusals() -> None:
     from esker._native import core
 
     capsules, bits = _blas.capsules(core.routine_names())
-    with pytest.raises(ValueError, match="install_blas expected 9 pointers, got 8"):
+    with pytest.raises(ValueError, match="install_blas expected 11 pointers, got 10"):
         core.install_blas(capsules[:-1], bits)
     with pytest.raises(ValueError, match="32 or 64 bits wide, got 16"):
         core.install_blas(capsules, 16)

@@ -35,8 +35,8 @@ auto with_width(F&& f) {
 }  // namespace
 
 const std::vector<std::string>& routine_names() {
-    static const std::vector<std::string> names{"dgemm",  "dsymm",  "dsyrk",  "dtrsm", "dtrsv",
-                                                "dpotrf", "dpotrs", "dpocon", "dsyevd"};
+    static const std::vector<std::string> names{"dgemm", "dgemv",  "dsymm",  "dsyrk",  "dtrmm", "dtrsm",
+                                                "dtrsv", "dpotrf", "dpotrs", "dpocon", "dsyevd"};
     return names;
 }
 
@@ -65,6 +65,17 @@ void gemm(char ta, char tb, Int m, Int n, Int k, double alpha, const double* a, 
     });
 }
 
+void gemv(char trans, Int m, Int n, double alpha, const double* a, Int lda, const double* x, Int incx,
+          double beta, double* y, Int incy) {
+    with_width([&](auto tag) {
+        using I = decltype(tag);
+        using F = void(char*, I*, I*, double*, const double*, I*, const double*, I*, double*, double*, I*);
+        I m_ = narrow<I>(m), n_ = narrow<I>(n), lda_ = narrow<I>(lda), incx_ = narrow<I>(incx),
+          incy_ = narrow<I>(incy);
+        routine<F>(Routine::dgemv)(&trans, &m_, &n_, &alpha, a, &lda_, x, &incx_, &beta, y, &incy_);
+    });
+}
+
 void symm(char side, char uplo, Int m, Int n, double alpha, const double* a, Int lda, const double* b,
           Int ldb, double beta, double* c, Int ldc) {
     with_width([&](auto tag) {
@@ -84,6 +95,16 @@ void syrk(char uplo, char trans, Int n, Int k, double alpha, const double* a, In
         using F = void(char*, char*, I*, I*, double*, const double*, I*, double*, double*, I*);
         I n_ = narrow<I>(n), k_ = narrow<I>(k), lda_ = narrow<I>(lda), ldc_ = narrow<I>(ldc);
         routine<F>(Routine::dsyrk)(&uplo, &trans, &n_, &k_, &alpha, a, &lda_, &beta, c, &ldc_);
+    });
+}
+
+void trmm(char side, char uplo, char trans, char diag, Int m, Int n, double alpha, const double* a, Int lda,
+          double* b, Int ldb) {
+    with_width([&](auto tag) {
+        using I = decltype(tag);
+        using F = void(char*, char*, char*, char*, I*, I*, double*, const double*, I*, double*, I*);
+        I m_ = narrow<I>(m), n_ = narrow<I>(n), lda_ = narrow<I>(lda), ldb_ = narrow<I>(ldb);
+        routine<F>(Routine::dtrmm)(&side, &uplo, &trans, &diag, &m_, &n_, &alpha, a, &lda_, b, &ldb_);
     });
 }
 

@@ -10,7 +10,7 @@
 namespace esker {
 
 // The routines that are borrowed, by name; the order is that of the table.
-enum class Routine { dgemm, dsymm, dsyrk, dtrsm, dtrsv, dpotrf, dpotrs, dpocon, dsyevd, count };
+enum class Routine { dgemm, dgemv, dsymm, dsyrk, dtrmm, dtrsm, dtrsv, dpotrf, dpotrs, dpocon, dsyevd, count };
 const std::vector<std::string>& routine_names();
 
 // pointers: one for each routine; bits: the width of the routines' integers, 32 or 64.
@@ -22,10 +22,14 @@ namespace blas {
 using Int = std::int64_t;
 void gemm(char ta, char tb, Int m, Int n, Int k, double alpha, const double* a, Int lda, const double* b,
           Int ldb, double beta, double* c, Int ldc);
+void gemv(char trans, Int m, Int n, double alpha, const double* a, Int lda, const double* x, Int incx,
+          double beta, double* y, Int incy);
 void symm(char side, char uplo, Int m, Int n, double alpha, const double* a, Int lda, const double* b,
           Int ldb, double beta, double* c, Int ldc);
 void syrk(char uplo, char trans, Int n, Int k, double alpha, const double* a, Int lda, double beta, double* c,
           Int ldc);
+void trmm(char side, char uplo, char trans, char diag, Int m, Int n, double alpha, const double* a, Int lda,
+          double* b, Int ldb);
 void trsm(char side, char uplo, char trans, char diag, Int m, Int n, double alpha, const double* a, Int lda,
           double* b, Int ldb);
 void trsv(char uplo, char trans, char diag, Int n, const double* a, Int lda, double* x, Int incx);

@@ -22,6 +22,8 @@ py::tuple enet_paths(const std::vector<Gram*>& grams, const std::vector<Index>& 
                 alphas.shape(0) == static_cast<py::ssize_t>(m),
             "grams, targets, l1_ratios and the rows of alphas must be equally many, and at least one");
     const Index d = grams[0]->cols(), count = alphas.shape(1);
+    for (const Gram* gram : grams)
+        require(gram->block_rows == 0, "coordinate descent needs X'X whole, got packed sums");
     for (std::size_t i = 0; i < m; i++)
         require(grams[i]->cols() == d && targets[i] >= 0 && targets[i] < grams[i]->targets() &&
                     grams[i]->weight > 0,

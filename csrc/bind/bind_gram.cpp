@@ -12,7 +12,9 @@ void bind_gram(py::module_& m) {
         return own(std::move(out), {d, d});
     };
     py::class_<Gram>(m, "Gram", "Centred second moments of X and y.")
-        .def(py::init<>())
+        .def(py::init([](Index packed) { return packed ? Gram::packed(packed) : Gram{}; }),
+             py::arg("packed") = 0)
+        .def_property_readonly("packed", [](const Gram& s) { return s.block_rows > 0; })
         .def(
             "update",
             [](Gram& s, const py::object& x, const std::optional<Array<double>>& y,
@@ -48,6 +50,7 @@ void bind_gram(py::module_& m) {
             "xy", [](const Gram& s) { return own(std::vector<double>(s.xy), {s.targets(), s.cols()}); })
         .def_property_readonly("diagonal",
                                [](const Gram& s) {
+                                   s.check_sums();
                                    std::vector<double> d;
                                    for (Index j = 0; j < s.cols(); j++) d.push_back(s.row(j)[j]);
                                    return own(std::move(d));
@@ -61,7 +64,9 @@ void bind_gram(py::module_& m) {
         .def_property_readonly("yy", [](const Gram& s) { return copy(s.yy); })
         .def("to_arrays",
              [upper](const Gram& s) {
+                 s.check_sums();
                  py::dict d;
+                 if (s.block_rows) d["packed"] = copy(std::vector<std::int64_t>{s.block_rows});
                  d["weight"] = copy(std::vector<double>{s.weight, s.noise});
                  d["rows"] = copy(std::vector<std::int64_t>{s.rows});
                  d["mean_x"] = copy(s.mean_x);
@@ -77,12 +82,13 @@ void bind_gram(py::module_& m) {
         .def_static(
             "from_arrays",
             [](const py::dict& d) {
-                Gram s;
+                const auto mean = vector_of(py::cast<Array<double>>(d["mean_x"]));
+                const auto width = static_cast<Index>(mean.size());
+                Gram s = d.contains("packed") ? Gram::packed(width) : Gram{};
                 const auto weight = vector_of(py::cast<Array<double>>(d["weight"]));
                 s.weight = weight.at(0), s.noise = weight.at(1);
                 s.rows = vector_of(py::cast<Array<std::int64_t>>(d["rows"])).at(0);
-                const auto mean = vector_of(py::cast<Array<double>>(d["mean_x"]));
-                s.widen(static_cast<Index>(mean.size()));
+                s.widen(width);
                 s.mean_x = mean;
                 s.mean_y = vector_of(py::cast<Array<double>>(d["mean_y"]));
                 s.xy = vector_of(py::cast<Array<double>>(d["xy"]));

@@ -1,7 +1,7 @@
 // Solves for Python: Cholesky beside a Gram, and true residuals.
 #include "bind/array.hpp"
 #include "fold/gram.hpp"
-#include "solve/cholesky.hpp"
+#include "solve/cholesky_packed.hpp"
 #include "solve/residual.hpp"
 
 #include <cmath>
@@ -15,14 +15,17 @@ bool interrupted() {
 }
 
 Scaling factorise_gram(Gram& s, double alpha, bool centred) {
+    s.check_sums();
     const auto d = static_cast<std::size_t>(s.cols());
     std::vector<double> mean, floor(d, 0.0);
     if (!centred)
         for (const double m : s.mean_x) mean.push_back(std::sqrt(s.weight) * m);
     else
         for (std::size_t j = 0; j < d; j++) floor[j] = s.noise * s.weight * s.mean_x[j] * s.mean_x[j];
-    return factorise(s.xx.data(), s.cols(), alpha, centred ? nullptr : mean.data(), floor.data(),
-                     interrupted);
+    const double* rank_one = centred ? nullptr : mean.data();
+    if (!s.block_rows) return factorise(s.xx.data(), s.cols(), alpha, rank_one, floor.data(), interrupted);
+    s.spent = true;
+    return factorise_packed(s.xx.data(), s.layout(), alpha, rank_one, floor.data(), interrupted);
 }
 
 void check_sides(const std::vector<double>& scale, const Array<double>& b, Index n) {
@@ -40,10 +43,12 @@ void bind_solve(py::module_& m) {
         .def_property_readonly("scale", [](const Scaling& f) { return copy(f.scale); });
     m.def("factorise", &factorise_gram, py::arg("gram"), py::arg("alpha"), py::arg("centred"),
           py::call_guard<py::gil_scoped_release>(),
-          "Cholesky of a Gram's X'X + alpha I, in the room that the Gram keeps for it.");
+          "Cholesky of a Gram's X'X + alpha I, in the room that the Gram keeps for it; packed, in the sums' "
+          "place.");
     m.def(
         "multiply",
         [](const Gram& s, const Array<double>& b) {
+            require(s.block_rows == 0, "the product with packed sums is multiply_factored");
             require(b.ndim() == 2 && b.shape(1) == s.cols(),
                     "the factors must be rows of " + std::to_string(s.cols()) + " numbers");
             std::vector<double> out(static_cast<std::size_t>(b.size()));
@@ -62,10 +67,25 @@ void bind_solve(py::module_& m) {
             double* to = b.mutable_data();
             const Index rows = b.shape(0);
             const py::gil_scoped_release release;
-            solve(s.xx.data(), s.cols(), f.scale, to, rows);
+            if (s.block_rows)
+                solve_packed(s.xx.data(), s.layout(), f.scale, to, rows);
+            else
+                solve(s.xx.data(), s.cols(), f.scale, to, rows);
         },
         py::arg("gram"), py::arg("scaling"), py::arg("b").noconvert(),
         "b becomes the solutions, a row each.");
+    m.def(
+        "multiply_factored",
+        [](const Gram& s, const Scaling& f, Array<double> b) {
+            check_sides(f.scale, b, s.cols());
+            require(s.spent, "only packed sums are known by their factor; factorise them first");
+            double* to = b.mutable_data();
+            const Index rows = b.shape(0);
+            const py::gil_scoped_release release;
+            multiply_packed(s.xx.data(), s.layout(), f.scale, to, rows);
+        },
+        py::arg("gram"), py::arg("scaling"), py::arg("b").noconvert(),
+        "b becomes b times what was factored, of a packed Gram.");
 
     py::class_<Residual>(m, "Residual",
                          "Sums of true residuals: gradient (targets, d), sum, squares (targets), left (d).")

@@ -33,6 +33,17 @@ Gram empty_like(const Gram& s) {
     return g;
 }
 
+// Sparse rows in as many columns; dense ones stay as they are.
+template <class T>
+DenseView<T> widened(const DenseView<T>& x, Index) {
+    return x;
+}
+template <class T, class I>
+CsrView<T, I> widened(CsrView<T, I> x, Index cols) {
+    x.cols = std::max(x.cols, cols);
+    return x;
+}
+
 template <class T>
 void absorb_panels(Gram& s, const DenseView<T>& x, const Block& block) {
     const Index shards = shards_of(x.rows, x.cols);
@@ -51,7 +62,8 @@ void absorb_panels(Gram& s, const DenseView<T>& x, const Block& block) {
 // Rows that fill(to, row) writes out densely as T, a few panels at a time.
 template <class T, class Fill>
 void absorb_written(Gram& s, Index rows, Index cols, const Block& block, Fill&& fill) {
-    const Index budget = Index{8} << 20, row_bytes = std::max<Index>(1, cols * static_cast<Index>(sizeof(T)));
+    const Index budget = s.block_rows ? Index{1} : Index{8} << 20,
+                row_bytes = std::max<Index>(1, cols * static_cast<Index>(sizeof(T)));
     const Index chunk = std::max<Index>(1, budget / row_bytes / panel_rows) * panel_rows;
     std::vector<T> written;
     for (Index begin = 0; begin < rows; begin += chunk) {
@@ -115,9 +127,25 @@ void absorb(Gram& s, const CsrView<T, I>& x, const Block& block) {
 
 }  // namespace
 
+Gram Gram::packed(Index cols) {
+    require(cols > 0, "packed sums need their width, got " + std::to_string(cols) + " columns");
+    Gram s;
+    s.block_rows = packed_rows;
+    const auto d = static_cast<std::size_t>(cols);
+    s.mean_x.resize(d, 0.0), s.coarse.resize(d, 0.0), s.peak.resize(d, 0.0);
+    s.xx.resize(static_cast<std::size_t>(s.layout().size()), 0.0);
+    return s;
+}
+
+void Gram::check_sums() const {
+    require(!spent, "the factor took the place of these packed sums; sum the rows again");
+}
+
 void Gram::widen(Index wanted) {
     const Index d = cols();
     if (wanted <= d) return;
+    require(!block_rows, "packed sums of " + std::to_string(d) + " columns cannot be widened to " +
+                             std::to_string(wanted) + "; make them wide enough");
     std::vector<double> wide(static_cast<std::size_t>(wanted * (wanted + 1)), 0.0);
     for (Index i = 0; i < d; i++) std::copy(row(i) + i, row(i) + d, wide.data() + i * (wanted + 1) + 1 + i);
     xx = std::move(wide);
@@ -132,11 +160,13 @@ void Gram::widen(Index wanted) {
 
 void Gram::update(const Block& block) {
     std::visit(
-        [&](const auto& x) {
+        [&](const auto& given) {
+            const auto x = block_rows ? widened(given, cols()) : given;
             for (Index i = 0; block.weight && i < x.rows; i++)
                 if (!(block.weight[i] >= 0))
                     throw std::invalid_argument("sample_weight must not be negative, got " +
                                                 std::to_string(block.weight[i]));
+            check_sums();
             if (rows == 0 && targets() == 0) {
                 const auto t = static_cast<std::size_t>(block.targets);
                 mean_y.assign(t, 0.0), yy.assign(t, 0.0), xy.assign(t * mean_x.size(), 0.0);
@@ -159,6 +189,7 @@ void Gram::update(const Block& block) {
 }
 
 void Gram::merge(const Gram& other) {
+    check_sums(), other.check_sums();
     widen(other.cols());
     if (rows == 0 && targets() == 0) {
         const auto t = static_cast<std::size_t>(other.targets());
@@ -225,6 +256,7 @@ Step step_to(Gram& s, double w, const double* mean_y) {
 }
 
 double Gram::loss(bool centred) const {
+    check_sums();
     double worst = 0, shrunk = 1;
     for (Index j = 0; j < cols(); j++) {
         const auto at = static_cast<std::size_t>(j);
@@ -237,6 +269,7 @@ double Gram::loss(bool centred) const {
 }
 
 Gram::Summary Gram::finish() const {
+    check_sums();
     const Index d = cols();
     Summary f{std::vector<double>(static_cast<std::size_t>(d * d))};
     for (Index i = 0; i < d; i++)

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "base/block_rows.hpp"
 #include "fold/fold.hpp"
 
 namespace esker {
@@ -15,11 +16,15 @@ struct Gram {
     double noise =
         0;  // a column whose second moment is below noise x weight x mean^2 is constant but for rounding
     std::vector<double> mean_x, mean_y;
-    // Sums of w (x - mean)(x - mean)': entry (i, j), i <= j, lies at i (d + 1) + j + 1. What is left, i (d +
-    // 1) + j for j <= i, is room for a factor, so that a solve needs no second matrix (solve/cholesky.hpp).
+    // Sums of w (x - mean)(x - mean)': entry (i, j), i <= j, is row(i)[j]. Whole, it lies at i (d + 1) + j +
+    // 1, and what is left, i (d + 1) + j for j <= i, is room for a factor, so that a solve needs no second
+    // matrix (solve/cholesky.hpp). Packed, there is no such room: the factor takes the sums' place
+    // (solve/cholesky_packed.hpp).
     std::vector<double> xx;
-    std::vector<double> xy;      // targets x d
-    std::vector<double> yy;      // targets
+    Index block_rows = 0;    // packed: the rows of a block row (base/block_rows.hpp), and the width is fixed
+    bool spent = false;      // packed: a factor took the sums' place
+    std::vector<double> xy;  // targets x d
+    std::vector<double> yy;  // targets
     std::vector<double> coarse;  // d: the part of xx's diagonal that was multiplied in float32
     std::vector<double>
         peak;  // d: what the diagonal was before rows were forgotten; rounding is relative to it
@@ -27,10 +32,21 @@ struct Gram {
 
     Index cols() const noexcept { return static_cast<Index>(mean_x.size()); }
     Index targets() const noexcept { return static_cast<Index>(mean_y.size()); }
-    double* row(Index i) noexcept { return xx.data() + i * (cols() + 1) + 1; }
-    const double* row(Index i) const noexcept { return xx.data() + i * (cols() + 1) + 1; }
+    BlockRows layout() const noexcept { return {cols(), block_rows}; }
+    // Entry (i, j) lies at origin(i) + i * stride(i) + j; both are the same for all rows of a block row.
+    Index stride(Index i) const noexcept { return block_rows ? layout().ld(i / block_rows) : cols() + 1; }
+    Index origin(Index i) const noexcept {
+        if (!block_rows) return 1;
+        const BlockRows at = layout();
+        const Index b = i / block_rows;
+        return at.begin(b) - at.first(b) * (at.ld(b) + 1);
+    }
+    double* row(Index i) noexcept { return xx.data() + origin(i) + i * stride(i); }
+    const double* row(Index i) const noexcept { return xx.data() + origin(i) + i * stride(i); }
 
-    void widen(Index cols);  // new columns are columns of zeros
+    static Gram packed(Index cols);
+    void check_sums() const;  // refuses where a factor took their place
+    void widen(Index cols);   // new columns are columns of zeros; refused where packed
     void update(const Block& block);
     void merge(const Gram& other);
     // Takes rows off again that were absorbed before; refuses, changing nothing, where what is left would be

@@ -148,19 +148,23 @@ Index tiles_of(const Layout<T>& at, Index strip, Index begin, Index end) {
     return std::max<Index>(0, std::min(end, reach) - begin);
 }
 
+// block: rows of a block row of packed sums, which no task crosses, or 0.
 template <class T>
-std::vector<Deal> deals(const Layout<T>& at, Index panels) {
+std::vector<Deal> deals(const Layout<T>& at, Index panels, Index block) {
     const auto& kernel = kernels().gram<T>();
     // A task's groups of all panels stay in a core's second cache.
     const Index size = panels * kernel.group_size * static_cast<Index>(sizeof(T));
     const Index near = std::max<Index>(1, (Index{320} << 10) / size);
     std::vector<Deal> tasks;
     Index before = 0;
-    for (Index g = 0; g < at.groups; g += near)
+    for (Index g = 0, end = 0; g < at.groups; g = end) {
+        end = std::min(at.groups, g + near);
+        if (block) end = std::min(end, (g * kernel.group / block + 1) * block / kernel.group);
         for (Index s = g * kernel.group / kernel.strip; s < at.strips; s += 4) {
-            tasks.push_back({g, std::min(at.groups, g + near), s, std::min(at.strips, s + 4), before});
-            for (Index i = s; i < tasks.back().last; i++) before += tiles_of(at, i, g, tasks.back().end);
+            tasks.push_back({g, end, s, std::min(at.strips, s + 4), before});
+            for (Index i = s; i < tasks.back().last; i++) before += tiles_of(at, i, g, end);
         }
+    }
     tasks.push_back({0, 0, 0, 0, before});  // the end
     return tasks;
 }
@@ -175,11 +179,13 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
     // Shared panels are packed a few at a time: fewer meetings of the threads, and a tile of the triangle
     // stays near.
     const Index bytes = (at.strips_size + at.groups_size) * static_cast<Index>(sizeof(T));
-    const Index most = shared ? std::clamp<Index>((Index{16} << 20) / std::max<Index>(1, bytes), 1, 8) : 1;
+    // Packed sums are there because memory is short.
+    const Index room = s.block_rows ? Index{0} : Index{16} << 20;
+    const Index most = shared ? std::clamp<Index>(room / std::max<Index>(1, bytes), 1, 8) : 1;
     std::vector<Panel<T>> panels;
     for (Index g = 0; g < std::min(most, (end - begin + panel_rows - 1) / panel_rows); g++)
         panels.emplace_back(at);
-    const auto tasks = deals(at, static_cast<Index>(panels.size()));
+    const auto tasks = deals(at, static_cast<Index>(panels.size()), s.block_rows);
     auto deal = [&](Index n, auto&& f) {
         if (shared) return parallel_for(n, f);
         for (Index task = 0; task < n; task++) f(task);
@@ -204,7 +210,6 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
                 }
                 s.coarse[static_cast<std::size_t>(j)] -= before;
             }
-        const GramSums sums{s.xx.data() + 1, at.d + 1, s.xy.data(), at.d, at.t};
         // The rows of the next panels are brought nearer by all tiles in equal parts.
         const Index places = std::max<Index>(1, tasks.back().before * n * prefetches);
         const Index left = std::min(end - row, n * panel_rows) * x.stride * static_cast<Index>(sizeof(T));
@@ -212,6 +217,8 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
         const char* next = reinterpret_cast<const char*>(x.data + row * x.stride);
         deal(static_cast<Index>(tasks.size()) - 1, [&](Index i) {
             const Deal& task = tasks[static_cast<std::size_t>(i)];
+            const Index first = task.begin * kernel.group;
+            const GramSums sums{s.xx.data() + s.origin(first), s.stride(first), s.xy.data(), at.d, at.t};
             const char* ahead = next + task.before * n * prefetches * step;
             for (Index strip = task.first; strip < task.last; strip++)
                 for (Index g = 0; g < n; g++) {

@@ -24,6 +24,7 @@ std::string figure(double x) {
 }  // namespace
 
 void Gram::forget(const Gram& other) {
+    check_sums(), other.check_sums();
     const Index d = cols(), theirs = other.cols();
     require(theirs <= d, "the rows to forget have " + std::to_string(theirs) + " columns, the sums " +
                              std::to_string(d) + "; forget rows that were learned");
@@ -82,10 +83,11 @@ void Gram::forget(const Gram& other) {
         for (Index i = task * 64; i < std::min(d, task * 64 + 64); i++) {
             const auto at = static_cast<std::size_t>(i);
             double* to = row(i);
+            const double* from = i < theirs ? other.row(i) : nullptr;
             const double scaled = between * dx[at];
             for (Index j = i; j < d; j++) {
                 const auto b = static_cast<std::size_t>(j);
-                const double own = j < theirs ? other.row(i)[j] : 0.0;
+                const double own = j < theirs ? from[j] : 0.0;
                 to[j] = empty[at] || empty[b] ? 0.0 : to[j] - own - scaled * dx[b];
             }
         }
@@ -126,6 +128,7 @@ void Gram::set_targets(const std::vector<Index>& order) {
 }
 
 bool Gram::finite() const {
+    check_sums();
     // Every product of column j with another lies in the diagonal's reach: infinity and NaN show there.
     double sum = 0;
     for (Index j = 0; j < cols(); j++) sum += 0 * row(j)[j] + 0 * mean_x[static_cast<std::size_t>(j)];

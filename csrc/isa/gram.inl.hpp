@@ -24,6 +24,8 @@ template <class T>
 inline constexpr std::int64_t chunk_cols = 768 / static_cast<std::int64_t>(sizeof(T));
 static_assert(chunk_cols<float> % strip_cols<float> == 0 && chunk_cols<float> % group_cols == 0);
 static_assert(chunk_cols<double> % strip_cols<double> == 0 && chunk_cols<double> % group_cols == 0);
+static_assert(packed_rows % strip_cols<float> == 0 && packed_rows % strip_cols<double> == 0 &&
+              packed_rows % group_cols == 0);
 
 template <class T>
 struct Vector {

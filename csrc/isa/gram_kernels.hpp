@@ -9,6 +9,9 @@ namespace esker {
 // Rows of a panel: each is centred by its own mean, multiplied in its own precision and flushed to float64.
 inline constexpr std::int64_t panel_rows = 256;
 inline constexpr std::int64_t prefetches = 64;
+// Rows of a block row of packed storage: whole strips and whole groups on every instruction set, so that no
+// tile crosses one.
+inline constexpr std::int64_t packed_rows = 192;
 
 // A panel as the tiles read it: columns of X, then of y; 64-byte aligned. What lies beyond the columns is
 // never used.
@@ -22,7 +25,7 @@ struct PackedPanel {
     std::int64_t rows = 0;
 };
 
-// Where the tiles add up: X'X's upper triangle, ldc numbers a row, and X'y, targets x d.
+// Where the tiles of a task add up: X'X's entry (i, j) at i ldc + j, and X'y, targets x d.
 struct GramSums {
     double* xx = nullptr;
     std::int64_t ldc = 0;

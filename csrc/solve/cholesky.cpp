@@ -39,19 +39,28 @@ double fill(double* base, Index n, double alpha, const double* u, const double* 
 
 }  // namespace
 
+double scale_of(double own, double alpha, double floor, Index column) {
+    const double a = own + alpha;
+    require(std::isfinite(a),
+            "the sums of products of column " + std::to_string(column) +
+                " are not finite: its values are too large for their products; scale it down");
+    return a > 0 && (alpha > 0 || own > floor) ? 1 / std::sqrt(a) : 0.0;
+}
+
+NotPositiveDefinite not_positive_definite(Index order) {
+    return NotPositiveDefinite(
+        "the matrix is not positive definite to working precision: its leading minor of order " +
+            std::to_string(order) + " is not; a larger alpha makes it so",
+        order);
+}
+
 Scaling factorise(double* base, Index n, double alpha, const double* rank_one, const double* floor,
                   Poll poll) {
     const Index ld = n + 1;
     Scaling f;
-    f.scale.resize(static_cast<std::size_t>(n));
     for (Index i = 0; i < n; i++) {
-        const double own = base[i * ld + i + 1] + (rank_one ? rank_one[i] * rank_one[i] : 0.0),
-                     a = own + alpha;
-        require(std::isfinite(a),
-                "the sums of products of column " + std::to_string(i) +
-                    " are not finite: its values are too large for their products; scale it down");
-        f.scale[static_cast<std::size_t>(i)] =
-            a > 0 && (alpha > 0 || own > floor[i]) ? 1 / std::sqrt(a) : 0.0;
+        const double own = base[i * ld + i + 1] + (rank_one ? rank_one[i] * rank_one[i] : 0.0);
+        f.scale.push_back(scale_of(own, alpha, floor[i], i));
     }
     f.norm = fill(base, n, alpha, rank_one, f.scale.data());
     // Column-major, the factor's place is an upper triangle: A = R'R, a block row of R at a time.
@@ -61,11 +70,7 @@ Scaling factorise(double* base, Index n, double alpha, const double* rank_one, c
         const Index width = std::min(panel, n - k), rest = n - k - width;
         double* corner = base + k * ld + k;
         const auto info = blas::potrf('U', width, corner, ld);
-        if (info != 0)
-            throw NotPositiveDefinite(
-                "the matrix is not positive definite to working precision: its leading minor of order " +
-                    std::to_string(k + info) + " is not; a larger alpha makes it so",
-                k + info);
+        if (info != 0) throw not_positive_definite(k + info);
         if (rest == 0) break;
         double* right = corner + width * ld;
         blas::trsm('L', 'U', 'T', 'N', width, rest, 1.0, corner, ld, right, ld);

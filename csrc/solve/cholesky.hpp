@@ -23,6 +23,11 @@ struct Scaling {
 Scaling factorise(double* base, Index n, double alpha, const double* rank_one, const double* floor,
                   Poll poll);
 
+// What both storages share: the scale of a column with so much of its own, and the way out of a matrix that
+// is no good.
+double scale_of(double own, double alpha, double floor, Index column);
+NotPositiveDefinite not_positive_definite(Index order);
+
 // out = b A for the symmetric matrix A itself, without alpha; b and out are rows of n numbers.
 void multiply(double* out, const double* base, Index n, const double* b, Index rows);
 

@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['ColumnMoments', 'ColumnSums', 'Documents', 'Gram', 'KernelMatrix', 'LeaveOneOut', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'multiply', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
+__all__: list[str] = ['ColumnMoments', 'ColumnSums', 'Documents', 'Gram', 'KernelMatrix', 'LeaveOneOut', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'multiply', 'multiply_factored', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -203,7 +203,7 @@ class Gram:
     @staticmethod
     def from_arrays(arrays: dict[str, typing.Any]) -> Gram:
         ...
-    def __init__(self) -> None:
+    def __init__(self, packed: typing.SupportsInt | typing.SupportsIndex = 0) -> None:
         ...
     def finish(self) -> numpy.typing.NDArray[numpy.float64]:
         """
@@ -247,6 +247,9 @@ class Gram:
         ...
     @property
     def noise(self) -> float:
+        ...
+    @property
+    def packed(self) -> bool:
         ...
     @property
     def peak_y(self) -> numpy.typing.NDArray[numpy.float64]:
@@ -476,7 +479,7 @@ def enet_paths(grams: collections.abc.Sequence[Gram], targets: collections.abc.S
     """
 def factorise(gram: Gram, alpha: typing.SupportsFloat | typing.SupportsIndex, centred: bool) -> Scaling:
     """
-    Cholesky of a Gram's X'X + alpha I, in the room that the Gram keeps for it.
+    Cholesky of a Gram's X'X + alpha I, in the room that the Gram keeps for it; packed, in the sums' place.
     """
 @typing.overload
 def fill_missing(out: numpy.typing.NDArray[numpy.float32], x: typing.Any, with_: numpy.typing.NDArray[numpy.float64]) -> None:
@@ -519,6 +522,10 @@ def log_bin(x: typing.SupportsFloat | typing.SupportsIndex) -> int:
 def multiply(gram: Gram, b: numpy.typing.NDArray[numpy.float64]) -> numpy.typing.NDArray[numpy.float64]:
     """
     b X'X, centred; b (rows, d).
+    """
+def multiply_factored(gram: Gram, scaling: Scaling, b: numpy.typing.NDArray[numpy.float64]) -> None:
+    """
+    b becomes b times what was factored, of a packed Gram.
     """
 def murmur3_32(data: bytes, seed: typing.SupportsInt | typing.SupportsIndex = 0) -> int:
     """

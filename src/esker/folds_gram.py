@@ -23,6 +23,12 @@ class Gram:
     Dense rows are centred in panels of 256 by their own mean before their product, so that neither large means nor
     columns that drift together cost digits. Sums about the origin, for a fit without intercept, follow from the means.
 
+    Parameters
+    ----------
+    packed : int
+        So many columns at most, in little more than half the memory: only the upper triangle is kept, so that a factor takes
+        the sums' place and ends them. 0 keeps room for both and widens as rows demand.
+
     Attributes
     ----------
     weight : float
@@ -37,7 +43,8 @@ class Gram:
 
     Notes
     -----
-    Takes O(n d^2) operations and 8 d (d + 1) bytes, in which a solve finds room for its factor as well.
+    Takes O(n d^2) operations and 8 d (d + 1) bytes, in which a solve finds room for its factor as well; packed,
+    ``8 d (d + 192) / 2`` bytes.
 
     Examples
     --------
@@ -51,8 +58,13 @@ class Gram:
 
     exact_merge = True
 
-    def __init__(self) -> None:
-        self._state = core.Gram()
+    def __init__(self, packed: int = 0) -> None:
+        self._state = core.Gram(packed)
+
+    @property
+    def packed(self) -> bool:
+        """Whether the width is fixed and there is no room for a factor beside the sums."""
+        return bool(self._state.packed)
 
     @property
     def weight(self) -> float:
