@@ -1,6 +1,8 @@
 // Dense rows into a Gram: panels of 256 rows shifted by their own mean, packed, multiplied and flushed in one
 // visit. With s = x - shift rounded and delta the mean that is left of s, the centred sums are sum w s s' - W
 // delta delta'. Targets are columns of the same panels.
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -15,14 +17,21 @@ namespace esker {
 namespace {
 
 struct Free {
-    void operator()(void* p) const noexcept { std::free(p); }
+    std::size_t mapped = 0;
+    void operator()(void* p) const noexcept { mapped ? void(munmap(p, mapped)) : std::free(p); }
 };
 template <class T>
 using Aligned = std::unique_ptr<T[], Free>;
 
+// mapped: straight from the system and back to it, where malloc would keep what is freed.
 template <class T>
-Aligned<T> aligned(Index n) {
+Aligned<T> aligned(Index n, bool mapped = false) {
     const auto bytes = (static_cast<std::size_t>(n) * sizeof(T) + 64 + 63) / 64 * 64;
+    if (mapped) {
+        void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED) throw std::bad_alloc();
+        return Aligned<T>(static_cast<T*>(p), Free{bytes});
+    }
     void* p = std::aligned_alloc(64, bytes);
     if (!p) throw std::bad_alloc();
     return Aligned<T>(static_cast<T*>(p));
@@ -50,9 +59,9 @@ struct Panel {
     Aligned<double> plus, minus, targets;  // targets: mean, what rounding left of it, sum of squares, unit
     PackedPanel<T> packed;
 
-    explicit Panel(const Layout<T>& at)
-        : strips(aligned<T>(at.strips_size)),
-          groups(aligned<T>(at.groups_size)),
+    Panel(const Layout<T>& at, bool mapped)
+        : strips(aligned<T>(at.strips_size, mapped)),
+          groups(aligned<T>(at.groups_size, mapped)),
           shift(aligned<T>(at.d + kernels().gram<T>().strip)),
           root(aligned<T>(panel_rows)),
           plus(aligned<double>(at.d + at.t)),
@@ -184,7 +193,7 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
     const Index most = shared ? std::clamp<Index>(room / std::max<Index>(1, bytes), 1, 8) : 1;
     std::vector<Panel<T>> panels;
     for (Index g = 0; g < std::min(most, (end - begin + panel_rows - 1) / panel_rows); g++)
-        panels.emplace_back(at);
+        panels.emplace_back(at, s.block_rows > 0);
     const auto tasks = deals(at, static_cast<Index>(panels.size()), s.block_rows);
     auto deal = [&](Index n, auto&& f) {
         if (shared) return parallel_for(n, f);

@@ -49,6 +49,21 @@ static check::Add moments("Moments", [] {
     laws(Moments{}, [](const Moments& s) { return s.finish().variance; }, 1e-10);
 });
 static check::Add gram("Gram", [] { laws(Gram{}, [](const Gram& s) { return s.finish().xx; }, 2e-3); });
+static check::Add packed("Gram, packed", [] {
+    const Rows wide(600, 400);  // three block rows, the last one narrow
+    for (const bool sparse : {false, true}) {
+        Gram whole, state = Gram::packed(400);
+        for (const Index begin : {0, 300}) {
+            whole.update(wide.block(sparse, begin, begin + 300));
+            state.update(wide.block(sparse, begin, begin + 300));
+        }
+        same(state.finish().xx, whole.finish().xx, 0);
+        Gram rest = Gram::packed(400);
+        rest.update(wide.block(sparse, 0, 300));
+        state.forget(rest);
+        check::throws<std::invalid_argument>([&] { state.widen(401); });
+    }
+});
 static check::Add sketch("RowSketch", [] {
     laws(RowSketch(100, 5, 8), [](const RowSketch& s) { return s.finish().x; }, 1e-10);
     laws(RowSketch(33, 5, 5), [](const RowSketch& s) { return s.finish().x; }, 1e-10);

@@ -20,7 +20,7 @@ from esker.blocks.ahead import ahead
 from esker.blocks.block import UNIT, Block
 from esker.blocks.buffer import RowBuffer
 from esker.blocks.choices import Choices
-from esker.blocks.memory import Budget, show_size
+from esker.blocks.memory import Budget, show_size, walking_bytes
 
 if TYPE_CHECKING:
     from esker.blocks.mixing import Mixing
@@ -317,7 +317,7 @@ class Blocks(Choices, ABC):
         """Claim part of max_memory for a learner's state; refused, with the figure, where blocks would not fit beside it."""
         if self.max_memory is None:
             return
-        blocks = self.reading_bytes + self.block_bytes * (self.budget.depth + 1 if self.threaded else 1)
+        blocks = walking_bytes(self)
         if self.reserved + nbytes + blocks > self.max_memory:
             raise ValueError(
                 f"{what} takes {show_size(nbytes)} and the blocks being read {show_size(blocks)}; "

@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 
 from esker._native import core
 
-__all__ = ["Budget", "block_rows", "empty", "parse_size", "physical_memory", "rows_of", "show_size"]
+__all__ = [
+    "Budget",
+    "block_rows",
+    "empty",
+    "parse_size",
+    "physical_memory",
+    "rows_of",
+    "show_size",
+    "walking_bytes",
+]
 
 _UNITS = {
     "": 1,
@@ -118,6 +127,13 @@ class Budget:
                 f"open it with open_blocks(..., max_memory={memory}), or grant more memory"
             )
         return replace(self, max_memory=memory)
+
+
+def walking_bytes(blocks: Any) -> int:
+    """What a walk of a source has in memory at once, as far as `max_memory` knows."""
+    return int(
+        blocks.reading_bytes + blocks.block_bytes * (blocks.budget.depth + 1 if blocks.threaded else 1)
+    )
 
 
 def block_rows(row_bytes: float, budget: Budget, unit: int = 4096) -> int:

@@ -6,6 +6,8 @@ changes by H times the step. With P, what was factored, and ``(1 - apart) P <= H
 ``(|g| + |noise|)^2 / (1 - apart)`` in the norm of P^-1; and always at most ``|g|^2 / alpha``. Where coefficients must not be
 negative, only that part of g counts that a step could still follow: f(v) - f(w) >= -2 q'(v - w) + (v - w)'H(v - w) for
 feasible v, q being g where w > 0 and its positive part elsewhere, so that the gap is at most q'H^-1 q.
+
+Of packed sums only P is left: products with it are taken for those with H, and ``Normal.eta`` counts what it is apart.
 """
 
 from __future__ import annotations
@@ -79,10 +81,10 @@ def relative_gap(
     # Rounding of the slope, column by column, and of the objective.
     moved = np.linalg.norm(step * spread, axis=1)
     relative = known.eta * known.size + normal.eta * moved
-    noise = np.outer(relative, spread) + 4 * UNIT_ROUNDOFF * normal.alpha * (np.abs(coef) + np.abs(step))
+    noise = np.outer(relative, spread) + normal.own_eta * normal.alpha * (np.abs(coef) + np.abs(step))
     if positive:
         left = np.where(coef == 0, np.maximum(left, 0.0), left)
-    doubt = known.doubt + 2 * relative * moved + 4 * UNIT_ROUNDOFF * normal.alpha * (coef**2).sum(axis=1)
+    doubt = known.doubt + 2 * relative * moved + normal.own_eta * normal.alpha * (coef**2).sum(axis=1)
 
     s = normal.scale
     steepness, unsure = np.linalg.norm(left * s, axis=1), np.linalg.norm(noise * s, axis=1)

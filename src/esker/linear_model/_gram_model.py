@@ -128,15 +128,21 @@ class GramModel:
 
     def _fit_blocks(self, blocks: Blocks) -> None:
         """Sum the rows and solve."""
-        self._refuse_wide(blocks)
-        state = Gram()
+        state = self._new_state(blocks)
         flat = self._sum(blocks, state)
         self._refuse_empty(state, blocks)
         learn_width(self, state.cols, None)
         self._solve(state, blocks if blocks.rereadable and not stopped() else None, blocks.dtype, flat)
         self._keep(state)
 
+    def _new_state(self, blocks: Blocks) -> Gram:
+        """Empty sums, for which there is room."""
+        self._refuse_wide(blocks)
+        return Gram()
+
     def _keep(self, state: Gram) -> None:
+        if state.packed:  # a factor took the sums' place
+            return
         if self.keep_state or 8 * state.cols * (state.cols + 1) <= SMALL:
             self.state_ = state
 

@@ -95,6 +95,7 @@ def sum_rows(
                 break
             if after is not None:
                 after(block)
+            del block  # the reader fills its memory again while the next one is waited for
 
 
 def _next(blocks: Blocks, key: int) -> tuple[int, int]:

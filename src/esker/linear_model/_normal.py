@@ -66,6 +66,10 @@ class Normal:
         real = (diagonal > 0) & ((alpha > 0) | (self.own > gram._state.noise * gram.weight * self.mean**2))
         #: The scaling to unit diagonal; constant columns have 0.
         self.scale = np.where(real, 1 / np.sqrt(np.where(real, diagonal, 1)), 0.0)
+        #: Rounding of the sums of products, relative to the columns' own squares; as it typically is.
+        self.loss = self._loss()
+        #: How the matrix is known once a factor took the place of packed sums.
+        self._scaling: Any = None
 
     def _check_range(self) -> None:
         """Squares that overflow, or that underflow where alpha does not outweigh them, say nothing true of their column."""
@@ -86,9 +90,7 @@ class Normal:
         matters = (self.alpha < TINY) | (self.own / UNIT_ROUNDOFF >= self.alpha)
         return np.asarray(seen & (self.own < TINY) & matters)
 
-    @property
-    def loss(self) -> float:
-        """Rounding of the sums of products, relative to the columns' own squares; as it typically is."""
+    def _loss(self) -> float:
         state = self.gram._state
         found = float(state.loss(self.centred))
         if self.centred and (self.scale > 0).any():
@@ -106,11 +108,25 @@ class Normal:
 
     @property
     def eta(self) -> float:
-        """What `loss` does not exceed but by bad luck: sums of n rows, one after the other, drift as their root."""
-        return 4 * self.loss + UNIT_ROUNDOFF * (4 + sqrt(self.gram.rows))
+        """What `loss` does not exceed but by bad luck: sums of n rows, one after the other, drift as their root.
+
+        With that of the factor where only that is left: entries of L L' are sums of d products, and so are those of its own
+        products.
+        """
+        factor = UNIT_ROUNDOFF * (8 + 4 * sqrt(self.gram.cols)) if self.gram.packed else 0.0
+        return 4 * self.loss + UNIT_ROUNDOFF * (4 + sqrt(self.gram.rows)) + factor
+
+    @property
+    def own_eta(self) -> float:
+        """Rounding of alpha's part of the matrix; packed, that of scaling it to 1, of pivots and of scaling back as well."""
+        return UNIT_ROUNDOFF * (16 if self.gram.packed else 4)
 
     def multiply(self, w: NDArray[np.float64]) -> NDArray[np.float64]:
         """``w (X'X + alpha I)``, rows of w by rows."""
+        if self.gram.packed:
+            out = np.array(w, order="C")
+            core.multiply_factored(self.gram._state, self._scaling, out)
+            return out
         w = np.ascontiguousarray(w)
         out = core.multiply(self.gram._state, w) + self.alpha * w
         if not self.centred:
@@ -118,7 +134,10 @@ class Normal:
         return out
 
     def cholesky(self) -> Factor | None:
-        """The factor, in the room that the Gram keeps for it: until the next one is made; None where there is none."""
+        """The factor, in the room that the Gram keeps for it: until the next one is made; None where there is none.
+
+        Packed sums are lost.
+        """
         state = self.gram._state
         try:
             scaling = core.factorise(state, self.alpha, self.centred)
@@ -126,6 +145,7 @@ class Normal:
             return None
         if not scaling.rcond > 0:
             return None
+        self._scaling = scaling
 
         def apply(g: NDArray[np.float64]) -> NDArray[np.float64]:
             out = np.array(g, order="C")

@@ -19,6 +19,7 @@ from scipy import linalg
 from esker._native import core
 from esker.blocks.memory import physical_memory, show_size
 from esker.linear_model._krylov import krylov_bytes
+from esker.linear_model._packed import gram_room, whole_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,12 +65,20 @@ class Shape:
     #: Of max_memory, what reading takes.
     reading: int = 0
     dual_bytes: int = 0
+    #: Bytes that X'X may take, where there is a limit.
+    gram_room: float | None = None
+    #: Bytes of X'X in packed storage, where that is taken.
+    packed: int = 0
     #: What the estimator or its parameters rule out, and why.
     ruled_out: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, blocks: Blocks, dual_bytes: Callable[[int, int, int], int], ruled_out: dict[str, str]
+        cls,
+        blocks: Blocks,
+        dual_bytes: Callable[[int, int, int], int],
+        ruled_out: dict[str, str],
+        packed: int,
     ) -> Shape | None:
         """The shape of a source; None where only reading tells."""
         n, d, sparse = blocks.n_rows, blocks.n_columns, blocks.is_sparse
@@ -87,6 +96,8 @@ class Shape:
             blocks.max_memory,
             0 if whole else blocks.reading_bytes + blocks.block_bytes * (blocks.budget.depth + 1),
             dual_bytes(n, d, int(blocks.nnz or 0)),
+            gram_room(blocks),
+            packed,
             ruled_out,
         )
 
@@ -104,7 +115,7 @@ def plan(shape: Shape) -> dict[str, Any]:
     -------
     dict
         ``solver``: "cholesky", "dual" or "sparse_cg"; ``why``: in words; ``seconds`` and ``bytes``: predicted, of each solver, beside
-        the rows where those are in memory; ``refused``: of solvers that cannot be taken, why; ``rates``: operations a second
+        the rows where those are in memory; ``packed``: whether X'X, if it is summed, is in packed storage; ``refused``: of solvers that cannot be taken, why; ``rates``: operations a second
         that were reckoned with; ``measured``: whether on this machine.
     """
     used, measured = FIXED, False
@@ -117,14 +128,16 @@ def plan(shape: Shape) -> dict[str, Any]:
     limit = 0.9 * physical_memory() if shape.max_memory is None else shape.max_memory - shape.reading
     refused = dict(shape.ruled_out)
     for name, size in need.items():
-        if size > limit:
-            refused.setdefault(name, f"takes {show_size(size)} of {show_size(limit)}")
+        most = limit if name != "cholesky" or shape.gram_room is None else min(limit, shape.gram_room)
+        if size > most:
+            refused.setdefault(name, f"takes {show_size(size)} of {show_size(max(most, 0))}")
     solver, why = choose(seconds, refused, shape)
     return {
         "solver": solver,
         "why": why,
         "seconds": seconds,
         "bytes": need,
+        "packed": shape.packed > 0,
         "refused": refused,
         "rates": dict(used),
         "measured": measured,
@@ -158,7 +171,7 @@ def predict(shape: Shape, rate: dict[str, float]) -> dict[str, float]:
 def demand(shape: Shape) -> dict[str, int]:
     """Bytes of each solver."""
     return {
-        "cholesky": 8 * shape.columns * (shape.columns + 1),
+        "cholesky": shape.packed or whole_bytes(shape.columns),
         "dual": shape.dual_bytes + (0 if shape.in_memory else shape.row_bytes),
         "sparse_cg": krylov_bytes(shape.columns, shape.targets, shape.sparse, 0),
     }
@@ -166,12 +179,13 @@ def demand(shape: Shape) -> dict[str, int]:
 
 def choose(seconds: dict[str, float], refused: dict[str, str], shape: Shape) -> tuple[str, str]:
     """Direct where that fits and is not much later: its answer is exact."""
+    fits = "X'X fits" + (" in packed storage" if shape.packed else "")
     direct = [name for name in ("dual", "cholesky") if name not in refused]
     if shape.rows >= shape.columns and "cholesky" in direct:
-        best, why = "cholesky", "X'X fits"
+        best, why = "cholesky", fits
     elif direct:
         best = direct[0]
-        why = "there are fewer rows than columns, and X X' fits" if best == "dual" else "X'X fits"
+        why = "there are fewer rows than columns, and X X' fits" if best == "dual" else fits
     elif "sparse_cg" not in refused:
         both = "; ".join(f"{name} {why}" for name, why in refused.items())
         return "sparse_cg", f"no direct solver can be taken: {both}"

@@ -16,6 +16,7 @@ from scipy import linalg
 
 from esker.linear_model._certificate import Known, origin, relative_gap
 from esker.linear_model._normal import Factor, Normal, spectral
+from esker.linear_model._packed import no_room
 from esker.linear_model._positive import Nonnegative
 from esker.linear_model._rows import factor_twice, true_gradient
 
@@ -98,7 +99,7 @@ def solve_ridge(
     Parameters
     ----------
     gram : Gram
-        Its factor's room is used; the sums are left as they are.
+        Its factor's room is used; the sums are left as they are, but for packed ones, which are lost.
     alpha : float or ndarray of shape (targets,)
     fit_intercept : bool
         False minimises about the origin.
@@ -126,6 +127,8 @@ def solve_ridge(
     if blocks is None:
         refuse_refinement(refine)
     alphas = np.broadcast_to(np.asarray(alpha, dtype=np.float64), (gram.targets,))
+    if gram.packed and (positive or method != "cholesky" or len(np.unique(alphas)) > 1):
+        raise ValueError("packed sums have room for one Cholesky factor, of one alpha; sum X'X whole")
     parts: list[tuple[NDArray[np.intp], Solution]] = []
     for a in np.unique(alphas):
         at = np.flatnonzero(alphas == a)
@@ -161,6 +164,8 @@ class _Problem:
         normal, loss = self.normal, self.normal.loss
         first = normal.cholesky() if self.method == "cholesky" else normal.eigen(self._floor(loss))
         rcond = 0.0 if first is None else first.rcond
+        if normal.gram.packed and rcond <= 4 * loss:
+            raise no_room(normal.gram, rcond, normal.alpha)
         good = loss <= ENOUGH[self.precision] * rcond or (self.blocks is None and rcond > 4 * loss)
         if first is not None and good and not self.least:
             return self._plain(first)
@@ -208,6 +213,8 @@ class _Problem:
     def _room(self) -> bool:
         """Whether a few more matrices of X'X's size may be in memory."""
         assert self.blocks is not None
+        if self.normal.gram.packed:
+            return False
         limit = self.blocks.max_memory
         return (
             limit is None

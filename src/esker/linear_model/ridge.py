@@ -10,6 +10,7 @@ import numpy as np
 
 from esker._parameters import check_flag, check_integer, check_number
 from esker._progress import watching
+from esker.blocks.memory import show_size
 from esker.folds import Gram
 from esker.linear_model._base import LinearRegressor
 from esker.linear_model._dual import dual_bytes, solve_dual
@@ -17,6 +18,7 @@ from esker.linear_model._gram_model import GramModel
 from esker.linear_model._gram_walk import Lines
 from esker.linear_model._input import check_finite, learn_width
 from esker.linear_model._krylov import solve_krylov
+from esker.linear_model._packed import gram_room, packed_bytes, whole_bytes
 from esker.linear_model._plan import Shape, plan
 from esker.linear_model._solve import Solution, check_refine, refuse_refinement, solve_ridge
 
@@ -58,7 +60,8 @@ class Ridge(GramModel, LinearRegressor):
     random_state : int or None
         Nothing here is random; accepted so that it may be set on every step of a pipeline.
     max_memory : int or str, optional
-        Bytes, or a size such as ``"512MB"``. Of this and the ``max_memory`` of `open_blocks` the smaller holds.
+        Bytes, or a size such as ``"512MB"``. Of this and the ``max_memory`` of `open_blocks` the smaller holds. Where X'X fits in
+        packed storage only, that is taken (docs/least-squares.md).
     checkpoint : path, optional
         While rows are summed, the sums are saved here every ten seconds; a fit with the same parameters and data that
         finds the file goes on from there, to the same bits. A finished fit removes it.
@@ -99,7 +102,8 @@ class Ridge(GramModel, LinearRegressor):
 
     Notes
     -----
-    O(n d^2) operations to sum (dense; sparse: n times the square of a row's nonzeros), O(d^3) to solve, 8 d (d + 1) bytes.
+    O(n d^2) operations to sum (dense; sparse: n times the square of a row's nonzeros), O(d^3) to solve, 8 d (d + 1) bytes; in packed
+    storage 4 d (d + 192), and no sums are left to go on from.
     ``esker.save`` keeps what a fitted model predicts with.
 
     Examples
@@ -172,7 +176,42 @@ class Ridge(GramModel, LinearRegressor):
 
     def _refuse_wide(self, blocks: Blocks, states: int = 1) -> None:
         # Non-negative coefficients need X'X whole, and the rows and columns of those that are positive.
-        super()._refuse_wide(blocks, 2 + states if self.positive else states)
+        try:
+            super()._refuse_wide(blocks, 2 + states if self.positive else states)
+        except ValueError as error:
+            need = packed_bytes(blocks)
+            if need is None or need > gram_room(blocks):
+                raise
+            raise ValueError(
+                f"{error}. Packed storage, which takes {show_size(need)}, is not for {self._whole() or 'partial_fit'}"
+            ) from None
+
+    def _new_state(self, blocks: Blocks) -> Gram:
+        need = self._packed(blocks)
+        if not need:
+            return super()._new_state(blocks)
+        assert blocks.n_columns is not None
+        blocks.reserve(need, f"X'X of {blocks.n_columns} columns, in packed storage,")
+        return Gram(packed=blocks.n_columns)
+
+    def _packed(self, blocks: Blocks) -> int:
+        """Bytes of X'X in packed storage, where only that fits and will do; else 0."""
+        need = packed_bytes(blocks)
+        if need is None or self._whole() or whole_bytes(blocks.n_columns or 0) <= gram_room(blocks):
+            return 0
+        return need if need <= gram_room(blocks) else 0
+
+    def _whole(self) -> str:
+        """What needs the sums beside the factor; packed, that takes their place."""
+        if np.unique(np.asarray(self.alpha)).size > 1:
+            return "alphas that differ"
+        asked = {
+            "positive=True": self.positive,
+            "solver='svd'": self.solver == "svd",
+            "keep_state=True": self.keep_state,
+            "checkpoint": self.checkpoint is not None,
+        }
+        return next((name for name, is_so in asked.items() if is_so), "")
 
     def _planned(self, blocks: Blocks) -> dict[str, Any]:
         """See ``plan_``; what parameters rule out is never chosen."""
@@ -188,10 +227,12 @@ class Ridge(GramModel, LinearRegressor):
                 out["sparse_cg"] = out["dual"] = f"has no X'X, which {name} needs"
         if self.solver == "svd" or self.positive:
             out["dual"] = out["sparse_cg"] = "positive=True" if self.positive else "solver='svd'"
-        shape = Shape.of(blocks, dual_bytes, out)
+        packed = self._packed(blocks)
+        shape = Shape.of(blocks, dual_bytes, out, packed)
         if shape is None:
             found = {"seconds": {}, "bytes": {}, "refused": out, "rates": {}, "measured": False}
-            found |= {"solver": "cholesky", "why": "rows and columns are known only once they are read"}
+            why = "rows or columns are known only once they are read"
+            found |= {"solver": "cholesky", "why": why, "packed": packed > 0}
         else:
             found = plan(shape)
         if self.solver == "sparse_cg":

@@ -119,7 +119,7 @@ class RidgeClassifier(RidgeLabels, LinearClassifier):
         model = self._regression()
         self.plan_ = model._planned(blocks)
         # Sums of indicators become those of -1 and 1 once labels are known; other ways want the labels before the rows.
-        if self.plan_["solver"] not in ("sparse_cg", "dual"):
+        if self.plan_["solver"] not in ("sparse_cg", "dual") and not self.plan_["packed"]:
             super()._fit_blocks(blocks)
             return
         check_finite(self, blocks)
