@@ -21,7 +21,7 @@ constexpr Index private_cols = 128;
 // A function of the block's shape alone, so that the bits do not depend on the number of threads.
 Index shards_of(Index rows, Index cols) {
     if (cols > private_cols) return 1;
-    return std::clamp<Index>(rows / (4 * panel_rows), 1, 16);
+    return std::clamp<Index>(rows / 1024, 1, 16);
 }
 
 Gram empty_like(const Gram& s) {
@@ -48,13 +48,13 @@ template <class T>
 void absorb_panels(Gram& s, const DenseView<T>& x, const Block& block) {
     const Index shards = shards_of(x.rows, x.cols);
     if (shards == 1) return absorb_dense(s, x, block, 0, x.rows, x.cols > private_cols);
-    const Index panels = (x.rows + panel_rows - 1) / panel_rows;
+    const Index panels = (x.rows + panel_rows<T> - 1) / panel_rows<T>;
     std::vector<Gram> parts(static_cast<std::size_t>(shards));
     parallel_for(shards, [&](Index i) {
         Gram& part = parts[static_cast<std::size_t>(i)];
         part = empty_like(s);
-        absorb_dense(part, x, block, panels * i / shards * panel_rows,
-                     std::min(x.rows, panels * (i + 1) / shards * panel_rows), false);
+        absorb_dense(part, x, block, panels * i / shards * panel_rows<T>,
+                     std::min(x.rows, panels * (i + 1) / shards * panel_rows<T>), false);
     });
     for (const Gram& part : parts) s.merge(part);
 }
@@ -64,13 +64,13 @@ template <class T, class Fill>
 void absorb_written(Gram& s, Index rows, Index cols, const Block& block, Fill&& fill) {
     const Index budget = s.block_rows ? Index{1} : Index{8} << 20,
                 row_bytes = std::max<Index>(1, cols * static_cast<Index>(sizeof(T)));
-    const Index chunk = std::max<Index>(1, budget / row_bytes / panel_rows) * panel_rows;
+    const Index chunk = std::max<Index>(1, budget / row_bytes / panel_rows<T>) * panel_rows<T>;
     std::vector<T> written;
     for (Index begin = 0; begin < rows; begin += chunk) {
         const Index n = std::min(chunk, rows - begin);
         written.assign(static_cast<std::size_t>(n * cols), T(0));
-        parallel_for((n + panel_rows - 1) / panel_rows, [&](Index panel) {
-            for (Index i = panel * panel_rows; i < std::min(n, (panel + 1) * panel_rows); i++)
+        parallel_for((n + panel_rows<T> - 1) / panel_rows<T>, [&](Index panel) {
+            for (Index i = panel * panel_rows<T>; i < std::min(n, (panel + 1) * panel_rows<T>); i++)
                 fill(written.data() + i * cols, begin + i);
         });
         Block part = block;
@@ -84,8 +84,8 @@ void absorb_written(Gram& s, Index rows, Index cols, const Block& block, Fill&& 
 // of the rest. A few panels tell.
 template <class T>
 bool drifts(const DenseView<T>& x) {
-    const Index rows = std::min(panel_rows, x.rows), panels = rows ? x.rows / rows : 0;
-    const Index every = std::max<Index>(1, panels / 8), looks = (panels + every - 1) / every;
+    const Index rows = std::min(panel_rows<T>, x.rows), panels = rows ? x.rows / rows : 0;
+    const Index every = std::max<Index>(1, panels / 16), looks = (panels + every - 1) / every;
     std::vector<Index> drifting(static_cast<std::size_t>(looks), 0);
     parallel_for(looks, [&](Index i) {
         drifting[static_cast<std::size_t>(i)] =
@@ -264,8 +264,8 @@ double Gram::loss(bool centred) const {
         if (own > 0) worst = std::max(worst, coarse[at] / own), shrunk = std::max(shrunk, peak[at] / own);
     }
     // Panels round independently of each other, so that their errors grow as a square root.
-    const double panels = std::max(1.0, static_cast<double>(rows) / static_cast<double>(panel_rows));
-    return 0x1p-52 * shrunk + 0x1p-22 * worst / std::sqrt(panels);
+    const double panels = std::max(1.0, static_cast<double>(rows) / static_cast<double>(panel_rows<float>));
+    return 0x1p-52 * shrunk + 0x1.8p-22 * worst / std::sqrt(panels);
 }
 
 Gram::Summary Gram::finish() const {

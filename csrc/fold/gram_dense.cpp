@@ -1,6 +1,6 @@
-// Dense rows into a Gram: panels of 256 rows shifted by their own mean, packed, multiplied and flushed in one
-// visit. With s = x - shift rounded and delta the mean that is left of s, the centred sums are sum w s s' - W
-// delta delta'. Targets are columns of the same panels.
+// Dense rows into a Gram: panels of 256 or 512 rows shifted by their own mean, packed, multiplied and flushed
+// in one visit. With s = x - shift rounded and delta the mean that is left of s, the centred sums are sum w s
+// s' - W delta delta'. Targets are columns of the same panels.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -23,17 +23,23 @@ struct Free {
 template <class T>
 using Aligned = std::unique_ptr<T[], Free>;
 
-// mapped: straight from the system and back to it, where malloc would keep what is freed.
+// On huge pages where large: blocks are short, and pages would take longer to come than to be read. mapped:
+// straight from the system and back to it, where malloc would keep what is freed.
 template <class T>
 Aligned<T> aligned(Index n, bool mapped = false) {
-    const auto bytes = (static_cast<std::size_t>(n) * sizeof(T) + 64 + 63) / 64 * 64;
+    constexpr std::size_t huge = std::size_t{2} << 20;
+    const std::size_t size = static_cast<std::size_t>(n) * sizeof(T) + 64;
+    const std::size_t align = size >= huge && !mapped ? huge : 64, bytes = (size + align - 1) / align * align;
     if (mapped) {
         void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (p == MAP_FAILED) throw std::bad_alloc();
         return Aligned<T>(static_cast<T*>(p), Free{bytes});
     }
-    void* p = std::aligned_alloc(64, bytes);
+    void* p = std::aligned_alloc(align, bytes);
     if (!p) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
+    if (align == huge) madvise(p, bytes, MADV_HUGEPAGE);
+#endif
     return Aligned<T>(static_cast<T*>(p));
 }
 
@@ -45,30 +51,32 @@ struct Layout {
         const auto& k = kernels().gram<T>();
         strips = (d + t + k.strip - 1) / k.strip, groups = (d + k.group - 1) / k.group;
         chunks = std::max<Index>(1, (d + k.chunk - 1) / k.chunk);
-        strip_size = panel_rows * k.strip;
-        strips_size = strips * strip_size, groups_size = groups * k.group_size;
+        strip_size = panel_rows<T> * k.strip;
+        constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+        strips_size = strips * strip_size;
+        groups_size = (groups * k.group_size + line - 1) / line * line;
     }
 };
 
-// A panel at work, and room for the next one.
 template <class T>
 struct Panel {
     Index begin = 0, rows = 0;
     double weight = 0;
-    Aligned<T> strips, groups, shift, root;
+    T *strips = nullptr, *groups = nullptr;
+    Aligned<T> shift, root;
     Aligned<double> plus, minus, targets;  // targets: mean, what rounding left of it, sum of squares, unit
     PackedPanel<T> packed;
 
-    Panel(const Layout<T>& at, bool mapped)
-        : strips(aligned<T>(at.strips_size, mapped)),
-          groups(aligned<T>(at.groups_size, mapped)),
+    Panel(const Layout<T>& at, T* packed_columns)
+        : strips(packed_columns),
+          groups(strips + at.strips_size),
           shift(aligned<T>(at.d + kernels().gram<T>().strip)),
-          root(aligned<T>(panel_rows)),
+          root(aligned<T>(panel_rows<T>)),
           plus(aligned<double>(at.d + at.t)),
           minus(aligned<double>(at.d + at.t)),
           targets(aligned<double>(4 * at.t)) {
         std::fill_n(shift.get(), at.d + kernels().gram<T>().strip, T(0));
-        packed = {strips.get(), groups.get(), plus.get(), minus.get(), targets.get() + 3 * at.t, 0};
+        packed = {strips, groups, plus.get(), minus.get(), targets.get() + 3 * at.t, 0};
     }
 };
 
@@ -96,7 +104,7 @@ void pack_targets(Panel<T>& p, const Layout<T>& at, const Block& block) {
     for (Index c = 0; c < t; c++) {
         const double spread = std::sqrt(squares[c] / p.weight);
         unit[c] = spread > 0 && spread < 1e300 ? std::ldexp(1.0, std::ilogb(spread)) : 1.0;
-        T* to = p.strips.get() + (at.d + c) / strip * at.strip_size + (at.d + c) % strip;
+        T* to = p.strips + (at.d + c) / strip * at.strip_size + (at.d + c) % strip;
         const double per = 1 / unit[c];
         for (Index k = 0; k < p.rows; k++) {
             const T z = static_cast<T>((y[k * t + c] - mean[c]) * per);
@@ -113,8 +121,8 @@ void pack(Panel<T>& p, const Layout<T>& at, const DenseView<T>& x, const Block& 
         const T* rows = x.row(p.begin) + j;
         const double* w = block.weight ? block.weight + p.begin : nullptr;
         kernel.mean(p.shift.get() + j, p.minus.get() + j, rows, x.stride, w, p.rows, cols);
-        kernel.pack(p.strips.get() + j / kernel.strip * at.strip_size,
-                    p.groups.get() + j / kernel.group * kernel.group_size, rows, x.stride, p.shift.get() + j,
+        kernel.pack(p.strips + j / kernel.strip * at.strip_size,
+                    p.groups + j / kernel.group * kernel.group_size, rows, x.stride, p.shift.get() + j,
                     w ? p.root.get() : nullptr, p.rows, cols);
     }
     if (chunk == at.chunks - 1 && at.t) pack_targets(p, at, block);
@@ -169,8 +177,8 @@ std::vector<Deal> deals(const Layout<T>& at, Index panels, Index block) {
     for (Index g = 0, end = 0; g < at.groups; g = end) {
         end = std::min(at.groups, g + near);
         if (block) end = std::min(end, (g * kernel.group / block + 1) * block / kernel.group);
-        for (Index s = g * kernel.group / kernel.strip; s < at.strips; s += 4) {
-            tasks.push_back({g, end, s, std::min(at.strips, s + 4), before});
+        for (Index s = g * kernel.group / kernel.strip; s < at.strips; s += 2) {
+            tasks.push_back({g, end, s, std::min(at.strips, s + 2), before});
             for (Index i = s; i < tasks.back().last; i++) before += tiles_of(at, i, g, end);
         }
     }
@@ -185,28 +193,37 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
     if (begin == end) return;
     const auto& kernel = kernels().gram<T>();
     const Layout<T> at(x.cols, block.targets);
-    // Shared panels are packed a few at a time: fewer meetings of the threads, and a tile of the triangle
-    // stays near.
-    const Index bytes = (at.strips_size + at.groups_size) * static_cast<Index>(sizeof(T));
-    // Packed sums are there because memory is short.
-    const Index room = s.block_rows ? Index{0} : Index{16} << 20;
-    const Index most = shared ? std::clamp<Index>(room / std::max<Index>(1, bytes), 1, 8) : 1;
-    std::vector<Panel<T>> panels;
-    for (Index g = 0; g < std::min(most, (end - begin + panel_rows - 1) / panel_rows); g++)
-        panels.emplace_back(at, s.block_rows > 0);
-    const auto tasks = deals(at, static_cast<Index>(panels.size()), s.block_rows);
+    const Index size = at.strips_size + at.groups_size, bytes = size * static_cast<Index>(sizeof(T));
+    // Shared panels are packed a few at a time, so that the threads seldom meet; the next few are packed by
+    // whoever has no more tiles of these to multiply. Packed sums are there because memory is short.
+    const Index room = s.block_rows ? Index{0} : Index{12} << 20;
+    const Index most = shared ? std::clamp<Index>(room / 2 / std::max<Index>(1, bytes), 1, 8) : 1;
+    const Index needed = (end - begin + panel_rows<T> - 1) / panel_rows<T>, together = std::min(most, needed);
+    const bool twice = shared && together < needed && 2 * bytes <= room;
+    const auto columns = aligned<T>((twice ? 2 : 1) * together * size, s.block_rows > 0);
+    std::vector<Panel<T>> panels, others;
+    for (Index g = 0; g < together; g++) panels.emplace_back(at, columns.get() + g * size);
+    for (Index g = 0; twice && g < together; g++)
+        others.emplace_back(at, columns.get() + (together + g) * size);
+    const auto tasks = deals(at, together, s.block_rows);
     auto deal = [&](Index n, auto&& f) {
         if (shared) return parallel_for(n, f);
         for (Index task = 0; task < n; task++) f(task);
     };
-    s.noise = std::max(s.noise, 4 * 0x1p-104);
-    for (Index row = begin; row < end;) {
+    Index row = begin;
+    auto take = [&](std::vector<Panel<T>>& some) {  // the next rows; how many panels have rows that count
         Index n = 0;
-        for (; row < end && n < static_cast<Index>(panels.size()); row += panel_rows)
-            n += open(panels[static_cast<std::size_t>(n)], block, row, std::min(panel_rows, end - row));
-        deal(n * at.chunks, [&](Index task) {
-            pack(panels[static_cast<std::size_t>(task / at.chunks)], at, x, block, task % at.chunks);
-        });
+        for (; row < end && n < together; row += panel_rows<T>)
+            n += open(some[static_cast<std::size_t>(n)], block, row, std::min(panel_rows<T>, end - row));
+        return n;
+    };
+    auto pack_task = [&](std::vector<Panel<T>>& some, Index task) {
+        pack(some[static_cast<std::size_t>(task / at.chunks)], at, x, block, task % at.chunks);
+    };
+    s.noise = std::max(s.noise, 4 * 0x1p-104);
+    Index n = take(panels);
+    deal(n * at.chunks, [&](Index task) { pack_task(panels, task); });
+    while (n) {
         for (Index g = 0; g < n; g++) meet(s, panels[static_cast<std::size_t>(g)], at);
         // How much of the diagonal is float32 products: what the tiles add beyond the means' part.
         const bool coarse = std::is_same_v<T, float>;
@@ -220,24 +237,33 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
                 s.coarse[static_cast<std::size_t>(j)] -= before;
             }
         // The rows of the next panels are brought nearer by all tiles in equal parts.
-        const Index places = std::max<Index>(1, tasks.back().before * n * prefetches);
-        const Index left = std::min(end - row, n * panel_rows) * x.stride * static_cast<Index>(sizeof(T));
+        const Index places = std::max<Index>(1, tasks.back().before * n * prefetches<T>);
+        const Index left = std::min(end - row, n * panel_rows<T>) * x.stride * static_cast<Index>(sizeof(T));
         const Index step = (left + places - 1) / places;
         const char* next = reinterpret_cast<const char*>(x.data + row * x.stride);
-        deal(static_cast<Index>(tasks.size()) - 1, [&](Index i) {
+        const Index tiles = static_cast<Index>(tasks.size()) - 1, following = twice ? take(others) : 0;
+        deal(tiles + following * at.chunks, [&](Index i) {
+            if (i >= tiles) return pack_task(others, i - tiles);
             const Deal& task = tasks[static_cast<std::size_t>(i)];
             const Index first = task.begin * kernel.group;
             const GramSums sums{s.xx.data() + s.origin(first), s.stride(first), s.xy.data(), at.d, at.t};
-            const char* ahead = next + task.before * n * prefetches * step;
+            const char* ahead = next + task.before * n * prefetches<T> * step;
             for (Index strip = task.first; strip < task.last; strip++)
                 for (Index g = 0; g < n; g++) {
                     kernel.tiles(sums, panels[static_cast<std::size_t>(g)].packed, strip, task.begin,
                                  task.end, ahead, step);
-                    ahead += tiles_of(at, strip, task.begin, task.end) * prefetches * step;
+                    ahead += tiles_of(at, strip, task.begin, task.end) * prefetches<T> * step;
                 }
         });
         if (coarse)
             for (Index j = 0; j < at.d; j++) s.coarse[static_cast<std::size_t>(j)] += s.row(j)[j];
+        if (twice) {
+            n = following;
+            std::swap(panels, others);
+        } else {
+            n = take(panels);
+            deal(n * at.chunks, [&](Index task) { pack_task(panels, task); });
+        }
     }
 }
 

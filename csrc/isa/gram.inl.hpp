@@ -19,9 +19,9 @@ inline constexpr std::int64_t strip_cols = tile_vectors * lanes<T>;
 // keeps groups off each other's sets.
 template <class T>
 inline constexpr std::int64_t group_size =
-    panel_rows * group_cols + 64 / static_cast<std::int64_t>(sizeof(T));
+    panel_rows<T> * group_cols + 64 / static_cast<std::int64_t>(sizeof(T));
 template <class T>
-inline constexpr std::int64_t chunk_cols = 768 / static_cast<std::int64_t>(sizeof(T));
+inline constexpr std::int64_t chunk_cols = 384 / static_cast<std::int64_t>(sizeof(T));
 static_assert(chunk_cols<float> % strip_cols<float> == 0 && chunk_cols<float> % group_cols == 0);
 static_assert(chunk_cols<double> % strip_cols<double> == 0 && chunk_cols<double> % group_cols == 0);
 static_assert(packed_rows % strip_cols<float> == 0 && packed_rows % strip_cols<double> == 0 &&
@@ -120,20 +120,40 @@ void panel_pack(T* __restrict strips, T* __restrict groups, const T* __restrict 
     constexpr std::int64_t n = strip_cols<T>, near = 16;  // so many rows stay in the first cache
     for (std::int64_t k = 0; k < rows; k += near) {
         const std::int64_t end = k + near < rows ? k + near : rows;
-        pack_all<T, n>(strips, panel_rows * n, x, stride, shift, root, k, end, rows, cols);
+        pack_all<T, n>(strips, panel_rows<T> * n, x, stride, shift, root, k, end, rows, cols);
         pack_all<T, group_cols>(groups, group_size<T>, x, stride, shift, root, k, end, rows, cols);
     }
 }
 
-// sums[i][j] over one panel for a group's columns i and `vectors` vectors of a strip's columns. Meanwhile
-// rows that are wanted next come nearer: memory and arithmetic take turns otherwise. Inlined, GCC 12 keeps
-// some of the sums on the stack.
+// Sums stay in registers: GCC 12, which mixes the rows of an unrolled loop, would keep some on the stack.
+template <class V>
+[[gnu::always_inline]] inline void hold(V& sum) {
+#if defined(__AVX512F__)
+    asm("" : "+v"(sum));
+#elif defined(__x86_64__)
+    asm("" : "+x"(sum));
+#elif defined(__aarch64__)
+    asm("" : "+w"(sum));
+#else
+    (void)sum;
+#endif
+}
+
+// sums[i][j] over up to tile_rows rows for a group's columns i and `vectors` vectors of a strip's columns;
+// the sums go on where `more`. Meanwhile rows that are wanted next come nearer: memory and arithmetic take
+// turns otherwise. A call of its own: inlined, GCC 12 runs out of registers.
 template <class T, int vectors>
 [[gnu::noinline]] void tile_product(T* __restrict sums, const T* __restrict a, const T* __restrict b,
-                                    std::int64_t rows, const char* ahead, std::int64_t step) {
+                                    std::int64_t rows, bool more, const char* ahead, std::int64_t step) {
     using V = typename Vector<T>::type;
-    constexpr std::int64_t n = strip_cols<T>, few = panel_rows / prefetches;
+    constexpr std::int64_t n = strip_cols<T>, few = 4;
     V c[group_cols][vectors] = {};
+    if (more) {
+#pragma GCC unroll 16
+        for (int i = 0; i < group_cols; i++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++) c[i][v] = *reinterpret_cast<V*>(sums + i * n + v * lanes<T>);
+    }
     auto row = [&](std::int64_t k) __attribute__((always_inline)) {
         V right[vectors];
 #pragma GCC unroll 4
@@ -141,7 +161,10 @@ template <class T, int vectors>
 #pragma GCC unroll 16
         for (int i = 0; i < group_cols; i++)
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++) c[i][v] += a[k * group_cols + i] * right[v];
+            for (int v = 0; v < vectors; v++) {
+                c[i][v] += a[k * group_cols + i] * right[v];
+                hold(c[i][v]);
+            }
     };
     std::int64_t k = 0;
     for (; k + few <= rows; k += few, ahead += step) {
@@ -205,36 +228,56 @@ void tile_flush(const GramSums& out, const PackedPanel<T>& p, const T* sums, std
     }
 }
 
+// A strip by groups that are few enough for their sums to stay in the first cache from one half of the
+// panel's rows to the next.
+template <class T>
+void few_tiles(const GramSums& out, const PackedPanel<T>& p, std::int64_t s, std::int64_t begin,
+               std::int64_t end, T* sums, const char* ahead, std::int64_t step) {
+    constexpr std::int64_t n = strip_cols<T>, wide = lanes<T>, size = group_cols * n;
+    const std::int64_t e = out.d + out.targets, j0 = s * n, j1 = j0 + n < e ? j0 + n : e;
+    const auto last = static_cast<int>((j1 - j0 + wide - 1) / wide);  // vectors that hold columns
+    for (std::int64_t k = 0; k < p.rows; k += tile_rows) {
+        const bool done = k + tile_rows >= p.rows;
+        const std::int64_t rows = done ? p.rows - k : tile_rows;
+        for (std::int64_t g = begin; g < end; g++, ahead += tile_rows / 4 * step) {
+            const std::int64_t i0 = g * group_cols;
+            // Vectors whose columns all lie left of column i0 are left out.
+            const int from = i0 > j0 ? static_cast<int>((i0 - j0) / wide) : 0;
+            if (done)
+                for (std::int64_t i = i0; i < i0 + group_cols && i < out.d; i++)
+                    for (std::int64_t j = j0; j < j1 && j < out.d; j += 8)
+                        __builtin_prefetch(out.xx + i * out.ldc + j, 1);
+            const T* a = p.groups + g * group_size<T> + k * group_cols;
+            const T* b = p.strips + (s * panel_rows<T> + k) * n + from * wide;
+            T *tile = sums + (g - begin) * size, *to = tile + from * wide;
+            switch (last - from) {
+                case 1:
+                    tile_product<T, 1>(to, a, b, rows, k > 0, ahead, step);
+                    break;
+                case 2:
+                    tile_product<T, 2>(to, a, b, rows, k > 0, ahead, step);
+                    break;
+                default:
+                    if constexpr (tile_vectors >= 3) tile_product<T, 3>(to, a, b, rows, k > 0, ahead, step);
+                    break;
+            }
+            if (done) tile_flush(out, p, tile, i0, j0, from * wide);
+        }
+    }
+}
+
 template <class T>
 void panel_tiles(const GramSums& out, const PackedPanel<T>& p, std::int64_t s, std::int64_t begin,
                  std::int64_t end, const char* ahead, std::int64_t step) {
-    constexpr std::int64_t n = strip_cols<T>, wide = lanes<T>;
-    alignas(64) T sums[group_cols * n];
-    const std::int64_t e = out.d + out.targets, j0 = s * n, j1 = j0 + n < e ? j0 + n : e;
-    const auto last = static_cast<int>((j1 - j0 + wide - 1) / wide);  // vectors that hold columns
-    for (std::int64_t g = begin; g < end; g++, ahead += prefetches * step) {
-        const std::int64_t i0 = g * group_cols;
-        if (i0 >= j1 || i0 >= out.d) return;
-        // Vectors whose columns all lie left of column i0 are left out.
-        const int from = i0 > j0 ? static_cast<int>((i0 - j0) / wide) : 0;
-        for (std::int64_t i = i0; i < i0 + group_cols && i < out.d; i++)
-            for (std::int64_t j = j0; j < j1 && j < out.d; j += 8)
-                __builtin_prefetch(out.xx + i * out.ldc + j, 1);
-        const T* a = p.groups + g * group_size<T>;
-        const T* b = p.strips + s * panel_rows * n + from * wide;
-        T* to = sums + from * wide;
-        switch (last - from) {
-            case 1:
-                tile_product<T, 1>(to, a, b, p.rows, ahead, step);
-                break;
-            case 2:
-                tile_product<T, 2>(to, a, b, p.rows, ahead, step);
-                break;
-            default:
-                if constexpr (tile_vectors >= 3) tile_product<T, 3>(to, a, b, p.rows, ahead, step);
-                break;
-        }
-        tile_flush(out, p, sums, i0, j0, from * wide);
+    constexpr std::int64_t n = strip_cols<T>, few = panel_rows<T> > tile_rows ? 8 : 1;
+    alignas(64) T sums[few * group_cols * n];
+    const std::int64_t e = out.d + out.targets, right = s * n + n < e ? s * n + n : e;
+    const std::int64_t below = ((right < out.d ? right : out.d) + group_cols - 1) / group_cols;
+    end = end < below ? end : below;
+    for (std::int64_t g = begin; g < end; g += few) {
+        const std::int64_t to = g + few < end ? g + few : end;
+        few_tiles(out, p, s, g, to, sums, ahead, step);
+        ahead += (to - g) * prefetches<T> * step;
     }
 }
 

@@ -6,9 +6,15 @@
 
 namespace esker {
 
-// Rows of a panel: each is centred by its own mean, multiplied in its own precision and flushed to float64.
-inline constexpr std::int64_t panel_rows = 256;
-inline constexpr std::int64_t prefetches = 64;
+// Rows that a tile multiplies in one go: a strip of so many stays in the first cache.
+inline constexpr std::int64_t tile_rows = 256;
+// Rows of a panel, one or two times that: each is centred by its own mean, multiplied in its own precision
+// and flushed to float64. Flushes weigh more beside float32 products.
+template <class T>
+inline constexpr std::int64_t panel_rows = sizeof(T) == 4 ? 2 * tile_rows : tile_rows;
+// Places in memory that a panel's tile asks for.
+template <class T>
+inline constexpr std::int64_t prefetches = panel_rows<T> / 4;
 // Rows of a block row of packed storage: whole strips and whole groups on every instruction set, so that no
 // tile crosses one.
 inline constexpr std::int64_t packed_rows = 192;
@@ -17,7 +23,8 @@ inline constexpr std::int64_t packed_rows = 192;
 // never used.
 template <class T>
 struct PackedPanel {
-    T* strips = nullptr;  // ceil((d + targets) / strip) of panel_rows x strip, row-major
+    T* strips = nullptr;  // ceil((d + targets) / strip) of panel_rows x strip,
+                          // row-major
     T* groups =
         nullptr;  // the columns of X again: ceil(d / group) of group_size, rows of `group` numbers each
     double *plus = nullptr, *minus = nullptr;  // d + targets: the rank-one terms of `tiles`

@@ -52,7 +52,8 @@ void pack_rows_of(P* __restrict out, std::int64_t size, const T* __restrict x, s
 template <class T, class P>
 void pack_rows(P* __restrict strips, P* __restrict groups, const T* __restrict x, std::int64_t stride,
                const T* __restrict shift, const P* __restrict root, std::int64_t rows, std::int64_t cols) {
-    pack_rows_of<T, P, strip_cols<P>>(strips, panel_rows * strip_cols<P>, x, stride, shift, root, rows, cols);
+    pack_rows_of<T, P, strip_cols<P>>(strips, panel_rows<P> * strip_cols<P>, x, stride, shift, root, rows,
+                                      cols);
     pack_rows_of<T, P, group_cols>(groups, group_size<P>, x, stride, shift, root, rows, cols);
 }
 

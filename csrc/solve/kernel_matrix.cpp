@@ -51,7 +51,7 @@ struct Layout {
         const auto& k = kernels().gram<P>();
         strips = (n + k.strip - 1) / k.strip, groups = (n + k.group - 1) / k.group;
         chunks = (n + k.chunk - 1) / k.chunk;
-        strips_size = strips * panel_rows * k.strip, groups_size = groups * k.group_size;
+        strips_size = strips * panel_rows<P> * k.strip, groups_size = groups * k.group_size;
     }
     Index bytes() const { return (strips_size + groups_size) * static_cast<Index>(sizeof(P)); }
 };
@@ -146,7 +146,7 @@ void pack_chunk(const Panel<P>& panel, Index i, const T* x, Index stride, const 
                 Index rows, Index cols) {
     const auto& kernel = kernels().gram<P>();
     const auto& k = kernels().row_strips;
-    P* strips = panel.strips.get() + i / kernel.strip * panel_rows * kernel.strip;
+    P* strips = panel.strips.get() + i / kernel.strip * panel_rows<P> * kernel.strip;
     P* groups = panel.groups.get() + i / kernel.group * kernel.group_size;
     if constexpr (std::is_same_v<P, float>)
         k.pack_f32(strips, groups, x, stride, shift, root, rows, cols);
@@ -161,12 +161,12 @@ void add_dense(KernelMatrix& m, const DenseView<T>& x, Share& share, Poll poll) 
     const auto& kernel = kernels().gram<P>();
     const std::vector<T> shift(m.mean.begin(), m.mean.end());
     const std::vector<P> root(m.root.begin(), m.root.end());
-    auto width = [&](Index p) { return std::min(panel_rows, m.d - p * panel_rows); };
+    auto width = [&](Index p) { return std::min(panel_rows<P>, m.d - p * panel_rows<P>); };
     auto pack = [&](const Panel<P>& panel, Index p, Index chunk) {
-        const Index i = chunk * kernel.chunk, j = p * panel_rows, rows = std::min(kernel.chunk, m.n - i);
+        const Index i = chunk * kernel.chunk, j = p * panel_rows<P>, rows = std::min(kernel.chunk, m.n - i);
         pack_chunk<P>(panel, i, x.row(i) + j, x.stride, shift.data() + j, root.data() + i, rows, width(p));
     };
-    add_panels<P>(m, (m.d + panel_rows - 1) / panel_rows, pack, width, share, poll);
+    add_panels<P>(m, (m.d + panel_rows<P> - 1) / panel_rows<P>, pack, width, share, poll);
 }
 
 // The full columns of sparse rows are written out densely, a panel at a time, and packed as dense rows are;
@@ -178,13 +178,13 @@ void add_full_columns(KernelMatrix& m, Share& share, Poll poll) {
     const auto& by = m.by_columns;
     const auto& kernel = kernels().gram<P>();
     const std::vector<P> root(m.root.begin(), m.root.end());
-    auto width = [&](Index p) { return std::min(panel_rows, columns - p * panel_rows); };
+    auto width = [&](Index p) { return std::min(panel_rows<P>, columns - p * panel_rows<P>); };
     auto pack = [&](const Panel<P>& panel, Index p, Index chunk) {
         const Index i0 = chunk * kernel.chunk, rows = std::min(kernel.chunk, m.n - i0), cols = width(p);
         std::vector<T> dense(static_cast<std::size_t>(rows * cols), T(0)),
             shift(static_cast<std::size_t>(cols));
         for (Index k = 0; k < cols; k++) {
-            const auto j = static_cast<std::size_t>(by.full[static_cast<std::size_t>(p * panel_rows + k)]);
+            const auto j = static_cast<std::size_t>(by.full[static_cast<std::size_t>(p * panel_rows<P> + k)]);
             shift[static_cast<std::size_t>(k)] = static_cast<T>(m.mean[j]);
             const auto first = by.row.begin() + by.start[j], last = by.row.begin() + by.start[j + 1];
             for (auto at = std::lower_bound(first, last, i0); at != last && *at < i0 + rows; ++at)
@@ -193,7 +193,7 @@ void add_full_columns(KernelMatrix& m, Share& share, Poll poll) {
         }
         pack_chunk<P>(panel, i0, dense.data(), cols, shift.data(), root.data() + i0, rows, cols);
     };
-    add_panels<P>(m, (columns + panel_rows - 1) / panel_rows, pack, width, share, poll);
+    add_panels<P>(m, (columns + panel_rows<P> - 1) / panel_rows<P>, pack, width, share, poll);
 }
 
 // K becomes P K P: the exact mean is taken off, whatever the shift was.
@@ -253,7 +253,7 @@ void KernelMatrix::multiply(bool wide, Poll poll) {
         },
         x);
     trace = trace_of(values.data(), n);
-    loss = 0x1p-52 + (trace > 0 ? 0x1p-22 * std::sqrt(coarse.squares) / trace : 0.0);
+    loss = 0x1p-52 + (trace > 0 ? 0x1.8p-22 * std::sqrt(coarse.squares) / trace : 0.0);
     if (!centred) return;
     centre(*this);
     trace = trace_of(values.data(), n);

@@ -20,7 +20,7 @@ __all__ = ["Gram"]
 class Gram:
     """Weight, means, and centred X'X, X'y and y'y, in float64; exact under merging (Chan's update).
 
-    Dense rows are centred in panels of 256 by their own mean before their product, so that neither large means nor
+    Dense rows are centred in panels of a few hundred by their own mean before their product, so that neither large means nor
     columns that drift together cost digits. Sums about the origin, for a fit without intercept, follow from the means.
 
     Parameters

@@ -53,6 +53,26 @@ def test_memmap_is_not_copied(tmp_path):
     np.testing.assert_array_equal(together(blocks)[1], DENSE[:, 2])
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(20_000, 3), (9000, 2500), (900, 20_000)])
+def test_long_views_cover_the_rows_once_in_order(rows, columns):
+    blocks = ArrayBlocks(np.zeros((rows, columns), "f4"), np.arange(rows, dtype="f8"))
+    long, short = list(blocks.read_long()), list(blocks)
+    assert len(long) < len(short) or len(short) == 1
+    assert all(b.X.nbytes <= 64e6 and np.shares_memory(b.X, blocks.X) for b in long)
+    assert np.concatenate([b.y for b in long]).tolist() == list(range(rows))
+    assert [b.first_key for b in long] == [int(b.y[0]) for b in long]
+    assert all(b.first_key % 256 == 0 for b in long)
+    rest = list(blocks.read_long((0, 4096))) if rows > 4096 else []
+    assert sum(map(len, rest)) == max(rows - 4096, 0)
+
+
+def test_long_views_are_not_for_who_says_how_long_blocks_are():
+    X = np.zeros((50_000, 100), "f4")
+    for options in ({"block_size": "1MB"}, {"max_memory": "8MB"}):
+        blocks = ArrayBlocks(X, **options)
+        assert [len(b) for b in blocks.read_long()] == [len(b) for b in blocks]
+
+
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 @pytest.mark.parametrize("make", [sp.csr_array, sp.csr_matrix, sp.csc_array, sp.csc_matrix, sp.coo_array])
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i8"])

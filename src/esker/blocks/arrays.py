@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,9 @@ from numpy.typing import NDArray
 
 from esker._native import core
 from esker.blocks.base import Blocks, Part
-from esker.blocks.block import Block
+from esker.blocks.block import UNIT, Block
 from esker.blocks.buffer import csr, slice_rows
-from esker.blocks.memory import Budget, block_rows, rows_of
+from esker.blocks.memory import BLOCK_BYTES, PANEL, Budget, block_rows, rows_of
 
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
@@ -26,6 +27,9 @@ __all__ = [
     "target_of",
     "weight_of",
 ]
+
+#: What a view of an array may cover, at most, for learners that read it once: bytes, and products of two columns.
+LONG_BYTES, LONG_WORK = 64 * 10**6, 3e10
 
 
 def float_dtype(dtype: Any, wanted: Any = None) -> np.dtype[Any]:
@@ -220,6 +224,25 @@ class ArrayBlocks(Blocks):
     def _read(self, part: Part, start: int) -> Iterator[Block]:
         for begin, end in self._cuts(start):
             yield self._rows(begin, end)
+
+    def read_long(self, start: tuple[int, int] = (0, 0)) -> Iterator[Block]:
+        views = not self.is_sparse and self._in_layout
+        if not views or self.max_memory is not None or self.block_bytes != BLOCK_BYTES or start[0] > 0:
+            yield from self.read_ahead(start=start)
+            return
+        n, d = self.n_rows or 0, self.n_columns or 0
+        # Some half a second's work on sums of products: a caller can be interrupted, and told how far they are.
+        longest = max(PANEL, int(LONG_WORK / (d * (d + self.n_targets))))
+        rows = block_rows(
+            d * self.dtype.itemsize + 8 * self.n_targets, replace(self.budget, block_bytes=LONG_BYTES)
+        )
+        if rows > longest:
+            unit = UNIT if longest >= UNIT else PANEL
+            rows = longest // unit * unit
+        for begin in range(start[1], n, rows):
+            block = self._rows(begin, min(begin + rows, n))
+            self._check(self.parts[0], block)
+            yield block
 
     def read_rows(self, part: Part, begin: int, end: int) -> Block:
         block = self._rows(begin, end)

@@ -226,6 +226,10 @@ class Blocks(Choices, ABC):
 
         return ahead(walk, self.budget.depth if self.threaded else 0)
 
+    def read_long(self, start: tuple[int, int] = (0, 0)) -> Iterator[Block]:
+        """`read_ahead` of all parts for a caller whose memory does not grow with a block: views of an array may be longer."""
+        return self.read_ahead(start=start)
+
     def __iter__(self) -> Iterator[Block]:
         return self.read_ahead()
 

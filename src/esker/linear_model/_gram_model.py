@@ -171,7 +171,15 @@ class GramModel:
             if saver is not None:
                 saver.after(block, state, {**facts, **self._facts()})
 
-        sum_rows(blocks, update, start=start, after=after, verbose=self.verbose, name=type(self).__name__)
+        sum_rows(
+            blocks,
+            update,
+            start=start,
+            after=after,
+            verbose=self.verbose,
+            name=type(self).__name__,
+            long=type(self)._encode is GramModel._encode,  # indicators of classes would be long too
+        )
         if not state.finite:
             check_finite(self, blocks)
         if saver is not None and not stopped():

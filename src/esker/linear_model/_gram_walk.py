@@ -72,6 +72,7 @@ def sum_rows(
     after: Callable[[Block], None] | None = None,
     verbose: int = 0,
     name: str = "",
+    long: bool = False,
 ) -> None:
     """Give every block to `update`, until the rows end or the watcher asks to end.
 
@@ -85,11 +86,13 @@ def sum_rows(
         Called with each block once it is summed.
     verbose : int
         1 prints rows a second, under `name`.
+    long : bool
+        Whether blocks may be long views, as `update` needs no memory in proportion to one.
     """
     if start[0] >= len(blocks.parts):
         return
     with watching(Lines(name)) if verbose else nullcontext():
-        for block in blocks.read_ahead(start=start):
+        for block in blocks.read_long(start) if long else blocks.read_ahead(start=start):
             update(block)
             if not advance(len(block), block.nbytes):
                 break
