@@ -85,7 +85,7 @@ void absorb_written(Gram& s, Index rows, Index cols, const Block& block, Fill&& 
 template <class T>
 bool drifts(const DenseView<T>& x) {
     const Index rows = std::min(panel_rows<T>, x.rows), panels = rows ? x.rows / rows : 0;
-    const Index every = std::max<Index>(1, panels / 16), looks = (panels + every - 1) / every;
+    const Index every = std::max<Index>(1, panels / 8), looks = (panels + every - 1) / every;
     std::vector<Index> drifting(static_cast<std::size_t>(looks), 0);
     parallel_for(looks, [&](Index i) {
         drifting[static_cast<std::size_t>(i)] =
@@ -263,9 +263,9 @@ double Gram::loss(bool centred) const {
         const double own = row(j)[j] + (centred ? 0.0 : weight * mean_x[at] * mean_x[at]);
         if (own > 0) worst = std::max(worst, coarse[at] / own), shrunk = std::max(shrunk, peak[at] / own);
     }
-    // Panels round independently of each other, so that their errors grow as a square root.
-    const double panels = std::max(1.0, static_cast<double>(rows) / static_cast<double>(panel_rows<float>));
-    return 0x1p-52 * shrunk + 0x1.8p-22 * worst / std::sqrt(panels);
+    // Tiles' rows round independently of each other, so that their errors grow as a square root.
+    const double panels = std::max(1.0, static_cast<double>(rows) / static_cast<double>(tile_rows));
+    return 0x1p-52 * shrunk + 0x1p-22 * worst / std::sqrt(panels);
 }
 
 Gram::Summary Gram::finish() const {

@@ -38,6 +38,21 @@ struct Narrow {
     typedef T type __attribute__((vector_size(vector_bytes * sizeof(T) / 8), may_alias, aligned(sizeof(T))));
 };
 
+// Rows of so many numbers come nearer, where they lie so far apart that the machine would not see to it.
+template <class T>
+inline void rows_ahead(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t cols) {
+    constexpr std::int64_t line = 64 / static_cast<std::int64_t>(sizeof(T));
+    if (stride <= 4 * line) return;
+    for (std::int64_t k = 0; k < rows; k++)
+        for (std::int64_t j = 0; j < cols; j += line) __builtin_prefetch(x + k * stride + j);
+}
+template <class T>
+inline void room_ahead(T* out, std::int64_t size, std::int64_t pieces, std::int64_t length) {
+    constexpr std::int64_t line = 64 / static_cast<std::int64_t>(sizeof(T));
+    for (std::int64_t i = 0; i < pieces; i++, out += size)
+        for (std::int64_t j = 0; j < length; j += line) __builtin_prefetch(out + j, 1);
+}
+
 template <class T>
 void panel_mean(T* __restrict shift, double* __restrict delta, const T* __restrict x, std::int64_t stride,
                 const double* w, std::int64_t rows, std::int64_t cols) {
@@ -58,6 +73,7 @@ void panel_mean(T* __restrict shift, double* __restrict delta, const T* __restri
     } else {
         for (k++; k + 8 <= rows; k += 8) {  // eight rows in T, the rest of the sum in float64
             const T* row = x + k * stride;
+            if (k + 24 <= rows) rows_ahead(row + 16 * stride, stride, 8, cols);
 #pragma omp simd
             for (std::int64_t j = 0; j < cols; j++) {
                 const T f = first[j];
@@ -120,6 +136,12 @@ void panel_pack(T* __restrict strips, T* __restrict groups, const T* __restrict 
     constexpr std::int64_t n = strip_cols<T>, near = 16;  // so many rows stay in the first cache
     for (std::int64_t k = 0; k < rows; k += near) {
         const std::int64_t end = k + near < rows ? k + near : rows;
+        if (end + near <= rows) {
+            rows_ahead(x + end * stride, stride, near, cols);
+            room_ahead(strips + end * n, panel_rows<T> * n, (cols + n - 1) / n, near * n);
+            room_ahead(groups + end * group_cols, group_size<T>, (cols + group_cols - 1) / group_cols,
+                       near * group_cols);
+        }
         pack_all<T, n>(strips, panel_rows<T> * n, x, stride, shift, root, k, end, rows, cols);
         pack_all<T, group_cols>(groups, group_size<T>, x, stride, shift, root, k, end, rows, cols);
     }
@@ -139,21 +161,16 @@ template <class V>
 #endif
 }
 
-// sums[i][j] over up to tile_rows rows for a group's columns i and `vectors` vectors of a strip's columns;
-// the sums go on where `more`. Meanwhile rows that are wanted next come nearer: memory and arithmetic take
-// turns otherwise. A call of its own: inlined, GCC 12 runs out of registers.
+// sums[i][j] over up to tile_rows rows for a group's columns i and `vectors` vectors of a strip's columns,
+// added to those of earlier rows where `more`: short sums round less. Meanwhile rows that are wanted next
+// come nearer: memory and arithmetic take turns otherwise. A call of its own: inlined, GCC 12 runs out of
+// registers.
 template <class T, int vectors>
 [[gnu::noinline]] void tile_product(T* __restrict sums, const T* __restrict a, const T* __restrict b,
                                     std::int64_t rows, bool more, const char* ahead, std::int64_t step) {
     using V = typename Vector<T>::type;
     constexpr std::int64_t n = strip_cols<T>, few = 4;
     V c[group_cols][vectors] = {};
-    if (more) {
-#pragma GCC unroll 16
-        for (int i = 0; i < group_cols; i++)
-#pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++) c[i][v] = *reinterpret_cast<V*>(sums + i * n + v * lanes<T>);
-    }
     auto row = [&](std::int64_t k) __attribute__((always_inline)) {
         V right[vectors];
 #pragma GCC unroll 4
@@ -176,7 +193,10 @@ template <class T, int vectors>
 #pragma GCC unroll 16
     for (int i = 0; i < group_cols; i++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) *reinterpret_cast<V*>(sums + i * n + v * lanes<T>) = c[i][v];
+        for (int v = 0; v < vectors; v++) {
+            V& sum = *reinterpret_cast<V*>(sums + i * n + v * lanes<T>);
+            sum = more ? sum + c[i][v] : c[i][v];
+        }
 }
 
 // c[j] += sum[j] + up plus[j] - down minus[j] for `vectors` vectors of float64.
@@ -245,8 +265,8 @@ void few_tiles(const GramSums& out, const PackedPanel<T>& p, std::int64_t s, std
             const int from = i0 > j0 ? static_cast<int>((i0 - j0) / wide) : 0;
             if (done)
                 for (std::int64_t i = i0; i < i0 + group_cols && i < out.d; i++)
-                    for (std::int64_t j = j0; j < j1 && j < out.d; j += 8)
-                        __builtin_prefetch(out.xx + i * out.ldc + j, 1);
+                    for (std::int64_t j = j0; j < j1 + 7 && j < out.d + 7; j += 8)
+                        __builtin_prefetch(out.xx + i * out.ldc + (j < j1 ? j : j1 - 1), 1);
             const T* a = p.groups + g * group_size<T> + k * group_cols;
             const T* b = p.strips + (s * panel_rows<T> + k) * n + from * wide;
             T *tile = sums + (g - begin) * size, *to = tile + from * wide;

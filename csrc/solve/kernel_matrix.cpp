@@ -253,7 +253,7 @@ void KernelMatrix::multiply(bool wide, Poll poll) {
         },
         x);
     trace = trace_of(values.data(), n);
-    loss = 0x1p-52 + (trace > 0 ? 0x1.8p-22 * std::sqrt(coarse.squares) / trace : 0.0);
+    loss = 0x1p-52 + (trace > 0 ? 0x1p-22 * std::sqrt(coarse.squares) / trace : 0.0);
     if (!centred) return;
     centre(*this);
     trace = trace_of(values.data(), n);
