@@ -230,12 +230,10 @@ class ArrayBlocks(Blocks):
         if not views or self.max_memory is not None or self.block_bytes != BLOCK_BYTES or start[0] > 0:
             yield from self.read_ahead(start=start)
             return
-        n, d = self.n_rows or 0, self.n_columns or 0
+        n, d, targets = self.n_rows or 0, self.n_columns or 0, self.n_targets or 0
         # Some half a second's work on sums of products: a caller can be interrupted, and told how far they are.
-        longest = max(PANEL, int(LONG_WORK / (d * (d + self.n_targets))))
-        rows = block_rows(
-            d * self.dtype.itemsize + 8 * self.n_targets, replace(self.budget, block_bytes=LONG_BYTES)
-        )
+        longest = max(PANEL, int(LONG_WORK / (d * (d + targets))))
+        rows = block_rows(d * self.dtype.itemsize + 8 * targets, replace(self.budget, block_bytes=LONG_BYTES))
         if rows > longest:
             unit = UNIT if longest >= UNIT else PANEL
             rows = longest // unit * unit

@@ -118,11 +118,14 @@ class Splits:
         The test fold of each row of a block, shape (n,); None where the splits of an array are no partition of its rows.
     indices : list of (train, test) or None
         Row numbers, for arrays.
+    stretches : bool
+        Whether the folds are stretches of an array's rows, so that a block's rows of one are a view.
     """
 
     k: int
     fold_of: FoldOf | None
     indices: list[tuple[NDArray[np.intp], NDArray[np.intp]]] | None = None
+    stretches: bool = False
 
 
 def splits_of(
@@ -198,7 +201,8 @@ def _array_splits(
         indices.append((train, test))
     whole = (seen == 1).all() and all(len(train) == n - len(test) for train, test in indices)
     if whole and all((fold[train] != i).all() for i, (train, _) in enumerate(indices)):
-        return Splits(len(indices), lambda block: fold[block.keys], indices)
+        stretches = int(np.count_nonzero(np.diff(fold))) <= RUNS
+        return Splits(len(indices), lambda block: fold[block.keys], indices, stretches)
     return Splits(len(indices), None, indices)
 
 

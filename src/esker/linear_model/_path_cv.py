@@ -105,7 +105,8 @@ class PathCV(LinearRegressor):
         model._refuse_wide(blocks, splits.k + 1 + trained)
 
         def walk(update: Any) -> None:
-            sum_rows(blocks, update, verbose=int(self.verbose), name=type(self).__name__)
+            name = type(self).__name__
+            sum_rows(blocks, update, verbose=int(self.verbose), name=name, long=splits.stretches)
 
         def one_target(block: Block, states: Any) -> Block:
             return block if block.y is None or block.y.ndim == 1 else replace(block, y=block.y[:, 0])
