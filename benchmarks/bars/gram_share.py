@@ -41,13 +41,19 @@ def _gram(X: np.ndarray, y: np.ndarray) -> None:
     core.Gram().update(X, y)
 
 
-def run(scale: str, runs: int = 5) -> bool:
+def run(
+    scale: str,
+    runs: int = 5,
+    dtypes: tuple[Any, ...] = (np.float32, np.float64),
+    columns: tuple[int, ...] = tuple(SHARES),
+) -> bool:
     """A line for each dtype and number of columns; at scale small the shares are printed only."""
     holds = True
-    for dtype in (np.float32, np.float64):
+    for dtype in dtypes:
         gemm, operations = peak(dtype, 4096 if scale == "full" else 1024)
         gemm()
-        for d, share in SHARES.items():
+        for d in columns:
+            share = SHARES[d]
             n = max(1024, int(WORK[scale] / d**2) // 256 * 256)
             n = min(n, int(1.6e9 / d / np.dtype(dtype).itemsize))
             X = np.random.default_rng(1).standard_normal((n, d), dtype=np.float32).astype(dtype, copy=False)
