@@ -17,6 +17,7 @@ struct NormalRows {
     std::int64_t targets;        // numbers of a row of y
     const std::int64_t* target;  // the column of y that a lane takes
     const double* base;          // a number for each lane
+    bool far;                    // whether the table is too large for a core's own cache
 };
 
 // A column's record in `table` is its p in each lane, then its sum in each lane, so that one visit to memory

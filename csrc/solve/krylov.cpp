@@ -20,6 +20,11 @@ Index shards_of(Index numbers) {
 
 constexpr Index widest = 8;
 
+// Whether a table of so many numbers leaves a core's own cache (of half a megabyte and more).
+bool far(Index numbers) { return numbers > (Index{1} << 15); }
+
+typedef double Pair __attribute__((vector_size(16), aligned(8), may_alias));
+
 template <class X>
 constexpr bool is_dense = false;
 template <class T>
@@ -49,6 +54,7 @@ void ColumnSums::update(const Block& block) {
     require(block.targets == targets, "every row must have " + std::to_string(targets) + " targets, got " +
                                           std::to_string(block.targets));
     cols = std::max(cols, esker::cols(block.x));
+    const bool wide = far(record * cols);
     std::visit(
         [&](const auto& x) {
             using View = std::decay_t<decltype(x)>;
@@ -69,15 +75,30 @@ void ColumnSums::update(const Block& block) {
                         for (Index t = 0; t < targets; t++)
                             to[2 + t] += value * wy[static_cast<std::size_t>(t)];
                     };
+                    auto add_one = [&](Index column, double value) {  // of one target
+                        double* to = sums.data() + column * 3;
+                        const double wx = w * value;
+                        *reinterpret_cast<Pair*>(to) += Pair{wx, wx * value};
+                        to[2] += value * wy[0];
+                    };
                     if constexpr (is_dense<View>) {
                         for (Index j = 0; j < x.cols; j++) add(j, static_cast<double>(x.row(i)[j]));
                     } else {
-                        const Index last = static_cast<Index>(x.indptr[share.end]) - 1;
-                        for (auto k = static_cast<Index>(x.indptr[i]); k < x.indptr[i + 1]; k++) {
-                            // A wide table's lines are asked for well before they are needed.
-                            const auto next = static_cast<Index>(x.indices[std::min(k + 32, last)]);
-                            __builtin_prefetch(sums.data() + next * record, 1);
-                            add(static_cast<Index>(x.indices[k]), static_cast<double>(x.data[k]));
+                        const auto row = x.row(i);
+                        if (wide) {  // its lines are asked for well before they are needed
+                            const Index last = static_cast<Index>(x.indptr[share.end] - x.indptr[i]) - 1;
+                            for (Index k = 0; k < row.size; k++) {
+                                const auto next = static_cast<Index>(row.columns[std::min(k + 32, last)]);
+                                __builtin_prefetch(sums.data() + next * record, 1);
+                                add(static_cast<Index>(row.columns[k]), static_cast<double>(row.values[k]));
+                            }
+                        } else if (targets == 1) {
+                            for (Index k = 0; k < row.size; k++)
+                                add_one(static_cast<Index>(row.columns[k]),
+                                        static_cast<double>(row.values[k]));
+                        } else {
+                            for (Index k = 0; k < row.size; k++)
+                                add(static_cast<Index>(row.columns[k]), static_cast<double>(row.values[k]));
                         }
                     }
                 }
@@ -191,7 +212,8 @@ void NormalProduct::update(const Block& block, const Index* target) {
                               target ? block.y : nullptr,
                               block.targets,
                               column,
-                              base};
+                              base,
+                              far(2 * group.width * cols)};
         const int size = group.width == 1 ? 0 : group.width == 2 ? 1 : group.width == 4 ? 2 : 3;
         if (share.end > share.begin)
             kernels().normal.of<T, I>().rows[size](table(g, shard), sums(g, shard), rows);

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from esker._native import core, threads
 from esker.blocks import ArrayBlocks, Block
+from esker.linear_model import Ridge
 from esker.linear_model._krylov import solve_krylov
 
 Floats = NDArray[np.float64]
@@ -183,3 +184,35 @@ def test_sums_widen_with_the_rows() -> None:
     whole = np.vstack([np.hstack([narrow.toarray(), np.zeros((30, 3))]), wide.toarray()])
     np.testing.assert_allclose(sums.finish(), [whole.sum(0), (whole**2).sum(0), whole.sum(0)])
     assert (sums.rows, sums.weight, sums.cols) == (60, 60.0, 5)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("weight", [None, 0.0])
+@pytest.mark.parametrize("solver", ["sparse_cg", "cholesky", "auto"])
+@pytest.mark.parametrize("shape", [(300, 20), (20, 60)])
+def test_numbers_that_are_none_are_found_in_sparse_rows(
+    bad: float, weight: float | None, solver: str, shape: tuple[int, int]
+) -> None:
+    X, y = rows(*shape), np.arange(float(shape[0]))
+    X.data[X.indptr[7]] = bad
+    w = None if weight is None else np.where(np.arange(len(y)) == 7, weight, 1.0)
+    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
+        Ridge(solver=solver).fit(X, y, sample_weight=w)
+
+
+def test_values_whose_squares_are_none_are_named() -> None:
+    X, y = rows(300, 20), np.arange(300.0)
+    X.data[X.indices == 3] = 1e200
+    with pytest.raises(ValueError, match="the sum of squares of column 3 is not finite"):
+        Ridge(solver="sparse_cg").fit(X, y)
+
+
+def test_pieces_of_memory_make_the_answer_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = rows(500, 30), np.random.default_rng(11).standard_normal(500)
+    for data in (X, X.toarray()):
+        whole = solve_krylov(ArrayBlocks(data, y, np.linspace(0, 2, 500)), 0.1, tol=1e-12)
+        with monkeypatch.context() as patch:
+            patch.setattr("esker.linear_model._krylov_rows.PIECE", 700)
+            cut = solve_krylov(ArrayBlocks(data, y, np.linspace(0, 2, 500)), 0.1, tol=1e-12)
+        np.testing.assert_allclose(cut.solution.coef, whole.solution.coef, rtol=1e-6, atol=1e-8)
+        assert cut.passes == whole.passes

@@ -56,7 +56,7 @@ def as_blocks(
     classifier : bool
         Whether y are labels.
     finite_later : bool
-        Do not read a dense X for NaN and infinity where the caller's sums will show them: the result then has
+        Do not read X for NaN and infinity where the caller's sums will show them: the result then has
         ``finite_later`` set, and `check_finite` makes the search when it is wanted. Targets keep their dtype.
 
     Raises
@@ -67,7 +67,7 @@ def as_blocks(
     if isinstance(X, Blocks):
         return _check_blocks(estimator, X, y, sample_weight, multi_output, classifier, reset)
     check_indices(X)
-    later = finite_later and not sparse.issparse(X)
+    later = finite_later
     X, y = validate_data(
         estimator,
         X,
@@ -95,7 +95,7 @@ def as_blocks(
 def check_finite(estimator: Any, blocks: Blocks) -> None:
     """scikit-learn's error where an array holds NaN or infinity, if that was not yet looked for."""
     if isinstance(blocks, ArrayBlocks) and blocks.finite_later:
-        check_array(blocks.X, dtype=None, input_name="X", estimator=estimator)
+        check_array(blocks.X, accept_sparse=True, dtype=None, input_name="X", estimator=estimator)
         blocks.finite_later = False
 
 

@@ -21,6 +21,8 @@ from esker.linear_model._krylov_rows import Rows, Sums
 from esker.linear_model._solve import Solution
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from esker.blocks import Blocks
@@ -75,6 +77,7 @@ def solve_krylov(
     tol: float = 1e-4,
     max_iter: int | None = None,
     scaled: bool = True,
+    if_not_finite: Callable[[], None] = lambda: None,
 ) -> Krylov:
     """Minimise ``||y - X w - b||^2 + alpha ||w||^2`` for each lane, an alpha and a target, all in the same walks.
 
@@ -94,6 +97,8 @@ def solve_krylov(
         Iterations, 1000 by default; a lane that is not done by then warns.
     scaled : bool
         False leaves out the scaling by the diagonal, to show what it is worth.
+    if_not_finite : callable
+        Called where sums of squares are not finite, before that is an error: it may know a better one.
 
     Returns
     -------
@@ -111,7 +116,9 @@ def solve_krylov(
         sums = rows.sums(fit_intercept)
     except InterruptedError:
         raise KeyboardInterrupt("there is no model yet") from None
-    _check_range(sums)
+    if not (np.isfinite(sums.spread).all() and np.isfinite(sums.yy).all()):
+        if_not_finite()
+        _refuse_range(sums)
     lane = np.arange(len(sums.yy), dtype=np.int64) if targets is None else np.asarray(targets, np.int64)
     alpha = np.array(np.broadcast_to(np.asarray(alphas, np.float64), lane.shape))
     if blocks.n_columns is None:
@@ -134,7 +141,7 @@ def solve_krylov(
     return Krylov(found, sums, iterations, rows.passes, gaps, run.history)
 
 
-def _check_range(sums: Sums) -> None:
+def _refuse_range(sums: Sums) -> None:
     for name, squares in (("column", sums.spread), ("target", sums.yy)):
         bad = ~np.isfinite(squares)
         if bad.any():

@@ -1,6 +1,7 @@
 """What conjugate gradients ask of the rows, a walk each: the columns' sums once, then X'(w (X p)) at every iteration.
 
-Rows that a file gives are kept decoded where the memory granted has room for all of them; else every walk reads them again.
+Rows that lie in memory are walked as they lie. Those that a file gives are kept decoded where the memory granted has room
+for all of them; else every walk reads them again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import numpy as np
 
 from esker._native import core
 from esker._progress import advance
+from esker.blocks.arrays import ArrayBlocks
+from esker.blocks.buffer import cut, stored
 from esker.blocks.memory import physical_memory, show_size
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ __all__ = ["Rows", "Sums"]
 
 #: Without max_memory, rows of at most this share of the machine's memory are kept.
 SHARE = 0.4
+#: Numbers of a piece of rows that lie in memory: between pieces a walk may be interrupted, about every hundredth of a second.
+PIECE = 1 << 24
 
 
 @dataclass
@@ -60,8 +65,13 @@ class Rows:
 
     def __init__(self, blocks: Blocks) -> None:
         self.blocks, self.sparse, self.passes = blocks, False, 0
-        self._kept: list[Block] | None = None if blocks.whole() is not None else []
+        whole = blocks.whole()
+        self._kept: list[Block] | None = [] if whole is None else None
         self._complete = False
+        if whole is not None and isinstance(
+            blocks, ArrayBlocks
+        ):  # a map's blocks are made, and checked, at each walk
+            self._kept, self._complete = _pieces(whole), True
         self._product: core.NormalProduct | None = None
         self._lanes = 0
 
@@ -138,10 +148,11 @@ class Rows:
             xy = total[2:] + np.outer(shift, level)
             none = np.zeros(len(level)), np.zeros(len(shift))
             return Sums(sums.rows, weight, flat, *none, total[1], xy, yy, float(total[1].sum()), longest)
-        mean = level / weight
-        spread = np.maximum(total[1] - level * mean, 0.0)
-        xy = total[2:] - np.outer(about, level)
-        yy = np.maximum(sums.yy - about * sums.y, 0.0)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is looked for by the caller
+            mean = level / weight
+            spread = np.maximum(total[1] - level * mean, 0.0)
+            xy = total[2:] - np.outer(about, level)
+            yy = np.maximum(sums.yy - about * sums.y, 0.0)
         raw = float((total[1] if self.sparse else spread).sum())
         return Sums(sums.rows, weight, flat, mean, shift + about, spread, xy, yy, raw, longest)
 
@@ -176,3 +187,9 @@ class Rows:
             product.update(block.raw_x(), y, block.sample_weight, targets)
         self.passes += 1
         return product.finish()
+
+
+def _pieces(block: Block) -> list[Block]:
+    """Views of a block's rows, cut once: doing so at each walk took a sixth of it."""
+    rows = max(1, len(block) * PIECE // max(stored(block.X), 1))
+    return [cut(block, i, min(i + rows, len(block))) for i in range(0, len(block), rows)]

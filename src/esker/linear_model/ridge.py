@@ -242,7 +242,6 @@ class Ridge(GramModel, LinearRegressor):
         return found
 
     def _fit_krylov(self, blocks: Blocks) -> None:
-        check_finite(self, blocks)
         targets = blocks.n_targets
         if np.ndim(self.alpha) and targets is not None:
             self._alphas(targets)  # a wrong length is refused before anything is read
@@ -253,6 +252,7 @@ class Ridge(GramModel, LinearRegressor):
                 fit_intercept=self.fit_intercept,
                 tol=self.tol,
                 max_iter=self.max_iter,
+                if_not_finite=lambda: check_finite(self, blocks),
             )
         learn_width(self, len(found.sums.mean), None)
         self._publish(found.solution, found.sums.mean, blocks.dtype, found.sums.flat)
