@@ -28,7 +28,7 @@ CELLS = [
         lambda scale: load("zipf", scale),
         [
             Contender("esker", ours.ridge(ALPHA, solver="sparse_cg", tol=1e-6)),
-            Contender("esker tol=1e-4", ours.ridge(ALPHA, solver="sparse_cg")),
+            Contender("esker auto", ours.ridge(ALPHA)),
             Contender("esker cholesky", ours.ridge(ALPHA, solver="cholesky")),
             Contender("scikit-learn sparse_cg", peers.sklearn_ridge(ALPHA, solver="sparse_cg")),
             Contender("scikit-learn lsqr", peers.sklearn_ridge(ALPHA, solver="lsqr")),

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/parallel.hpp"
 
 namespace esker {
 namespace {
@@ -55,10 +56,18 @@ void bounds(const CsrView<T, I>& x, Index size) {
     Index bad = x.indptr[0] < 0 || x.indptr[x.rows] > size;
     for (Index r = 0; r < x.rows; r++) bad += x.indptr[r] > x.indptr[r + 1];
     require(bad == 0, "indptr must ascend from 0 and stay within the data");
-    U most = 0;
-    const Index end = x.indptr[x.rows];
+    const Index begin = x.indptr[0], end = x.indptr[x.rows];
+    constexpr Index piece = Index{1} << 20;
+    std::vector<U> mosts(static_cast<std::size_t>((end - begin + piece - 1) / piece));
+    parallel_for(static_cast<Index>(mosts.size()), [&](Index i) {
+        const I* from = x.indices + begin + i * piece;
+        const Index n = std::min(piece, end - begin - i * piece);
+        U most = 0;
 #pragma omp simd reduction(max : most)
-    for (Index k = x.indptr[0]; k < end; k++) most = std::max(most, static_cast<U>(x.indices[k]));
+        for (Index k = 0; k < n; k++) most = std::max(most, static_cast<U>(from[k]));
+        mosts[static_cast<std::size_t>(i)] = most;
+    });
+    const U most = mosts.empty() ? U{0} : *std::max_element(mosts.begin(), mosts.end());
     if (end == x.indptr[0] || static_cast<std::uint64_t>(most) < static_cast<std::uint64_t>(x.cols)) return;
     for (Index r = 0; r < x.rows; r++)
         for (Index k = x.indptr[r]; k < x.indptr[r + 1]; k++)

