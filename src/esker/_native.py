@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
+from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import esker._blas as _blas
 import esker._core as _core
@@ -19,13 +20,14 @@ core = _core
 core.install_blas(*_blas.capsules(core.routine_names()))
 
 
-def cores(n_threads: int | None) -> int:
+def cores(n_threads: Any) -> int:
     """How many threads to use: `n_threads`, or as many as `threads` says."""
-    if n_threads is not None and n_threads < 1:
-        raise ValueError(f"n_threads must be None or at least 1, got {n_threads!r}")
     if n_threads is None:
-        n_threads = min(int(core.config()["threads"]), _processors())
-    return n_threads
+        return min(int(core.config()["threads"]), _processors())
+    whole = isinstance(n_threads, Integral) and type(n_threads).__name__ not in ("bool", "bool_")
+    if not whole or not 1 <= n_threads < 1 << 31:
+        raise ValueError(f"n_threads must be None or at least 1, an integer, got {n_threads!r}")
+    return int(n_threads)
 
 
 def _processors() -> int:

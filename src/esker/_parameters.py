@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any
 
-__all__ = ["check_choice", "check_flag", "check_integer", "check_number", "parse_duration"]
+__all__ = [
+    "check_choice",
+    "check_flag",
+    "check_integer",
+    "check_jobs",
+    "check_number",
+    "check_path",
+    "parse_duration",
+]
 
 _SECONDS = {"": 1.0, "ms": 1e-3, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _PIECE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)", re.ASCII)
@@ -55,10 +65,12 @@ def check_number(
     return float(value)
 
 
-def check_integer(name: str, value: Any, low: int) -> int:
-    """`value` as an int of at least `low`."""
-    if not isinstance(value, Integral) or _boolean(value) or int(value) < low:
-        raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
+def check_integer(name: str, value: Any, low: int, high: int | None = None) -> int:
+    """`value` as an int of at least `low`, and at most `high`."""
+    whole = isinstance(value, Integral) and not _boolean(value)
+    if not whole or int(value) < low or (high is not None and int(value) > high):
+        wanted = f"of at least {low}" if high is None else f"from {low} to {high}"
+        raise ValueError(f"{name} must be an integer {wanted}, got {value!r}")
     return int(value)
 
 
@@ -74,6 +86,21 @@ def check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
     if not any(value is c or (isinstance(c, str) and isinstance(value, str) and c == value) for c in choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
     return value
+
+
+def check_jobs(value: Any) -> int | None:
+    """scikit-learn's `n_jobs`: None, a number of threads, or all but so many less one below 0."""
+    whole = isinstance(value, Integral) and not _boolean(value)
+    if value is not None and (not whole or value == 0 or abs(int(value)) >= 1 << 31):
+        raise ValueError(f"n_jobs must be None or an integer that is not 0, got {value!r}")
+    return None if value is None else int(value)
+
+
+def check_path(name: str, value: Any) -> str:
+    """`value` as a path; a number would be taken for a file that is open."""
+    if not isinstance(value, (str, bytes, PathLike)) or not os.fspath(value):
+        raise ValueError(f"{name} must be None or a path, got {value!r}")
+    return os.fsdecode(value)
 
 
 def _boolean(value: Any) -> bool:

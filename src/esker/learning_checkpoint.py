@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esker._errors import FormatError
+from esker._parameters import check_path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +44,7 @@ def load(
     ValueError
         It is one of another fit; the message says in what the two differ.
     """
-    if not os.path.exists(path):
+    if not os.path.exists(check_path("checkpoint", path)):
         return None
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:

@@ -77,7 +77,7 @@ def test_constant_columns_and_targets() -> None:
         ({"alpha": -1.0}, "alpha must be"),
         ({"alpha": [1.0, 2.0]}, "one number a target"),
         ({"alpha": np.nan}, "alpha must be"),
-        ({"solver": "lsqr"}, "solver must be 'auto', 'cholesky', 'svd' or"),
+        ({"solver": "lsqr"}, "solver must be one of 'auto', 'cholesky', 'svd',"),
         ({"positive": True, "solver": "cholesky"}, "positive=True has a solver of its own"),
         ({"positive": True, "tol": 1e-6}, "no effect with positive=True"),
         ({"refine": "always"}, "refine must be"),

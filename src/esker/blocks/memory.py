@@ -11,6 +11,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import prod
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ BLOCK_BYTES = 16 * 10**6
 PANEL = 256
 
 
-def parse_size(size: int | float | str | None, name: str = "max_memory") -> int | None:
+def parse_size(size: Any, name: str = "max_memory") -> int | None:
     """Bytes of a size such as ``"256MB"``, ``"1.5 GiB"`` or ``10**8``; None stays None.
 
     >>> parse_size("256MB"), parse_size("1 MiB"), parse_size(4096), parse_size(None)
@@ -61,7 +62,8 @@ def parse_size(size: int | float | str | None, name: str = "max_memory") -> int 
         if match is None or match[2] not in _UNITS:
             raise ValueError(f'{name} must be bytes or a size such as "256MB" or "1GiB", got {size!r}')
         size = float(match[1]) * _UNITS[match[2]]
-    if isinstance(size, bool) or not 1 <= size < 2**63:
+    number = isinstance(size, Real) and type(size).__name__ not in ("bool", "bool_")
+    if not number or not 1 <= size < 2**63:
         raise ValueError(f'{name} must be a positive number of bytes or a size such as "256MB", got {size!r}')
     return int(size)
 

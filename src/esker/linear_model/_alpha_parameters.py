@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_scalar
 
-from esker._parameters import check_flag
+from esker._parameters import check_choice, check_flag
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +34,7 @@ def check_alphas(alphas: Any, zero: bool, name: str = "alphas") -> None:
         label = name if len(values) == 1 else f"{name}[{i}]"
         bounds = "left" if zero else "neither"
         check_scalar(alpha, label, target_type=Real, min_val=0.0, include_boundaries=bounds)
-        if not np.isfinite(alpha):
+        if not isfinite(alpha):
             raise ValueError(f"{label} == {alpha}, must be finite.")
 
 
@@ -44,8 +45,8 @@ def check_search(model: Any) -> None:
     per_target = getattr(model, "alpha_per_target", False)
     check_flag("alpha_per_target", per_target)
     mode, name = model.gcv_mode, type(model).__name__
-    if mode not in (None, "auto", "svd", "eigen", "gcv"):
-        raise ValueError(f"gcv_mode must be None, 'auto', 'svd', 'eigen' or 'gcv', got {mode!r}")
+    check_choice("gcv_mode", mode, (None, "auto", "svd", "eigen", "gcv"))
+    check_flag("keep_state", model.keep_state)
     scoring = model.scoring
     if not (
         scoring is None or callable(scoring) or (isinstance(scoring, str) and scoring in get_scorer_names())

@@ -70,7 +70,9 @@ def rules_of(model: Any, centred: bool | None = None) -> Rules:
     random = model.selection == "random"
     seed = int(check_random_state(model.random_state).randint(0, 2**31 - 1)) if random else 0
     centred = bool(model.fit_intercept) if centred is None else centred
-    return Rules(centred, float(model.tol), int(model.max_iter), bool(model.positive), random, seed)
+    return Rules(
+        centred, float(model.tol), min(int(model.max_iter), 2**31 - 1), bool(model.positive), random, seed
+    )
 
 
 def descend(
@@ -201,7 +203,7 @@ def check_precompute(precompute: Any, *, auto: bool) -> None:
 def check_alphas(alphas: Any) -> int | NDArray[np.float64]:
     """How many alphas to choose; or those given, from the largest down."""
     if isinstance(alphas, Integral):
-        return check_integer("alphas", alphas, 1)
+        return check_integer("alphas", alphas, 1, 10**6)
     if alphas is None or np.ndim(alphas) != 1 or len(alphas) == 0:
         raise ValueError(
             f"alphas must be how many to choose, an integer of at least 1, or a sequence of them, got {alphas!r}"

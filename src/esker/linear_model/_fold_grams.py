@@ -185,8 +185,16 @@ def _array_splits(
             f"cv must be at least 2 folds and at most the number of rows, n_samples={n}, got {cv}"
         )
     y = blocks.y if y is None else y
-    listed = isinstance(cv, Iterable) and not isinstance(cv, str) and not hasattr(cv, "split")
+    text = isinstance(cv, str | bytes | dict) or getattr(cv, "shape", None) == ()
+    listed = isinstance(cv, Iterable) and not hasattr(cv, "split") and not text
+    known = cv is None or isinstance(cv, int | np.integer) or hasattr(cv, "split")
+    if isinstance(cv, bool) or text or not (known or listed):
+        raise ValueError(
+            f"cv must be None, a number of folds, a splitter or an iterable of (train, test), got {cv!r}"
+        )
     pairs = list(cv if listed else check_cv(cv, y, classifier=classifier).split(blocks.X, y, **params))
+    if not pairs:
+        raise ValueError(f"cv gives no split at all, got {cv!r}")
     fold = np.full(n, -1, dtype=np.intp)
     seen = np.zeros(n, dtype=np.intp)
     indices = []

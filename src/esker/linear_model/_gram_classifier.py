@@ -6,6 +6,7 @@ want scikit-learn's -1 and 1, whose sums follow (`RidgeLabels`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,8 +21,6 @@ from esker.linear_model._input import as_blocks
 from esker.linear_model._labels import MOST, class_factors, count_labels, refuse_fractions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from esker.blocks import Block
@@ -65,7 +64,9 @@ class GramClassifier(GramModel):
             )  # "balanced", or refused
             self._factors = self._balanced(blocks)
         elif self.class_weight is not None:
-            class_factors(self.class_weight, np.array(list(self.class_weight)), None)
+            given: Any = self.class_weight
+            names = list(given) if isinstance(given, Mapping) else []
+            class_factors(given, np.array(names), None)
             self._factors = dict(self.class_weight)
         if several and self._factors:
             raise ValueError("class_weight is for labels in one column; leave it None, and use sample_weight")

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from esker._native import threads
-from esker._parameters import check_flag, check_integer
+from esker._parameters import check_flag, check_integer, check_path
 from esker._progress import stopped
 from esker.blocks import Blocks
 from esker.blocks.memory import physical_memory, show_size
@@ -394,3 +394,5 @@ class GramModel:
                 check_flag(name, getattr(self, name))
         if not isinstance(self.verbose, bool):
             check_integer("verbose", self.verbose, 0)
+        if getattr(self, "checkpoint", None) is not None:
+            check_path("checkpoint", self.checkpoint)

@@ -13,7 +13,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
 
 from esker._native import core, threads
-from esker._parameters import check_number
+from esker._parameters import check_integer, check_jobs, check_number
 from esker.linear_model._base import LinearRegressor, as_blocks, learn_width
 from esker.linear_model._coordinate import Rules, alpha_grid, check_alphas, check_descent, descend, rules_of
 from esker.linear_model._fold_grams import FoldGrams, fold_grams, splits_of
@@ -208,6 +208,9 @@ class PathCV(LinearRegressor):
 
     def _check(self) -> int | NDArray[np.float64]:
         self._final()._check()
+        if not isinstance(self.verbose, bool):
+            check_integer("verbose", self.verbose, 0)
+        check_jobs(self.n_jobs)
         check_descent(self)
         check_number("eps", self.eps, 0, open_low=True)
         for i, ratio in enumerate(np.atleast_1d(np.asarray(self.l1_ratio, dtype=object))):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from esker._parameters import check_number
+from esker._parameters import check_flag, check_number
 from esker.linear_model._base import LinearRegressor
 from esker.linear_model._coordinate import check_descent, descend, rules_of
 from esker.linear_model._enet_path import enet_path
@@ -190,6 +190,7 @@ class ElasticNet(GramModel, LinearRegressor):
         self._check_common()
         check_number("alpha", self.alpha, 0)
         check_number("l1_ratio", self.l1_ratio, 0, 1)
+        check_flag("warm_start", self.warm_start)
         check_descent(self)
         if self.alpha == 0:
             warnings.warn(

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import linalg
 
 from esker._native import core
-from esker._parameters import check_flag
+from esker._parameters import check_flag, check_jobs, check_number
 from esker.linear_model._solve import Solution, check_refine
 from esker.linear_model.ridge import Ridge
 
@@ -137,12 +137,8 @@ class LinearRegression(Ridge):
         self._check_common()
         check_flag("positive", self.positive)
         check_refine(self.refine)
-        jobs: Any = self.n_jobs
-        if jobs is not None and (
-            isinstance(jobs, bool) or not isinstance(jobs, (int, np.integer)) or jobs == 0
-        ):
-            raise ValueError(f"n_jobs must be None or an integer that is not 0, got {jobs!r}")
-        if self.tol != 1e-6:
+        check_jobs(self.n_jobs)
+        if check_number("tol", self.tol, 0) != 1e-6:
             raise ValueError(
                 f"tol is of an iterative solver, which LinearRegression does not use: leave it at 1e-6, got {self.tol!r}"
             )

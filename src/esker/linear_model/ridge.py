@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esker._parameters import check_flag, check_integer, check_number
+from esker._parameters import check_choice, check_flag, check_integer, check_number
 from esker._progress import watching
 from esker.blocks.memory import show_size
 from esker.folds import Gram
@@ -316,23 +316,18 @@ class Ridge(GramModel, LinearRegressor):
 
     def _check(self) -> None:
         try:
-            alpha = np.asarray(self.alpha, dtype=np.float64)
+            alpha = np.asarray(self.alpha)
+            alpha = alpha.astype(np.float64) if alpha.dtype.kind in "fiuO" else np.asarray(np.nan)
         except (TypeError, ValueError):
             alpha = np.asarray(np.nan)
-        if (
-            alpha.ndim > 1
-            or not np.isfinite(alpha).all()
-            or (alpha < 0).any()
-            or isinstance(self.alpha, (bool, str))
-        ):
+        if alpha.ndim > 1 or not np.isfinite(alpha).all() or (alpha < 0).any():
             raise ValueError(
                 f"alpha must be a number of at least 0, or one such a target, got {self.alpha!r}"
             )
         self._check_common()
         check_flag("positive", self.positive)
         check_refine(self.refine)
-        if self.solver not in ("auto", "cholesky", "svd", "sparse_cg"):
-            raise ValueError(f"solver must be 'auto', 'cholesky', 'svd' or 'sparse_cg', got {self.solver!r}")
+        check_choice("solver", self.solver, ("auto", "cholesky", "svd", "sparse_cg"))
         if self.positive and self.solver != "auto":
             raise ValueError(
                 f"positive=True has a solver of its own: leave solver='auto', got {self.solver!r}"
