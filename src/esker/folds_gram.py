@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from esker._native import core
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from esker.blocks import Block
@@ -97,6 +98,12 @@ class Gram:
     @property
     def yy(self) -> NDArray[np.float64]:
         return self._state.yy
+
+    @property
+    def squares_y(self) -> NDArray[np.float64]:
+        """Sum of ``w y**2``; inf or NaN where that overflows."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.yy + self.weight * self.mean_y**2
 
     @property
     def peak_y(self) -> NDArray[np.float64]:

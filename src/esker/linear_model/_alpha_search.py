@@ -20,7 +20,7 @@ from esker.linear_model._alpha_scores import chosen, scorer_scores, takes_weight
 from esker.linear_model._fold_grams import fold_grams, splits_of
 from esker.linear_model._gram_model import GramModel
 from esker.linear_model._gram_walk import sum_rows
-from esker.linear_model._input import check_finite, check_rows, learn_width
+from esker.linear_model._input import check_finite, check_rows, check_squares, learn_width
 from esker.linear_model._leave_one_out import LeftOut, by_kernel, by_rotation, kernel_bytes
 from esker.linear_model._ridge_folds import METRICS, FoldModel, fold_rows, scores_by_sums
 from esker.linear_model._ridge_sums import Spectrum, Sums, gcv_scores
@@ -296,6 +296,8 @@ class AlphaSearch(GramModel):
         if block.y is None:
             raise ValueError(f"{type(self).__name__} needs a target, and {blocks.source} has none")
         flat = block.y.ndim == 1
+        with np.errstate(over="ignore"):
+            check_squares(np.square(block.y).sum(axis=0).reshape(-1))
         self._settle(self._by_kernel(self._as_float(block)), flat, blocks.dtype)
         model = Ridge(self.alpha_, fit_intercept=self.fit_intercept, n_threads=self.n_threads)
         model._fit_dual(ArrayBlocks(block.X, block.y, block.sample_weight, check_finite=False))
@@ -339,6 +341,7 @@ class AlphaSearch(GramModel):
         self._sort_folds(folds, pairs)
         whole = folds.training()
         self._refuse_empty(whole, blocks)
+        check_squares(whole.squares_y)
         learn_width(self, whole.cols, None)
         alphas = grid(self.alphas)
         trains = (

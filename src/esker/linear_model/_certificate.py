@@ -72,7 +72,7 @@ def relative_gap(
     Returns
     -------
     float
-        inf where nothing can be said: directions were cut off that might have led lower, or rounding does not tell the minimum from 0.
+        0 where y is constant to its last bit; inf where nothing can be said: directions were cut off that might have led lower, or rounding does not tell the minimum from 0.
     """
     step = coef - known.coef
     left = known.gradient - normal.multiply(step)
@@ -102,6 +102,9 @@ def relative_gap(
         terms = np.abs(at_mean) + np.abs(coef) @ np.abs(normal.mean)
         drift = UNIT_ROUNDOFF * (4 + np.sqrt(normal.gram.rows / 256)) * terms
         gap = gap + normal.gram.weight * drift**2
+    if normal.centred:
+        told = np.linalg.norm(coef * spread, axis=1)  # constant, too, where y is
+        gap = np.where(normal.constant & (told**2 <= normal.bits), 0.0, gap)
     lowest = value - doubt - gap
     ratio = np.divide(gap, lowest, out=np.full(len(coef), np.inf), where=lowest > 0)
     return float(np.where(gap == 0, 0.0, ratio).max(initial=0.0))

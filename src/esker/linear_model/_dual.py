@@ -17,6 +17,7 @@ from scipy import linalg, sparse
 from esker._errors import NotPositiveDefinite
 from esker._native import core
 from esker.blocks.memory import show_size
+from esker.linear_model._input import check_squares
 from esker.linear_model._normal import TINY
 from esker.linear_model._solve import CONTRACTION, ENOUGH, STOP, Solution, refine, spectral, warn_singular
 
@@ -97,11 +98,13 @@ class _Dual:
         self.K = core.KernelMatrix(block.raw_x(), block.sample_weight, centred)
         self.root, self.mean = self.K.root, self.K.mean
         self.mean_y = np.zeros(y.shape[1])
-        if centred:
-            weight = self.root**2 if block.sample_weight is None else block.sample_weight
-            self.mean_y = weight @ y / weight.sum()
-            self.mean_y = self.mean_y + weight @ (y - self.mean_y) / weight.sum()
-        self.y = self.root[:, None] * (y - self.mean_y)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+            if centred:
+                weight = self.root**2 if block.sample_weight is None else block.sample_weight
+                self.mean_y = weight @ y / weight.sum()
+                self.mean_y = self.mean_y + weight @ (y - self.mean_y) / weight.sum()
+            self.y = self.root[:, None] * (y - self.mean_y)
+            check_squares((self.y**2).sum(axis=0) + self.root @ self.root * self.mean_y**2)
         self.wide = self.precision == "float64"
         self._multiply()
 

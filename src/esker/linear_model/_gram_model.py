@@ -15,7 +15,7 @@ from esker.blocks import Blocks
 from esker.blocks.memory import physical_memory, show_size
 from esker.folds import Gram
 from esker.linear_model._gram_walk import Checkpoint, sum_rows
-from esker.linear_model._input import as_blocks, check_finite, learn_width
+from esker.linear_model._input import as_blocks, check_finite, check_squares, learn_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,6 +182,7 @@ class GramModel:
         )
         if not state.finite:
             check_finite(self, blocks)
+        check_squares(state.squares_y)
         if saver is not None and not stopped():
             saver.remove()
         return bool(facts["flat"])

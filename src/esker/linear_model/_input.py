@@ -21,11 +21,15 @@ __all__ = [
     "check_finite",
     "check_indices",
     "check_rows",
+    "check_squares",
     "check_weights",
     "fitted_blocks",
     "learn_width",
     "refuse_records",
 ]
+
+#: Sums of a target's squares may be so large; their own products with a column's squares must not overflow.
+LARGEST = 1e290
 
 
 def as_blocks(
@@ -97,6 +101,16 @@ def check_finite(estimator: Any, blocks: Blocks) -> None:
     if isinstance(blocks, ArrayBlocks) and blocks.finite_later:
         check_array(blocks.X, accept_sparse=True, dtype=None, input_name="X", estimator=estimator)
         blocks.finite_later = False
+
+
+def check_squares(squares: NDArray[np.float64]) -> None:
+    """Targets whose squares overflow, or would in the next product, are refused before anything is made of them."""
+    bad = ~(squares <= LARGEST)
+    if bad.any():
+        raise ValueError(
+            f"the sum of squares of target {int(np.argmax(bad))} is beyond {LARGEST:g}: its values are too large for their "
+            "products; scale it down"
+        )
 
 
 def check_indices(X: Any) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from esker._native import core
+from esker.linear_model._input import check_squares
 from esker.linear_model._krylov_rows import Rows, Sums
 from esker.linear_model._solve import Solution
 
@@ -142,13 +143,14 @@ def solve_krylov(
 
 
 def _refuse_range(sums: Sums) -> None:
-    for name, squares in (("column", sums.spread), ("target", sums.yy)):
-        bad = ~np.isfinite(squares)
-        if bad.any():
-            raise ValueError(
-                f"the sum of squares of {name} {int(np.argmax(bad))} is not finite: its values are too large for their "
-                "products; scale it down"
-            )
+    bad = ~np.isfinite(sums.spread)
+    if bad.any():
+        raise ValueError(
+            f"the sum of squares of column {int(np.argmax(bad))} is not finite: its values are too large for their "
+            "products; scale it down"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        check_squares(sums.yy + sums.weight * sums.mean_y**2)
 
 
 def _reserve(blocks: Blocks, d: int, lanes: int) -> int:
@@ -205,6 +207,9 @@ class _Run:
         terms = np.abs(sums.mean_y[self.targets]) + np.abs(self.w) @ np.abs(sums.mean)
         level = sums.weight * (EPS * (4 + np.sqrt(sums.rows / 256)) * terms) ** 2
         gap, low = np.where(gap == 0, 0.0, gap + level), low - level
+        # A target that is constant to its last bit, and so is what is predicted (see `relative_gap`).
+        bits = sums.weight * (EPS * sums.mean_y[self.targets]) ** 2
+        gap = np.where((sums.yy[self.targets] <= bits) & ((self.w**2) @ sums.spread <= bits), 0.0, gap)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(gap == 0, 0.0, np.where(low > 0, gap / low, np.inf))
 

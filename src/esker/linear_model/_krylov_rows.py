@@ -128,7 +128,8 @@ class Rows:
             assert y is not None
             if sums is None:
                 self.sparse = not isinstance(block.X, np.ndarray)
-                flat, shift = block.y.ndim == 1, y.mean(axis=0)
+                with np.errstate(over="ignore"):
+                    flat, shift = block.y.ndim == 1, y.mean(axis=0)
                 sums = core.ColumnSums(self.blocks.n_columns or block.X.shape[1], shift)
             longest = max(longest, int(np.diff(block.X.indptr).max()) if self.sparse else block.X.shape[1])
             sums.update(block.raw_x(), y, block.sample_weight)
@@ -142,19 +143,19 @@ class Rows:
             raise ValueError(
                 f"sample_weight is zero in every row of {self.blocks.source}; at least one row needs a positive weight"
             )
-        level, about = total[0], sums.y / weight
-        if not centred:
-            yy = sums.yy + 2 * shift * sums.y + weight * shift**2
-            xy = total[2:] + np.outer(shift, level)
-            none = np.zeros(len(level)), np.zeros(len(shift))
-            return Sums(sums.rows, weight, flat, *none, total[1], xy, yy, float(total[1].sum()), longest)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is looked for by the caller
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused by its sums
+            level, about = total[0], sums.y / weight
+            if not centred:
+                yy = sums.yy + 2 * shift * sums.y + weight * shift**2
+                xy = total[2:] + np.outer(shift, level)
+                none = np.zeros(len(level)), np.zeros(len(shift))
+                return Sums(sums.rows, weight, flat, *none, total[1], xy, yy, float(total[1].sum()), longest)
             mean = level / weight
             spread = np.maximum(total[1] - level * mean, 0.0)
             xy = total[2:] - np.outer(about, level)
             yy = np.maximum(sums.yy - about * sums.y, 0.0)
-        raw = float((total[1] if self.sparse else spread).sum())
-        return Sums(sums.rows, weight, flat, mean, shift + about, spread, xy, yy, raw, longest)
+            raw = float((total[1] if self.sparse else spread).sum())
+            return Sums(sums.rows, weight, flat, mean, shift + about, spread, xy, yy, raw, longest)
 
     def products(self, p: NDArray[np.float64], sums: Sums) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """``X'(w (X p))`` of centred rows for each row of p (lanes, d), and ``p'X'(w (X p))``."""

@@ -61,6 +61,9 @@ class Normal:
             self.yy = self.yy + gram.weight * gram.mean_y[at] ** 2
             self.peak = np.maximum(self.peak, self.yy)
             self.own = self.own + gram.weight * gram.mean_x**2
+        #: Whether a target is constant to its last bit; what its bits may make of the objective.
+        self.bits = gram.weight * (UNIT_ROUNDOFF * self.mean_y) ** 2
+        self.constant = self.peak <= self.bits
         self._check_range()
         diagonal = self.own + alpha
         real = (diagonal > 0) & ((alpha > 0) | (self.own > gram._state.noise * gram.weight * self.mean**2))

@@ -265,7 +265,7 @@ class _Problem:
         normal, real = self.normal, int((self.normal.scale > 0).sum())
         if factor.cut:
             warn_singular(real - factor.cut, len(normal.scale))
-        elif error > SILENT:
+        elif error > SILENT and not normal.constant.all():
             warn_inaccurate(error, factor.rcond, passes > 0)
         rounded = w.astype(self.precision).astype(np.float64)
         gap = relative_gap(normal, known, rounded, at_mean, factor)

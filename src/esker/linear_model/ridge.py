@@ -93,7 +93,7 @@ class Ridge(GramModel, LinearRegressor):
         Reciprocal condition number of the matrix solved with, estimated; about the square of X's. NaN after "sparse_cg".
     suboptimality_ : float
         An upper bound on the relative gap ``(f(coef_) - f*) / f*`` to the minimum f*, of the target that is worst, which took
-        no pass over the rows; inf where none is known (docs/least-squares.md).
+        no pass over the rows; 0 where y is constant to its last bit, inf where none is known (docs/least-squares.md).
     plan_ : dict
         What `fit` chose and why, with the seconds and bytes predicted for each solver: docs/wide-ridge.md has the schema.
         Not after `partial_fit` and `forget`, which have sums only.
