@@ -212,3 +212,55 @@ def test_one_alpha_a_class_and_what_is_refused() -> None:
         RidgeClassifier(class_weight="even").fit(X, y)
     with pytest.raises(ValueError, match="max_iter"):
         RidgeClassifier(max_iter=0).fit(X, y)
+
+
+@pytest.mark.parametrize("make", [RidgeClassifier, RidgeClassifierCV])
+@pytest.mark.parametrize(
+    "dtype", ["int8", "uint8", "int32", ">i4", "uint64", "float32", "float16", "bool", "U7", "object"]
+)
+def test_classes_keep_the_dtype_of_labels(make: Any, dtype: str) -> None:
+    X, y = data("two")
+    labels = (np.array(["ab", "c"])[y] if dtype in ("U7", "object") else y).astype(dtype)
+    peer = getattr(theirs, make.__name__)().fit(X, labels)
+    ours = make().fit(X, labels)
+    assert ours.classes_.dtype == peer.classes_.dtype
+    assert ours.predict(X).dtype == peer.predict(X).dtype
+    pieces = [(X[i : i + 40], labels[i : i + 40]) for i in range(0, 150, 40)]
+    if dtype in ("int8", "int32", "bool"):
+        assert make().fit(open_blocks(lambda: iter(pieces))).classes_.dtype == labels.dtype
+
+
+def test_streams_of_labels_are_as_wide_as_the_widest() -> None:
+    X, y = data("two")
+    model = RidgeClassifier().partial_fit(X[:50], y[:50].astype(np.int8))
+    assert model.classes_.dtype == np.int8
+    other = RidgeClassifier().fit(X, y.astype(np.int16))
+    assert merge([model, other]).classes_.dtype == np.int16
+    assert model.partial_fit(X[50:99], y[50:99].astype(np.int16)).classes_.dtype == np.int16
+    assert model.partial_fit(X[99:], y[99:].astype(np.int8)).classes_.dtype == np.int16
+    assert model.forget(X[:9], y[:9].astype(np.int8)).classes_.dtype == np.int16
+    coming = np.array([0, 1, 2], dtype=np.uint8)
+    late = RidgeClassifier().partial_fit(X, y.astype(np.uint8), classes=coming)
+    assert late.classes_.dtype == np.uint8
+    assert late.classes_.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("make", [RidgeClassifier, RidgeClassifierCV])
+def test_several_labels_are_signs_and_balanced_as_scikit_learn_has_it(make: Any) -> None:
+    X, y = data("several")
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(X))
+    peer = getattr(theirs, make.__name__)
+    for labels in (y, 2 * y - 1, y.astype(np.float32), y * [1, 0, 1]):
+        same(make().fit(X, labels), peer().fit(X, labels), X)
+    for labels in (y.astype(bool), y.astype(np.uint8), sparse.csr_array(y)):  # scikit-learn wants them to hold -1
+        same(make().fit(X, labels), peer().fit(X, y), X)
+    for w in (None, weight):
+        options = {"class_weight": "balanced"}
+        same(make(**options).fit(X, y, sample_weight=w), peer(**options).fit(X, y, sample_weight=w), X)
+    for wrong in (2 * y, 3 * y, y + 1):
+        with pytest.raises(ValueError, match="must hold 0 and 1"):
+            make().fit(X, wrong)
+    with pytest.raises(ValueError, match="dict"):
+        make(class_weight={0: 1.0, 1: 2.0}).fit(X, y)
+    with pytest.raises(ValueError, match="dict"):
+        peer(class_weight={0: 1.0, 1: 2.0}).fit(X, y)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target
 
 from esker.blocks import ArrayBlocks, Blocks
@@ -49,13 +50,17 @@ class GramClassifier(GramModel):
         blocks = as_blocks(
             self, X, y, sample_weight, multi_output=several, classifier=True, reset=reset, finite_later=True
         )
+        self._dtypes = [np.asarray(c).dtype for c in (getattr(self, "_coming", ()),) if len(c)]
         if reset:
             self._labels: list[Any] = []
         else:
             if several != self.multilabel_:
                 raise ValueError("y must have one column, or several of 0 and 1, as in earlier rows")
             self._labels = self.classes_.tolist()
-        self._labels += [label for label in getattr(self, "_coming", ()) if label not in self._labels]
+            self._dtypes.append(self.classes_.dtype)
+        self._labels += [
+            label for label in np.asarray(getattr(self, "_coming", ())).tolist() if label not in self._labels
+        ]
         self.multilabel_ = several
         self._factors: dict[Any, float] = {}
         if isinstance(self.class_weight, str):
@@ -68,10 +73,28 @@ class GramClassifier(GramModel):
             names = list(given) if isinstance(given, Mapping) else []
             class_factors(given, np.array(names), None)
             self._factors = dict(self.class_weight)
-        if several and self._factors:
-            raise ValueError("class_weight is for labels in one column; leave it None, and use sample_weight")
+        if several:
+            self._weigh_labels(blocks)
         self._source = blocks
         return blocks
+
+    def _weigh_labels(self, blocks: Blocks) -> None:
+        """Labels in several columns: 0 and 1, and balanced weights as the product of each column's, as scikit-learn has it."""
+        assert isinstance(blocks, ArrayBlocks)
+        assert blocks.y is not None
+        found = np.unique(blocks.y)
+        if not (np.isin(found, (0, 1)).all() or np.isin(found, (-1, 1)).all()):
+            raise ValueError(
+                f"y in several columns must hold 0 and 1 (or -1 and 1), whether a row has that label, got {found[:5].tolist()}"
+            )
+        if isinstance(self.class_weight, str):
+            weight = compute_sample_weight("balanced", blocks.y)
+            blocks.sample_weight = weight if blocks.sample_weight is None else weight * blocks.sample_weight
+            self._factors = {}
+        elif self._factors:
+            raise ValueError(
+                "class_weight as a dict is for labels in one column; leave it None or 'balanced', and use sample_weight"
+            )
 
     def _balanced(self, blocks: Blocks) -> dict[Any, float]:
         if isinstance(blocks, ArrayBlocks):
@@ -93,8 +116,10 @@ class GramClassifier(GramModel):
     def _encode(self, block: Block) -> Block:
         assert block.y is not None
         if self.multilabel_:
-            return replace(block, y=2.0 * np.asarray(block.y, dtype=np.float64) - 1)
+            return replace(block, y=np.where(np.asarray(block.y) > 0, 1.0, -1.0))
         labels, index = np.unique(np.ravel(block.y), return_inverse=True)
+        if labels.dtype not in self._dtypes:
+            self._dtypes.append(labels.dtype)
         refuse_fractions(labels, self._source)
         places = {label: i for i, label in enumerate(self._labels)}
         for label in labels.tolist():
@@ -140,7 +165,7 @@ class GramClassifier(GramModel):
         self._labels = [self._labels[i] for i in order]
         self._grow(state, len(order))
         state.set_targets(order)
-        self.classes_ = np.array(self._labels)
+        self.classes_ = _typed(self._labels, self._dtypes)
 
     def _facts(self) -> dict[str, Any]:
         return {"labels": self._labels}
@@ -192,7 +217,7 @@ class GramClassifier(GramModel):
                 "class_weight='balanced' is not supported for partial_fit, which does not see all labels at once; "
                 "give the weights as a dict"
             )
-        self._coming = [] if classes is None else np.unique(classes).tolist()
+        self._coming = () if classes is None else np.unique(classes)
         try:
             return super().partial_fit(X, y, sample_weight)
         finally:
@@ -209,7 +234,7 @@ class GramClassifier(GramModel):
             self._clean()
 
     def _clean(self) -> None:
-        for name in ("_labels", "_factors", "_source", "_coming"):
+        for name in ("_labels", "_dtypes", "_factors", "_source", "_coming"):
             self.__dict__.pop(name, None)
 
     def _align(self, state: Gram, before: list[Any]) -> None:
@@ -241,7 +266,7 @@ class GramClassifier(GramModel):
             self._align(part, model.classes_.tolist())
             state.merge(part)
         self._clean()
-        self.classes_ = np.array(labels)
+        self.classes_ = _typed(labels, [model.classes_.dtype for model in models])
         return state
 
     # --- results ---
@@ -258,3 +283,13 @@ class GramClassifier(GramModel):
         self.coef_ = np.atleast_2d(self.coef_)
         if self.fit_intercept:
             self.intercept_ = np.atleast_1d(self.intercept_)
+
+
+def _typed(labels: list[Any], dtypes: list[np.dtype[Any]]) -> NDArray[Any]:
+    """Labels as an array, numbers as wide as those they came as."""
+    found = np.array(labels)
+    if not dtypes or found.dtype.kind not in "biuf" or any(dtype.kind not in "biuf" for dtype in dtypes):
+        return found
+    wide = np.result_type(*dtypes).newbyteorder("=")
+    whole = wide.kind in "iu" and found.dtype.kind in "iu"
+    return found.astype(wide) if whole or wide.kind == found.dtype.kind else found
