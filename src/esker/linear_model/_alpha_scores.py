@@ -124,18 +124,20 @@ def scorer_scores(
     )
 
 
-def chosen(scores: Floats, alphas: Floats, per_target: bool) -> tuple[Any, Any]:
+def chosen(scores: Floats, alphas: Floats, per_target: bool, flat: bool) -> tuple[Any, Any]:
     """The best alpha and its score: the first of equals; one a target where `per_target` and there are several.
 
     Parameters
     ----------
     scores : ndarray of shape (alphas,) or (targets, alphas)
     alphas : ndarray of shape (alphas,)
-    per_target : bool
+    per_target, flat : bool
+        `flat`: whether y had one dimension; where it had not, scikit-learn keeps the score's, though not alpha's.
     """
     ranked = np.where(np.isnan(scores), -np.inf, scores)
     if per_target and scores.ndim == 2 and len(scores) > 1:
         best = ranked.argmax(axis=1)
         return alphas[best], scores[np.arange(len(scores)), best]
     at = int(ranked.reshape(-1).argmax())
-    return float(alphas[at]), float(scores.reshape(-1)[at])
+    best = float(scores.reshape(-1)[at])
+    return float(alphas[at]), np.array([best]) if per_target and not flat else best

@@ -194,7 +194,7 @@ class AlphaSearch(GramModel):
         if poor and blocks is not None:
             spectrum = spectrum.refined(sums, rows)
         if self.gcv_mode == "gcv":
-            self._choose(-gcv_scores(sums, spectrum, alphas, centred))
+            self._choose(-gcv_scores(sums, spectrum, alphas, centred), flat)
         else:
             if blocks is None:  # a watcher asked to end while the rows were summed
                 raise KeyboardInterrupt
@@ -217,18 +217,18 @@ class AlphaSearch(GramModel):
     def _settle(self, found: LeftOut, flat: bool, dtype: np.dtype[Any]) -> None:
         """Scores, and what is stored, from the errors of rows left out."""
         if found.errors is None:
-            self._choose(-found.squares / found.rows)
+            self._choose(-found.squares / found.rows, flat)
             return
         errors, y = found.errors, found.y
         assert y is not None
         if self.scoring is None:
-            self._choose(-found.squares / found.rows)
+            self._choose(-found.squares / found.rows, flat)
             kept = np.square(errors, out=errors)
             if found.weight is not None:
                 kept *= found.weight[:, None, None]
         else:
             kept = np.subtract(y[:, :, None], errors, out=errors)
-            self._choose(self._scored(kept, y, found.weight, flat))
+            self._choose(self._scored(kept, y, found.weight, flat), flat)
         if self.store_cv_results:
             self.cv_results_ = (kept[:, 0] if flat and not is_classifier(self) else kept).astype(dtype)
 
@@ -251,12 +251,12 @@ class AlphaSearch(GramModel):
             several=getattr(self, "multilabel_", False),
         )
 
-    def _choose(self, scores: Floats) -> None:
+    def _choose(self, scores: Floats, flat: bool) -> None:
         """From scores (alphas,) or (targets, alphas)."""
         if scores.ndim == 2 and not self._per_target:
             scores = scores.mean(axis=0)
         self.scores_ = scores
-        self.alpha_, self.best_score_ = chosen(scores, grid(self.alphas), self._per_target)
+        self.alpha_, self.best_score_ = chosen(scores, grid(self.alphas), self._per_target, flat)
 
     def _finish(self, state: Gram, blocks: Blocks | None, dtype: np.dtype[Any], flat: bool) -> None:
         """Coefficients of the chosen alpha: what Ridge makes of the same sums."""
@@ -355,7 +355,7 @@ class AlphaSearch(GramModel):
             self._need_again(blocks, f"cv with scoring={self.scoring!r}")
             pieces = fold_rows(lambda: self._visit(blocks), splits, models)
             scores = self._scores_of_folds(pieces, splits.k, seen["flat"])
-        self._choose(scores.mean(axis=0))
+        self._choose(scores.mean(axis=0), seen["flat"])
         self._finish(whole, blocks if blocks.rereadable else None, blocks.dtype, seen["flat"])
 
     def _scores_of_folds(
