@@ -252,7 +252,11 @@ def test_several_labels_are_signs_and_balanced_as_scikit_learn_has_it(make: Any)
     peer = getattr(theirs, make.__name__)
     for labels in (y, 2 * y - 1, y.astype(np.float32), y * [1, 0, 1]):
         same(make().fit(X, labels), peer().fit(X, labels), X)
-    for labels in (y.astype(bool), y.astype(np.uint8), sparse.csr_array(y)):  # scikit-learn wants them to hold -1
+    for labels in (
+        y.astype(bool),
+        y.astype(np.uint8),
+        sparse.csr_array(y),
+    ):  # scikit-learn wants them to hold -1
         same(make().fit(X, labels), peer().fit(X, y), X)
     for w in (None, weight):
         options = {"class_weight": "balanced"}

@@ -146,6 +146,30 @@ def test_the_plan_of_rows_of_unknown_shape_keeps_the_gram() -> None:
     assert Ridge(solver="cholesky").fit(X, y).plan_["refused"]["sparse_cg"] == "solver='cholesky'"
 
 
+def test_rows_that_nobody_counted_are_iterated_where_the_width_alone_is_too_much(tmp_path: Path) -> None:
+    from esker.feature_extraction import TableHasher
+
+    rng = np.random.default_rng(3)
+    ids, x = rng.integers(0, 300, 900), rng.standard_normal(900)
+    y = x + rng.standard_normal(300)[ids] + 0.1 * rng.standard_normal(900)
+    lines = [f"{a:.17g},{i},{t:.17g}" for a, i, t in zip(x, ids, y)]
+    (tmp_path / "t.csv").write_text("x,id,y\n" + "\n".join(lines) + "\n")
+    hasher = TableHasher(numeric=["x"], categorical=["id"], n_features=2**14)
+    table = esker.open_blocks(tmp_path / "t.csv", target="y", features=hasher, max_memory="200MB")
+    assert table.n_rows is None
+    model = Ridge(tol=1e-8).fit(table)
+    assert model.solver_ == model.plan_["solver"] == "sparse_cg"
+    assert model.plan_["bytes"]["cholesky"] == 8 * 2**14 * (2**14 + 1)
+    assert "rows are known only once they are read, and cholesky takes 2.1 GB" in model.plan_["why"]
+    X = hasher.transform({"x": x, "id": ids})
+    exact = Ridge().fit(X, y)
+    assert exact.solver_ == "dual"
+    np.testing.assert_allclose(model.coef_, exact.coef_, atol=1e-3 * np.abs(exact.coef_).max())
+    for ruled_out in ({"keep_state": True}, {"solver": "cholesky"}, {"alpha": 0.0}):
+        with pytest.raises(ValueError, match=r"X'X of 16384 columns takes 2\.1 GB"):
+            Ridge(**ruled_out).fit(table)
+
+
 def test_the_command_line_fits_what_is_too_wide(tmp_path: Path, capsys: Any) -> None:
     from esker.cli import main
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from esker.blocks import Blocks
 
-__all__ = ["Shape", "plan", "rates"]
+__all__ = ["Shape", "plan", "plan_by_width", "rates"]
 
 #: Predictions below this many seconds are not worth a measurement.
 SMALL = 0.2
@@ -146,6 +146,21 @@ def plan(shape: Shape) -> dict[str, Any]:
         "rates": dict(used),
         "measured": measured,
     }
+
+
+def plan_by_width(blocks: Blocks, ruled_out: dict[str, str], packed: int) -> dict[str, Any]:
+    """What `plan` returns, for a source whose rows or columns only reading tells: X'X, unless the width alone is too much for it."""
+    found: dict[str, Any] = {"seconds": {}, "bytes": {}, "refused": ruled_out, "rates": {}, "measured": False}
+    found |= {"solver": "cholesky", "packed": packed > 0}
+    found["why"] = "rows or columns are known only once they are read"
+    need = packed or whole_bytes(blocks.n_columns or 0)
+    limit = gram_room(blocks)
+    if need > limit:
+        taken = f"takes {show_size(need)} of {show_size(max(limit, 0))}"
+        found |= {"bytes": {"cholesky": need}, "refused": {"cholesky": taken, **ruled_out}}
+        if "sparse_cg" not in ruled_out:
+            found |= {"solver": "sparse_cg", "why": f"rows are known only once they are read, and cholesky {taken}"}
+    return found
 
 
 def predict(shape: Shape, rate: dict[str, float]) -> dict[str, float]:

@@ -19,7 +19,7 @@ from esker.linear_model._gram_walk import Lines
 from esker.linear_model._input import check_finite, learn_width
 from esker.linear_model._krylov import solve_krylov
 from esker.linear_model._packed import gram_room, packed_bytes, whole_bytes
-from esker.linear_model._plan import Shape, plan
+from esker.linear_model._plan import Shape, plan, plan_by_width
 from esker.linear_model._solve import Solution, check_refine, refuse_refinement, solve_ridge
 
 if TYPE_CHECKING:
@@ -229,12 +229,7 @@ class Ridge(GramModel, LinearRegressor):
             out["dual"] = out["sparse_cg"] = "positive=True" if self.positive else "solver='svd'"
         packed = self._packed(blocks)
         shape = Shape.of(blocks, dual_bytes, out, packed)
-        if shape is None:
-            found = {"seconds": {}, "bytes": {}, "refused": out, "rates": {}, "measured": False}
-            why = "rows or columns are known only once they are read"
-            found |= {"solver": "cholesky", "why": why, "packed": packed > 0}
-        else:
-            found = plan(shape)
+        found = plan_by_width(blocks, out, packed) if shape is None else plan(shape)
         if self.solver == "sparse_cg":
             found |= {"solver": "sparse_cg", "why": "solver='sparse_cg'"}
         if self.positive:
