@@ -21,6 +21,7 @@ from esker._native import core
 
 __all__ = [
     "Budget",
+    "as_float64",
     "block_rows",
     "empty",
     "parse_size",
@@ -168,6 +169,15 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         with suppress(OSError):  # a kernel without huge pages
             memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, dtype, prod(shape)).reshape(shape)
+
+
+def as_float64(X: Any) -> Any:
+    """Dense or sparse rows in float64; a dense copy lies in `empty`, since malloc would keep one block or two, as it happens."""
+    if X.dtype == np.float64 or not isinstance(X, np.ndarray):
+        return X.astype(np.float64, copy=False)
+    out = empty(X.shape, np.float64)
+    out[...] = X
+    return out
 
 
 def rows_of(columns: NDArray[Any], dtype: Any) -> NDArray[Any]:

@@ -13,7 +13,7 @@ from sklearn.metrics import check_scoring, get_scorer
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from esker.blocks import ArrayBlocks, Block, Blocks
-from esker.blocks.memory import physical_memory
+from esker.blocks.memory import as_float64, physical_memory
 from esker.folds import Gram
 from esker.linear_model._alpha_parameters import check_search, grid
 from esker.linear_model._alpha_scores import chosen, scorer_scores, takes_weights
@@ -147,8 +147,7 @@ class AlphaSearch(GramModel):
         counts = counts and not (isinstance(blocks, ArrayBlocks) and blocks.sample_weight is None)
 
         def prepare(block: Block) -> Block:
-            X = block.X if block.X.dtype == np.float64 else block.X.astype(np.float64)
-            block = replace(block, X=X)
+            block = replace(block, X=as_float64(block.X))
             if not counts or block.sample_weight is None or block.sample_weight.all():
                 return block
             at = np.flatnonzero(block.sample_weight)
