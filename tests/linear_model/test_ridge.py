@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from scipy import sparse
 from scipy.linalg import LinAlgWarning
 from sklearn.base import clone
@@ -165,9 +166,10 @@ def test_an_interrupted_fit_resumes_to_the_same_bits(tmp_path: Path, monkeypatch
 
 def test_lives_in_scikit_learn() -> None:
     X, y = data()
-    search = GridSearchCV(
-        make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": [0.1, 10.0]}, n_jobs=2
-    ).fit(X, y)
+    pipe = pickle.loads(pickle.dumps(make_pipeline(StandardScaler(), Ridge())))  # as worker processes get it
+    search = GridSearchCV(pipe, {"ridge__alpha": [0.1, 10.0]}, n_jobs=2)
+    with parallel_config("threading"):
+        search.fit(X, y)
     assert search.best_params_["ridge__alpha"] in (0.1, 10.0)
     model = Ridge(0.5, keep_state=True).fit(X, y)
     again = pickle.loads(pickle.dumps(model))
