@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import esker
 from esker import open_blocks
-from esker.linear_model import LinearRegression, Ridge
+from esker.linear_model import LinearRegression, Ridge, merge
 
 
 # Some of the checks' rows are fewer than the columns, or repeated.
@@ -171,3 +171,19 @@ def test_fewer_rows_than_columns(intercept: bool) -> None:
     np.testing.assert_allclose(model.coef_, theirs.coef_, rtol=1e-9, atol=1e-11)
     assert model.rank_ == np.linalg.matrix_rank(X - X.mean(axis=0) * intercept)
     assert model.solver_ == "dual"
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("shape", [(40, 3), (10, 20)], ids=str)
+def test_one_target_in_two_dimensions_keeps_them(shape: tuple[int, int], intercept: bool) -> None:
+    X, y = data(*shape)
+    y = np.asarray(y).reshape(len(X), -1)[:, :1]
+    peer = TheirRegression(fit_intercept=intercept).fit(X, y)
+    ours = LinearRegression(fit_intercept=intercept).fit(X, y)
+    assert ours.coef_.shape == peer.coef_.shape == (1, shape[1])
+    assert np.shape(ours.intercept_) == np.shape(peer.intercept_)
+    np.testing.assert_allclose(ours.predict(X), peer.predict(X), rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(ours.to_sklearn().predict(X), peer.predict(X), rtol=1e-8, atol=1e-10)
+    if shape[0] > shape[1]:
+        assert ours.partial_fit(X, y).coef_.shape == (1, shape[1])
+        assert merge([ours, ours]).coef_.shape == (1, shape[1])

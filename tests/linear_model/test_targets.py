@@ -48,6 +48,18 @@ def test_targets_whose_squares_overflow_are_refused(model: Any, shape: tuple[int
             model.__class__(**model.get_params()).partial_fit(X, y)
 
 
+@pytest.mark.parametrize("shape", [(60, 3), (20, 50)], ids=str)
+@pytest.mark.parametrize(
+    "model", [*REGRESSORS, Lasso(), ElasticNet(fit_intercept=False), LassoCV(cv=3)], ids=str
+)
+def test_columns_whose_squares_overflow_are_refused(model: Any, shape: tuple[int, int]) -> None:
+    """Lasso made coefficients of 0 of them, and said nothing."""
+    X, y = data(*shape)
+    X[:, 1] *= 1e200
+    with pytest.raises(ValueError, match=r"(the sums? of (products|squares) of (column 1|the rows)).*scale"):
+        model.fit(X, y)
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("model", REGRESSORS, ids=str)
 @pytest.mark.parametrize("scale", [1e142, 1e-140])

@@ -20,7 +20,7 @@ from esker.linear_model._alpha_scores import chosen, scorer_scores, takes_weight
 from esker.linear_model._fold_grams import fold_grams, splits_of
 from esker.linear_model._gram_model import GramModel
 from esker.linear_model._gram_walk import sum_rows
-from esker.linear_model._input import check_finite, check_rows, check_squares, learn_width
+from esker.linear_model._input import check_finite, check_rows, check_squares, check_sums, learn_width
 from esker.linear_model._leave_one_out import LeftOut, by_kernel, by_rotation, kernel_bytes
 from esker.linear_model._ridge_folds import METRICS, FoldModel, fold_rows, scores_by_sums
 from esker.linear_model._ridge_sums import Spectrum, Sums, gcv_scores
@@ -340,7 +340,7 @@ class AlphaSearch(GramModel):
         self._sort_folds(folds, pairs)
         whole = folds.training()
         self._refuse_empty(whole, blocks)
-        check_squares(whole.squares_y)
+        check_sums(whole, self.fit_intercept)
         learn_width(self, whole.cols, None)
         alphas = grid(self.alphas)
         trains = (

@@ -154,8 +154,12 @@ class _Dual:
         return Solution(w, mean_y, "dual", float(scaling.rcond), passes, gap, rank)
 
     def _check_range(self, alpha: float) -> None:
-        """Squares that underflow where alpha does not outweigh them say nothing true of the rows."""
+        """Squares that overflow, or underflow where alpha does not outweigh them, say nothing true of the rows."""
         trace = float(self.K.trace)
+        if not np.isfinite(trace):
+            raise ValueError(
+                "the sums of products of the rows are not finite: their values (or the weights) are too large; scale them down"
+            )
         if trace >= TINY or (alpha >= TINY and trace / _UNIT_ROUNDOFF < alpha):
             return
         values = self.X.data if sparse.issparse(self.X) else self.X

@@ -15,7 +15,7 @@ from esker.blocks import Blocks
 from esker.blocks.memory import physical_memory, show_size
 from esker.folds import Gram
 from esker.linear_model._gram_walk import Checkpoint, sum_rows
-from esker.linear_model._input import as_blocks, check_finite, check_squares, learn_width
+from esker.linear_model._input import as_blocks, check_finite, check_sums, learn_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,7 +182,7 @@ class GramModel:
         )
         if not state.finite:
             check_finite(self, blocks)
-        check_squares(state.squares_y)
+        check_sums(state, self.fit_intercept)
         if saver is not None and not stopped():
             saver.remove()
         return bool(facts["flat"])

@@ -16,12 +16,15 @@ from esker.blocks.arrays import check_sparse
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from esker.folds import Gram
+
 __all__ = [
     "as_blocks",
     "check_finite",
     "check_indices",
     "check_rows",
     "check_squares",
+    "check_sums",
     "check_weights",
     "fitted_blocks",
     "learn_width",
@@ -108,9 +111,22 @@ def check_squares(squares: NDArray[np.float64]) -> None:
     bad = ~(squares <= LARGEST)
     if bad.any():
         raise ValueError(
-            f"the sum of squares of target {int(np.argmax(bad))} is beyond {LARGEST:g}: its values are too large for their "
-            "products; scale it down"
+            f"the sum of squares of target {int(np.argmax(bad))} is beyond {LARGEST:g}: its values (or the weights) are too large "
+            "for their products; scale it down"
         )
+
+
+def check_sums(state: Gram, centred: bool) -> None:
+    """Refuse sums that overflowed: of a column's squares, about the origin where not `centred`, or of a target's."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = state._state.diagonal + (0.0 if centred else state.weight * state.mean_x**2)
+    bad = ~np.isfinite(squares)
+    if bad.any():
+        raise ValueError(
+            f"the sums of products of column {int(np.argmax(bad))} are not finite: its values (or the weights) are too large for "
+            "their products; scale it down"
+        )
+    check_squares(state.squares_y)
 
 
 def check_indices(X: Any) -> None:

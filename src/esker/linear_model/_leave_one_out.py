@@ -261,9 +261,14 @@ def _eigen(
     along = root / np.linalg.norm(root)
     small = n * d <= 1 << 26
     if not svd or not small:
-        K = _products(X, X, mean)
-        K *= root[:, None]
-        K *= root
+        with np.errstate(over="ignore", invalid="ignore"):
+            K = _products(X, X, mean)
+            K *= root[:, None]
+            K *= root
+        if not np.isfinite(K.diagonal()).all():
+            raise ValueError(
+                "the sums of products of the rows are not finite: their values (or the weights) are too large; scale them down"
+            )
         if centred:  # the roots' direction is made the greatest by far, and so the last
             K += 2 * np.abs(K).sum(axis=0).max(initial=1.0) * np.outer(along, along)
         values, vectors = spectral(K)

@@ -19,7 +19,7 @@ from esker.linear_model._coordinate import Rules, alpha_grid, check_alphas, chec
 from esker.linear_model._fold_grams import FoldGrams, fold_grams, splits_of
 from esker.linear_model._gram_model import GramModel
 from esker.linear_model._gram_walk import sum_rows
-from esker.linear_model._input import check_finite, check_squares
+from esker.linear_model._input import check_finite, check_sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +115,7 @@ class PathCV(LinearRegressor):
         if not all(gram.finite for gram in [*folds.grams, *(g for pair in pairs or () for g in pair)]):
             check_finite(self, blocks)
         for gram in folds.grams:
-            check_squares(gram.squares_y)
+            check_sums(gram, self.fit_intercept)
         return folds, pairs
 
     # --- paths ---

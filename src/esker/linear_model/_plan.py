@@ -159,7 +159,10 @@ def plan_by_width(blocks: Blocks, ruled_out: dict[str, str], packed: int) -> dic
         taken = f"takes {show_size(need)} of {show_size(max(limit, 0))}"
         found |= {"bytes": {"cholesky": need}, "refused": {"cholesky": taken, **ruled_out}}
         if "sparse_cg" not in ruled_out:
-            found |= {"solver": "sparse_cg", "why": f"rows are known only once they are read, and cholesky {taken}"}
+            found |= {
+                "solver": "sparse_cg",
+                "why": f"rows are known only once they are read, and cholesky {taken}",
+            }
     return found
 
 

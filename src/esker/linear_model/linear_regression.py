@@ -51,7 +51,7 @@ class LinearRegression(Ridge):
 
     Attributes
     ----------
-    coef_ : ndarray of shape (d,) or (n_targets, d)
+    coef_ : ndarray of shape (d,) or, where y has two dimensions, (n_targets, d)
         In X's dtype.
     intercept_ : float or ndarray of shape (n_targets,)
         float64, and consistent with the rounded ``coef_``.
@@ -126,6 +126,11 @@ class LinearRegression(Ridge):
 
     def _twin_parameters(self) -> dict[str, Any]:
         return {"fit_intercept": self.fit_intercept, "copy_X": self.copy_X, "positive": self.positive}
+
+    def _take(self, *args: Any) -> None:
+        super()._take(*args)
+        if not args[-1]:  # y of shape (n, 1) has coefficients (1, d) here, unlike those of Ridge
+            self.coef_ = np.atleast_2d(self.coef_)
 
     def _publish(self, found: Solution, mean: NDArray[np.float64], dtype: np.dtype[Any], flat: bool) -> None:
         super()._publish(found, mean, dtype, flat)
