@@ -198,7 +198,7 @@ class GramClassifier(GramModel):
     def partial_fit(  # type: ignore[override]  # scikit-learn's classifiers take the classes third
         self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None
     ) -> Self:
-        """Add rows to those seen so far and solve anew; exact, in any order.
+        """Add rows to those seen so far and solve anew; exact, in any order. See `Ridge.partial_fit`.
 
         Parameters
         ----------
