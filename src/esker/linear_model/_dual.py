@@ -158,7 +158,7 @@ class _Dual:
         trace = float(self.K.trace)
         if not np.isfinite(trace):
             raise ValueError(
-                "the sums of products of the rows are not finite: their values (or the weights) are too large; scale them down"
+                "the sums of products of the rows are not finite: their values (or the weights) are too large for their products; scale them down"
             )
         if trace >= TINY or (alpha >= TINY and trace / _UNIT_ROUNDOFF < alpha):
             return

@@ -119,7 +119,7 @@ def solve_krylov(
         raise KeyboardInterrupt("there is no model yet") from None
     if not (np.isfinite(sums.spread).all() and np.isfinite(sums.yy).all()):
         if_not_finite()
-        _refuse_range(sums)
+    _refuse_range(sums)
     lane = np.arange(len(sums.yy), dtype=np.int64) if targets is None else np.asarray(targets, np.int64)
     alpha = np.array(np.broadcast_to(np.asarray(alphas, np.float64), lane.shape))
     if blocks.n_columns is None:

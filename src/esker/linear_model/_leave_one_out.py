@@ -267,7 +267,7 @@ def _eigen(
             K *= root
         if not np.isfinite(K.diagonal()).all():
             raise ValueError(
-                "the sums of products of the rows are not finite: their values (or the weights) are too large; scale them down"
+                "the sums of products of the rows are not finite: their values (or the weights) are too large for their products; scale them down"
             )
         if centred:  # the roots' direction is made the greatest by far, and so the last
             K += 2 * np.abs(K).sum(axis=0).max(initial=1.0) * np.outer(along, along)
