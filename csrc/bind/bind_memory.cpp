@@ -1,6 +1,12 @@
 // Reused memory for Python: a NumPy array of bytes whose owner gives them back to the pool.
+#include <cstdlib>
+
 #include "base/pool.hpp"
 #include "bind/array.hpp"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace esker::bind {
 
@@ -18,6 +24,15 @@ struct Loan {
 }  // namespace
 
 void bind_memory(py::module_& m) {
+    m.def(
+        "trim_memory",
+        [] {
+#ifdef __GLIBC__
+            malloc_trim(0);
+#endif
+        },
+        py::call_guard<py::gil_scoped_release>(),
+        "What malloc keeps of freed memory goes back to the system, where it can be told so.");
     py::class_<Pool, std::shared_ptr<Pool>>(m, "Pool", "Memory for blocks that is used again.")
         .def(py::init<std::size_t>(), py::arg("keep"))
         .def(

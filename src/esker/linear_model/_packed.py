@@ -16,8 +16,6 @@ __all__ = ["gram_room", "no_room", "packed_bytes", "whole_bytes"]
 
 #: Rows of a block row of the triangle, as the kernels have it.
 BLOCK_ROWS = 192
-#: What BLAS holds of its own while it factors.
-BLAS = 1 << 20
 
 
 def whole_bytes(d: int) -> int:
@@ -34,7 +32,9 @@ def packed_bytes(blocks: Blocks) -> int | None:
     # written out before.
     written = 0 if blocks.is_sparse is False and blocks.dtype.name == "float64" else 8
     panel = (16 + written) * (PANEL + 4) * (d + max(blocks.n_targets or 1, 1))
-    return 4 * d * (d + BLOCK_ROWS) + panel + 200 * d + BLAS
+    triangle = 4 * d * (d + BLOCK_ROWS)
+    blas = max(1 << 20, triangle // 24)  # what it holds of its own
+    return triangle + panel + 200 * d + blas
 
 
 def gram_room(blocks: Blocks) -> float:
