@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import statistics
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from benchmarks.contest import ROOT, thread_limits
 SHAPES = {"small": (300, 6000), "full": (1168, 25165)}
 BOUNDS = {"float32": (1.5, 1e-6), "float64": (1.35, 1e-12)}
 PEERS = ("scikit-learn", "sklearnex")
+#: Who has not fitted once in so many seconds is no longer waited for.
+PATIENCE = 60.0
 
 
 def run(scale: str) -> bool:
@@ -55,9 +58,14 @@ def contest(names: tuple[str, ...], n: int, d: int, dtype: str, runs: int) -> di
         if child.stdout.readline().strip() == "ready":
             told[name] = []
     for _ in range(runs + 1):  # the first is not measured
-        for name in told:
+        for name in list(told):
             children[name].stdin.write("run\n")
             children[name].stdin.flush()
+            if not select.select([children[name].stdout], [], [], PATIENCE)[0]:
+                print(f"{name} has not fitted {n} x {d} {dtype} in {PATIENCE:g} s and is left out")
+                children[name].kill()
+                del told[name]
+                continue
             told[name].append(json.loads(children[name].stdout.readline()))
     for child in children.values():
         with child:
