@@ -59,6 +59,9 @@ void absorb_panels(Gram& s, const DenseView<T>& x, const Block& block) {
     for (const Gram& part : parts) s.merge(part);
 }
 
+template <class T>
+void absorb(Gram& s, const DenseView<T>& x, const Block& block);
+
 // Rows that fill(to, row) writes out densely as T, a few panels at a time.
 template <class T, class Fill>
 void absorb_written(Gram& s, Index rows, Index cols, const Block& block, Fill&& fill) {
@@ -76,20 +79,21 @@ void absorb_written(Gram& s, Index rows, Index cols, const Block& block, Fill&& 
         Block part = block;
         if (part.y) part.y += begin * part.targets;
         if (part.weight) part.weight += begin;
-        absorb_panels(s, DenseView<T>{written.data(), n, cols, cols}, part);
+        absorb(s, DenseView<T>{written.data(), n, cols, cols}, part);
     }
 }
 
 // Do columns drift together inside a panel? Then its float32 products hold mostly the drift, and few digits
-// of the rest. A few panels tell.
+// of the rest. A few panels tell, and the last rows.
 template <class T>
 bool drifts(const DenseView<T>& x) {
     const Index rows = std::min(panel_rows<T>, x.rows), panels = rows ? x.rows / rows : 0;
-    const Index every = std::max<Index>(1, panels / 8), looks = (panels + every - 1) / every;
+    const Index every = std::max<Index>(1, panels / 8), looks = (panels + every - 1) / every + 1;
     std::vector<Index> drifting(static_cast<std::size_t>(looks), 0);
     parallel_for(looks, [&](Index i) {
+        const Index from = std::min(i * every * rows, x.rows - rows);
         drifting[static_cast<std::size_t>(i)] =
-            kernels().gram<T>().drifting(x.row(i * every * rows), x.stride, rows, x.cols);
+            kernels().gram<T>().drifting(x.row(from), x.stride, rows, x.cols);
     });
     return std::any_of(drifting.begin(), drifting.end(), [](Index n) { return n > 1; });
 }

@@ -75,6 +75,20 @@ def test_columns_that_drift_together_keep_their_digits() -> None:
     assert abs(difference @ state.finish() @ difference / expected - 1) < 1e-6
 
 
+@pytest.mark.parametrize("storage", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("rows", [(0, 1000), (700, 1000)])
+def test_a_drift_of_sparse_rows_and_of_the_last_ones(storage, rows) -> None:
+    """float32 rows of which only the first panels were looked at, and sparse ones not at all, had 1e-1 of an error here."""
+    rng, drift = np.random.default_rng(5), np.zeros((1000, 1))
+    drift[slice(*rows), 0] = 1e4 * np.arange(rows[1] - rows[0])
+    X = (rng.standard_normal((1000, 4)) + drift).astype(np.float32)
+    whole = truth(X, np.zeros((1000, 1)), None)[1]
+    found = gram_of(Block(storage(X), np.zeros(1000))).finish()
+    difference = np.array([1.0, -1.0, 0.0, 0.0])  # a direction without the drift
+    wanted = float(difference @ whole @ difference)
+    assert difference @ found @ difference == pytest.approx(wanted, rel=1e-2)
+
+
 def test_scales_beyond_float32_are_kept() -> None:
     rng = np.random.default_rng(6)
     Z, y = rng.standard_normal((3000, 5)), rng.standard_normal((3000, 2))

@@ -187,3 +187,11 @@ def test_says_how_far_it_is(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     monkeypatch.setattr(_gram_walk, "perf_counter", lambda: float(next(ticks)))
     Ridge(verbose=1).fit(*data())
     assert "rows summed" in capsys.readouterr().out
+
+
+def test_passes_that_correct_nothing():
+    """The second pass divided by what the first had corrected, which may be nothing."""
+    X = np.array([[0.0], [1.0], [3.0], [4.0]])
+    for y in (np.ones(4), X[:, 0]):
+        model = Ridge(1.0, solver="cholesky", refine=3).fit(X, y)
+        np.testing.assert_allclose(model.coef_, np.polyfit(X[:, 0], y, 1)[0] * 10 / 11, atol=1e-15)

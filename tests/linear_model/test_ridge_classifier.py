@@ -268,3 +268,24 @@ def test_several_labels_are_signs_and_balanced_as_scikit_learn_has_it(make: Any)
         make(class_weight={0: 1.0, 1: 2.0}).fit(X, y)
     with pytest.raises(ValueError, match="dict"):
         peer(class_weight={0: 1.0, 1: 2.0}).fit(X, y)
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "sparse_cg"])
+def test_nan_in_rows_of_a_class_without_weight(solver):
+    X, y = np.random.default_rng(0).standard_normal((3000, 4)), np.repeat([0, 1, 2], 1000)
+    X[3, 1] = np.nan
+    model = RidgeClassifier(solver=solver, class_weight={0: 0.0})
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        model.fit(X, y)
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        RidgeClassifierCV(class_weight={0: 0.0}).fit(X, y)
+
+
+def test_a_class_without_weight_is_as_good_as_left_out():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((90, 4)), np.arange(90) % 3
+    model = RidgeClassifier(class_weight={0: 0.0}).fit(X, y)
+    other = theirs.RidgeClassifier().fit(X, y, (y > 0) * 1.0)
+    np.testing.assert_allclose(model.coef_, other.coef_, rtol=1e-9)
+    with pytest.raises(ValueError, match="zero in every row"):
+        model.set_params(class_weight={0: 0.0, 1: 0.0, 2: 0.0}).fit(X, y)

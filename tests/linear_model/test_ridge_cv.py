@@ -316,3 +316,13 @@ def test_metadata_routing_weighs_scores() -> None:
         for scoring in (None, make_scorer(r2_score).set_score_request(sample_weight=True)):
             ours = RidgeCV(ALPHAS, scoring=scoring).fit(X, y, sample_weight=weight)
             same(ours, theirs.RidgeCV(ALPHAS, scoring=scoring).fit(X, y, sample_weight=weight))
+
+
+@pytest.mark.parametrize("model", [RidgeCV(), RidgeCV(gcv_mode="gcv"), RidgeCV(cv=3)], ids=str)
+def test_infinite_numbers_are_told_as_such(model):
+    """Of float32 rows, which are summed as float64, overflow was told instead."""
+    X = np.random.default_rng(0).standard_normal((600, 5)).astype(np.float32)
+    X[550, 3] = np.nan
+    for rows in (X, sparse.csr_array(X)):
+        with pytest.raises(ValueError, match="Input X contains NaN"):
+            model.fit(rows, X[:, 0])

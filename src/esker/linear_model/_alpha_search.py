@@ -135,12 +135,6 @@ class AlphaSearch(GramModel):
         if self.cv is None and self.gcv_mode == "gcv":
             super()._keep(state)
 
-    def _sum(self, blocks: Blocks, state: Gram) -> bool:
-        flat = super()._sum(self._precise(blocks), state)
-        if not state.finite:
-            check_finite(self, blocks)
-        return flat
-
     def _precise(self, blocks: Blocks) -> Blocks:
         """Rows as they are summed: in float64, and without those of weight 0 where rows are counted."""
         counts = self.cv is None and self.gcv_mode == "gcv"

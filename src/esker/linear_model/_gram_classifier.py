@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import type_of_target
 from esker.blocks import ArrayBlocks, Blocks
 from esker.folds import Gram
 from esker.linear_model._gram_model import GramModel
-from esker.linear_model._input import as_blocks
+from esker.linear_model._input import as_blocks, check_finite
 from esker.linear_model._labels import MOST, class_factors, count_labels, refuse_fractions
 
 if TYPE_CHECKING:
@@ -71,10 +71,12 @@ class GramClassifier(GramModel):
         elif self.class_weight is not None:
             given: Any = self.class_weight
             names = list(given) if isinstance(given, Mapping) else []
-            class_factors(given, np.array(names), None)
+            class_factors(given, np.array([*names, None], dtype=object), None)  # others have 1
             self._factors = dict(self.class_weight)
         if several:
             self._weigh_labels(blocks)
+        if 0 in self._factors.values():
+            check_finite(self, blocks)  # sums never see the rows of weight 0
         self._source = blocks
         return blocks
 

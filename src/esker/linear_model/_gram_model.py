@@ -171,21 +171,19 @@ class GramModel:
             if saver is not None:
                 saver.after(block, state, {**facts, **self._facts()})
 
-        sum_rows(
-            blocks,
-            update,
-            start=start,
-            after=after,
-            verbose=self.verbose,
-            name=type(self).__name__,
-            long=type(self)._encode is GramModel._encode,  # indicators of classes would be long too
-        )
+        rows, name = self._precise(blocks), type(self).__name__
+        long = type(self)._encode is GramModel._encode  # indicators of classes would be long too
+        sum_rows(rows, update, start=start, after=after, verbose=self.verbose, name=name, long=long)
         if not state.finite:
             check_finite(self, blocks)
         check_sums(state, self.fit_intercept)
         if saver is not None and not stopped():
             saver.remove()
         return bool(facts["flat"])
+
+    def _precise(self, blocks: Blocks) -> Blocks:
+        """Rows as they are summed."""
+        return blocks
 
     def _facts(self) -> dict[str, Any]:
         """What a checkpoint keeps beside the sums, as JSON."""

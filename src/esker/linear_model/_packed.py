@@ -28,9 +28,9 @@ def packed_bytes(blocks: Blocks) -> int | None:
     d = blocks.n_columns
     if not d:
         return None
-    # A panel of rows packed twice, in float64 where float32 would lose digits; that, and dense enough sparse rows, are
-    # written out before.
-    written = 0 if blocks.is_sparse is False and blocks.dtype.name == "float64" else 8
+    # A panel of rows packed twice, in float64 where float32 would lose digits, for which rows are written out before, as
+    # sparse ones that are dense enough are.
+    written = (0 if blocks.is_sparse is False else 8) + (0 if blocks.dtype.name == "float64" else 8)
     panel = (16 + written) * (PANEL + 4) * (d + max(blocks.n_targets or 1, 1))
     triangle = 4 * d * (d + BLOCK_ROWS)
     blas = max(1 << 20, triangle // 24)  # what it holds of its own

@@ -299,7 +299,7 @@ def refine(
         if not np.isfinite(size) or size > before:
             break
         w = w + step
-        ratio = size / before if np.isfinite(before) else CONTRACTION
+        ratio = size / before if 0 < before < np.inf else CONTRACTION
         if (size * ratio < enough or ratio > 0.3) and passes >= least:
             break
         before = size
