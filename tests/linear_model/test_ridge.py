@@ -195,3 +195,11 @@ def test_passes_that_correct_nothing():
     for y in (np.ones(4), X[:, 0]):
         model = Ridge(1.0, solver="cholesky", refine=3).fit(X, y)
         np.testing.assert_allclose(model.coef_, np.polyfit(X[:, 0], y, 1)[0] * 10 / 11, atol=1e-15)
+
+
+def test_later_rows_have_as_many_targets():
+    X, y = np.eye(4), np.arange(4.0)
+    model = Ridge().partial_fit(X, y)
+    for more in (model.partial_fit, model.forget):
+        with pytest.raises(ValueError, match="y must have 1 targets, as in earlier rows, got 2"):
+            more(X, np.c_[y, y])

@@ -289,3 +289,11 @@ def test_a_class_without_weight_is_as_good_as_left_out():
     np.testing.assert_allclose(model.coef_, other.coef_, rtol=1e-9)
     with pytest.raises(ValueError, match="zero in every row"):
         model.set_params(class_weight={0: 0.0, 1: 0.0, 2: 0.0}).fit(X, y)
+
+
+def test_later_labels_of_another_kind():
+    X, y = np.random.default_rng(0).standard_normal((20, 3)), np.arange(20) % 2
+    model = RidgeClassifier().partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"all numbers or all strings, got \[0, 1, 'a'\]"):
+        model.partial_fit(X, np.full(20, "a"))
+    assert model.classes_.tolist() == [0, 1]

@@ -163,7 +163,12 @@ class GramClassifier(GramModel):
             raise ValueError(
                 f"The number of classes has to be greater than one; got {len(self._labels)} class: {self._labels}"
             )
-        order = sorted(range(len(self._labels)), key=lambda i: self._labels[i])
+        try:
+            order = sorted(range(len(self._labels)), key=lambda i: self._labels[i])
+        except TypeError:
+            raise ValueError(
+                f"labels must be all numbers or all strings, got {self._labels[:9]} (with earlier rows' classes)"
+            ) from None
         self._labels = [self._labels[i] for i in order]
         self._grow(state, len(order))
         state.set_targets(order)

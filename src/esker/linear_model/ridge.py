@@ -308,6 +308,9 @@ class Ridge(GramModel, LinearRegressor):
         refuse_refinement(self.refine)
         if targets:
             self._alphas(targets)
+            state = self.__dict__.get("state_")
+            if state is not None and state.targets != targets:
+                raise ValueError(f"y must have {state.targets} targets, as in earlier rows, got {targets}")
 
     def _check(self) -> None:
         try:
