@@ -197,7 +197,9 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
     // Shared panels are packed a few at a time, so that the threads seldom meet; the next few are packed by
     // whoever has no more tiles of these to multiply. Packed sums are there because memory is short.
     const Index room = s.block_rows ? Index{0} : Index{12} << 20;
-    const Index most = shared ? std::clamp<Index>(room / 2 / std::max<Index>(1, bytes), 1, 8) : 1;
+    const Index least =
+        s.block_rows ? 1 : 2;  // sums of two panels at least are added to the triangle in one go
+    const Index most = shared ? std::clamp<Index>(room / 2 / std::max<Index>(1, bytes), least, 4) : 1;
     const Index needed = (end - begin + panel_rows<T> - 1) / panel_rows<T>, together = std::min(most, needed);
     const bool twice = shared && together < needed && 2 * bytes <= room;
     const auto columns = aligned<T>((twice ? 2 : 1) * together * size, s.block_rows > 0);
@@ -242,18 +244,18 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
         const Index step = (left + places - 1) / places;
         const char* next = reinterpret_cast<const char*>(x.data + row * x.stride);
         const Index tiles = static_cast<Index>(tasks.size()) - 1, following = twice ? take(others) : 0;
+        std::vector<PackedPanel<T>> packed;
+        for (Index g = 0; g < n; g++) packed.push_back(panels[static_cast<std::size_t>(g)].packed);
         deal(tiles + following * at.chunks, [&](Index i) {
             if (i >= tiles) return pack_task(others, i - tiles);
             const Deal& task = tasks[static_cast<std::size_t>(i)];
             const Index first = task.begin * kernel.group;
             const GramSums sums{s.xx.data() + s.origin(first), s.stride(first), s.xy.data(), at.d, at.t};
             const char* ahead = next + task.before * n * prefetches<T> * step;
-            for (Index strip = task.first; strip < task.last; strip++)
-                for (Index g = 0; g < n; g++) {
-                    kernel.tiles(sums, panels[static_cast<std::size_t>(g)].packed, strip, task.begin,
-                                 task.end, ahead, step);
-                    ahead += tiles_of(at, strip, task.begin, task.end) * prefetches<T> * step;
-                }
+            for (Index strip = task.first; strip < task.last; strip++) {
+                kernel.tiles(sums, packed.data(), n, strip, task.begin, task.end, ahead, step);
+                ahead += tiles_of(at, strip, task.begin, task.end) * n * prefetches<T> * step;
+            }
         });
         if (coarse)
             for (Index j = 0; j < at.d; j++) s.coarse[static_cast<std::size_t>(j)] += s.row(j)[j];

@@ -55,10 +55,10 @@ struct GramKernels {
                  std::int64_t rows, std::int64_t cols);
     // With s a panel's packed columns (targets times their unit), for the strip's columns j and the columns i
     // <= j of groups begin .. end - 1: xx[i][j], or xy where j is a target, += s_i's_j + plus_i plus_j -
-    // minus_i minus_j. Each tile asks for `prefetches` more places in memory, step bytes apart, from `ahead`
-    // on.
-    void (*tiles)(const GramSums& out, const PackedPanel<T>& panel, std::int64_t strip, std::int64_t begin,
-                  std::int64_t end, const char* ahead, std::int64_t step);
+    // minus_i minus_j, summed over `count` panels first. Each tile of a panel asks for `prefetches` more
+    // places in memory, step bytes apart, from `ahead` on.
+    void (*tiles)(const GramSums& out, const PackedPanel<T>* panels, std::int64_t count, std::int64_t strip,
+                  std::int64_t begin, std::int64_t end, const char* ahead, std::int64_t step);
     // How many columns move within the panel far more than from row to row, or are out of range for products
     // in T.
     std::int64_t (*drifting)(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t cols);

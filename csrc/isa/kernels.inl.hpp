@@ -18,6 +18,7 @@ namespace {
 #include "isa/transcendental.inl.hpp"
 #include "isa/lanes.inl.hpp"
 #include "isa/gram.inl.hpp"
+#include "isa/gram_tiles.inl.hpp"
 #include "isa/rotation.inl.hpp"
 #include "isa/row_strips.inl.hpp"
 #include "isa/text.inl.hpp"

@@ -88,13 +88,15 @@ void add_panels(KernelMatrix& m, Index panels, Pack&& pack, Width&& width, Share
     const auto& kernel = kernels().gram<P>();
     const Layout<P> at(m.n);
     std::vector<double> none(static_cast<std::size_t>(m.n), 0.0);
-    auto add = [&](double* to, const Panel<P>& panel, Index p, const Deal& deal) {
-        const GramSums sums{to + 1, m.n + 1, nullptr, m.n, 0};
-        const PackedPanel<P> packed{
+    auto of = [&](const Panel<P>& panel, Index p) {
+        return PackedPanel<P>{
             panel.strips.get(), panel.groups.get(), none.data(), none.data(), nullptr, width(p)};
+    };
+    auto add = [&](double* to, const PackedPanel<P>* some, Index count, const Deal& deal) {
+        const GramSums sums{to + 1, m.n + 1, nullptr, m.n, 0};
         const auto* at_hand = reinterpret_cast<const char*>(none.data());  // nothing more to ask for
         for (Index s = deal.first; s < deal.last; s++)
-            kernel.tiles(sums, packed, s, deal.begin, deal.end, at_hand, 0);
+            kernel.tiles(sums, some, count, s, deal.begin, deal.end, at_hand, 0);
     };
     if (m.n <= private_rows) {
         const Index parts = std::min(panels, shards), round = 64;
@@ -108,7 +110,8 @@ void add_panels(KernelMatrix& m, Index panels, Pack&& pack, Width&& width, Share
                 const Panel<P> panel(at);
                 for (Index p = begin + count * part / parts; p < begin + count * (part + 1) / parts; p++) {
                     for (Index c = 0; c < at.chunks; c++) pack(panel, p, c);
-                    add(to.data(), panel, p, {0, at.groups, 0, at.strips});
+                    const auto one = of(panel, p);
+                    add(to.data(), &one, 1, {0, at.groups, 0, at.strips});
                 }
             });
         }
@@ -130,10 +133,10 @@ void add_panels(KernelMatrix& m, Index panels, Pack&& pack, Width&& width, Share
             const Index g = task / at.chunks;
             pack(packed[static_cast<std::size_t>(g)], begin + g, task % at.chunks);
         });
+        std::vector<PackedPanel<P>> some;
+        for (Index g = 0; g < count; g++) some.push_back(of(packed[static_cast<std::size_t>(g)], begin + g));
         parallel_for(static_cast<Index>(tasks.size()), [&](Index task) {
-            for (Index g = 0; g < count; g++)
-                add(m.values.data(), packed[static_cast<std::size_t>(g)], begin + g,
-                    tasks[static_cast<std::size_t>(task)]);
+            add(m.values.data(), some.data(), count, tasks[static_cast<std::size_t>(task)]);
         });
         const double after = trace_of(m.values.data(), m.n);
         share.add(after - before), before = after;
