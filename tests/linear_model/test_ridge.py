@@ -203,3 +203,17 @@ def test_later_rows_have_as_many_targets():
     for more in (model.partial_fit, model.forget):
         with pytest.raises(ValueError, match="y must have 1 targets, as in earlier rows, got 2"):
             more(X, np.c_[y, y])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("storage", [np.asarray, sparse.csr_array])
+def test_coefficients_beyond_float32(storage):
+    """Those of subnormal columns were infinite, and predictions NaN."""
+    Z = np.random.default_rng(0).standard_normal((700, 3))
+    X = (Z * 1e-40).astype(np.float32)
+    with pytest.raises(
+        ValueError, match=r"are beyond float32, which they share with X: scale its columns up"
+    ):
+        Ridge(alpha=0, solver="cholesky").fit(storage(X), Z[:, 0])
+    model = Ridge(alpha=0, solver="cholesky").fit(storage(X.astype(np.float64)), Z[:, 0])
+    assert model.score(X.astype(np.float64), Z[:, 0]) > 0.999

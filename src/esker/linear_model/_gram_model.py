@@ -15,7 +15,7 @@ from esker.blocks import Blocks
 from esker.blocks.memory import physical_memory, show_size
 from esker.folds import Gram
 from esker.linear_model._gram_walk import Checkpoint, sum_rows
-from esker.linear_model._input import as_blocks, check_finite, check_sums, learn_width
+from esker.linear_model._input import as_blocks, check_finite, check_sums, learn_width, narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -376,7 +376,7 @@ class GramModel:
         dtype : dtype
         flat : bool
         """
-        rounded = coef.astype(dtype)
+        rounded = narrowed(coef, dtype)
         # The intercept of the rounded coefficients: where means are large, that of the exact ones would be far off.
         at = at_mean - rounded.astype(np.float64) @ mean if self.fit_intercept else np.zeros(len(coef))
         self.coef_ = rounded[0] if len(coef) == 1 else rounded

@@ -28,6 +28,7 @@ __all__ = [
     "check_weights",
     "fitted_blocks",
     "learn_width",
+    "narrowed",
     "refuse_records",
 ]
 
@@ -114,6 +115,18 @@ def check_squares(squares: NDArray[np.float64]) -> None:
             f"the sum of squares of target {int(np.argmax(bad))} is beyond {LARGEST:g}: its values (or the weights) are too large "
             "for their products; scale it down"
         )
+
+
+def narrowed(coef: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
+    """Coefficients in X's dtype; refused where they are beyond it, as those of tiny numbers may be."""
+    with np.errstate(over="ignore"):
+        rounded = coef.astype(dtype)
+    if not np.isfinite(rounded).all() and np.isfinite(coef).all():
+        raise ValueError(
+            f"coefficients of up to {np.abs(coef).max():.0e} are beyond {np.dtype(dtype).name}, which they share with X: "
+            "scale its columns up, or give X as float64"
+        )
+    return rounded
 
 
 def check_sums(state: Gram, centred: bool) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import linalg
 
 from esker.linear_model._certificate import Known, origin, relative_gap
+from esker.linear_model._input import narrowed
 from esker.linear_model._normal import Factor, Normal, spectral
 from esker.linear_model._packed import no_room
 from esker.linear_model._positive import Nonnegative
@@ -267,7 +268,7 @@ class _Problem:
             warn_singular(real - factor.cut, len(normal.scale))
         elif error > SILENT and not normal.constant.all():
             warn_inaccurate(error, factor.rcond, passes > 0)
-        rounded = w.astype(self.precision).astype(np.float64)
+        rounded = narrowed(w, self.precision).astype(np.float64)
         gap = relative_gap(normal, known, rounded, at_mean, factor)
         return Solution(w, at_mean, factor.solver, factor.rcond, passes, gap, real - factor.cut)
 
