@@ -197,8 +197,9 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
     // Shared panels are packed a few at a time, so that the threads seldom meet; the next few are packed by
     // whoever has no more tiles of these to multiply. Packed sums are there because memory is short.
     const Index room = s.block_rows ? Index{0} : Index{12} << 20;
+    // Two of them at least, where those are not large, are added to the triangle in one go.
     const Index least =
-        s.block_rows ? 1 : 2;  // sums of two panels at least are added to the triangle in one go
+        s.block_rows ? 1 : std::clamp<Index>((Index{16} << 20) / std::max<Index>(1, bytes), 1, 2);
     const Index most = shared ? std::clamp<Index>(room / 2 / std::max<Index>(1, bytes), least, 4) : 1;
     const Index needed = (end - begin + panel_rows<T> - 1) / panel_rows<T>, together = std::min(most, needed);
     const bool twice = shared && together < needed && 2 * bytes <= room;
