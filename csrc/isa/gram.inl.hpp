@@ -125,7 +125,9 @@ void pack_all(T* __restrict out, std::int64_t size, const T* __restrict x, std::
     for (std::int64_t j = 0; j < cols; j += width, out += size) {
         const std::int64_t beyond = j + cover - cols;  // how far a row's vectors reach into the next rows
         const std::int64_t safe = beyond <= 0 ? rows : stride > 0 ? rows - (beyond + stride - 1) / stride : 0;
-        pack_columns<T, width>(out, x + j, stride, shift + j, root, k, end,
+        T edge[cover];  // what follows the last column's shift may be written by another thread meanwhile
+        for (std::int64_t c = 0; beyond > 0 && c < cover; c++) edge[c] = c < cols - j ? shift[j + c] : T(0);
+        pack_columns<T, width>(out, x + j, stride, beyond > 0 ? edge : shift + j, root, k, end,
                                cols - j < width ? cols - j : width, safe);
     }
 }
