@@ -17,6 +17,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from esker._native import core
+from esker.blocks.memory import physical_memory, show_size
 from esker.linear_model._input import check_squares
 from esker.linear_model._krylov_rows import Rows, Sums
 from esker.linear_model._solve import Solution
@@ -155,11 +156,19 @@ def _refuse_range(sums: Sums) -> None:
 
 def _reserve(blocks: Blocks, d: int, lanes: int) -> int:
     """Claim memory for the vectors; how many directions the certificate may keep."""
-    sparse = blocks.is_sparse is not False
+    sparse, most = blocks.is_sparse is not False, 0.9 * physical_memory()
+    least = krylov_bytes(d, lanes, sparse, 0)
+    if least > most:
+        raise ValueError(
+            f"conjugate gradients on {d} columns takes {show_size(least)}, and this machine has {show_size(physical_memory())}; "
+            "SGDRegressor needs less, and selecting or hashing columns narrows X"
+        )
     for back in range(BACK, -1, -2):
+        need = krylov_bytes(d, lanes, sparse, back)
         try:
-            blocks.reserve(krylov_bytes(d, lanes, sparse, back), f"conjugate gradients on {d} columns")
-            return back
+            if need <= most:
+                blocks.reserve(need, f"conjugate gradients on {d} columns")
+                return back
         except ValueError:
             if back == 0:
                 raise
