@@ -175,7 +175,7 @@ def test_what_a_table_from_standard_input_holds(folder, capsys, monkeypatch):
     for words, says in [
         ((), "such as with --categorical and --numeric"),
         (
-            ("--numeric", "hour"),
+            ("--numeric", "hour", "--alpha", "0"),
             "for --alpha above 0), and so does --model sgd; --columns and --hash-bits narrow X",
         ),
         (
