@@ -92,7 +92,7 @@ def test_the_picture_is_drawn(tmp_path):
 
 RUN = """
 from esker.demo import show
-plan = {"words": {"ridge": ("ridge", "R", [64, 4096]), "sgd": ("SGD", "S", [0.3])},
+plan = {"words": {"ridge": ("ridge", "R", [64, 1 << 22]), "sgd": ("SGD", "S", [0.3])},
         "flights": {"ridge": ("ridge", "R", [1 << 40]), "sketch": ("sketch", "K", [(500, 0)])}}
 raise SystemExit(show.show(None, size="tiny", plan=plan))
 """
@@ -120,9 +120,9 @@ def test_a_small_run_learns_within_its_memory(tmp_path):
                 assert point["error"] < 0.9 * made["baseline"]["error"], (series["learner"], point)
                 assert point["memory"] is None or point["memory"] <= show.GRANTED
     assert [len(s["points"]) for made in panels for s in made["series"]] == [1, 1, 1, 1]
-    assert list(panels[0]["series"][0]["refused"]) == ["4,096 hashed columns"]  # a Gram of 134 MB
+    assert list(panels[0]["series"][0]["refused"]) == ["4,194,304 hashed columns"]  # vectors of 400 MB and more
     assert (tmp_path / "esker-demo" / "test-error-against-time.png").stat().st_size > 10_000
-    assert "refused: ridge, 4,096 hashed columns" in done.stdout
+    assert "refused: ridge, 4,194,304 hashed columns" in done.stdout
     assert done.stdout.isascii()
 
 
