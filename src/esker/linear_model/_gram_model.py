@@ -16,6 +16,7 @@ from esker.blocks.memory import physical_memory, show_size
 from esker.folds import Gram
 from esker.linear_model._gram_walk import Checkpoint, sum_rows
 from esker.linear_model._input import as_blocks, check_finite, check_sums, learn_width, narrowed
+from esker.linear_model._packed import whole_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,7 +144,7 @@ class GramModel:
     def _keep(self, state: Gram) -> None:
         if state.packed:  # a factor took the sums' place
             return
-        if self.keep_state or 8 * state.cols * (state.cols + 1) <= SMALL:
+        if self.keep_state or whole_bytes(state.cols) <= SMALL:
             self.state_ = state
 
     def _sum(self, blocks: Blocks, state: Gram) -> bool:
@@ -265,7 +266,7 @@ class GramModel:
 
     def _have_room(self, blocks: Blocks, state: Gram) -> bool:
         """Whether a second state may be in memory."""
-        if 2 * 8 * state.cols * (state.cols + 1) > 0.9 * physical_memory():
+        if 2 * whole_bytes(state.cols) > 0.9 * physical_memory():
             return False
         try:
             self._refuse_wide(blocks, 2)
@@ -342,13 +343,13 @@ class GramModel:
         self._refuse_width(d)
         try:
             blocks.reserve(
-                states * 8 * d * (d + 1), f"X'X of {d} columns" + (f", {states} times" if states > 1 else "")
+                states * whole_bytes(d), f"X'X of {d} columns" + (f", {states} times" if states > 1 else "")
             )
         except ValueError as error:
             raise ValueError(f"{error}. {self._narrower}") from None
 
     def _refuse_width(self, d: int) -> None:
-        need = 8 * d * (d + 1)
+        need = whole_bytes(d)
         if need > 0.9 * physical_memory():
             raise ValueError(
                 f"X'X of {d} columns takes {show_size(need)}, and this machine has {show_size(physical_memory())}. "
