@@ -152,3 +152,12 @@ def test_kernel_against_numpy_and_for_any_number_of_threads(shape: tuple[int, in
         np.testing.assert_allclose(walk.squares, (w[:, None, None] * true**2).sum(axis=0), rtol=1e-11)
         bits.append((errors.tobytes(), walk.squares.tobytes()))
     assert bits[0] == bits[1]
+
+
+@pytest.mark.parametrize("alpha", [1e-4, 1.0])
+def test_sparse_rows_with_far_means_lose_no_digits(alpha: float) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((18, 18)) + 1e6
+    y = (X - 1e6) @ rng.standard_normal(18) + rng.standard_normal(18)
+    dense, rows = (RidgeCV([alpha], store_cv_results=True).fit(Z, y) for Z in (X, sparse.csr_array(X)))
+    np.testing.assert_allclose(rows.cv_results_, dense.cv_results_, rtol=1e-6)

@@ -93,3 +93,38 @@ def test_refused() -> None:
         ridge_path(X, y, [])
     with pytest.raises(ValueError, match="NaN"):
         ridge_path(np.full((5, 2), np.nan), np.ones(5))
+
+
+@pytest.mark.parametrize("alpha", [1e-6, 1.0])
+def test_far_means_without_intercept_cost_no_digits(alpha: float) -> None:
+    X, y = data(20, 20)
+    X = X + 1e6
+    path = ridge_path(X, y, [alpha], fit_intercept=False)
+    fit = Ridge(alpha, fit_intercept=False).fit(X, y)
+    np.testing.assert_allclose(path.coefs[:, 0], fit.coef_, rtol=1e-6, atol=1e-6 * np.abs(fit.coef_).max())
+
+
+@pytest.mark.parametrize("shape", [(20, 20), (12, 30), (40, 39)], ids=str)
+def test_no_bound_is_given_where_none_is_known(shape: tuple[int, int]) -> None:
+    X, y = data(*shape)
+    weight = 10.0 ** np.random.default_rng(1).uniform(-8, 8, len(X))
+    path = ridge_path(X + 1e6, y, [0.0], sample_weight=weight)
+    assert np.isinf(path.suboptimality).all()  # the minimum is 0, or rounding does not tell it from 0
+    assert ridge_path(X, np.full(len(y), 3.0), [1.0]).suboptimality[0] == 0
+
+
+def test_the_bound_counts_the_decomposition() -> None:
+    X, y = data(700, 20)
+    X[0] *= 1e7
+    weight = 10.0 ** np.random.default_rng(1).uniform(-8, 8, len(X))
+    path = ridge_path(X, y, [1.0], fit_intercept=False, sample_weight=weight)
+    w, c = (
+        a.astype(np.longdouble)
+        for a in (Ridge(1.0, fit_intercept=False).fit(X, y, weight).coef_, path.coefs[:, 0])
+    )
+    step, root = c - w, np.sqrt(weight.astype(np.longdouble))
+    excess = ((root * (X @ step)) ** 2).sum() + (
+        step**2
+    ).sum()  # Ridge scales its columns, and loses nothing here
+    least = ((root * (y - X @ w)) ** 2).sum() + (w**2).sum()
+    assert 1e-25 < excess / least <= path.suboptimality[0]

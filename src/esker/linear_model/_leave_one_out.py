@@ -183,6 +183,7 @@ class Kernel:
     X, root : the rows of positive weight, and the roots of their weights; `real` are their numbers
     mean, mean_y : what rows and targets are taken from
     values, vectors : of ``root (X - mean)(X - mean)' root``, shapes (r,) and (n, r)
+    right : right singular vectors of ``root (X - mean)``, shape (s, d), s <= r; None where the products were decomposed
     target : ndarray of shape (n, targets), ``root (y - mean_y)``
     """
 
@@ -200,7 +201,7 @@ class Kernel:
             self.mean = _mean(self.X, w)
             self.mean_y = w @ y / w.sum()
             self.mean_y = self.mean_y + w @ (y - self.mean_y) / w.sum()
-        self.values, self.vectors = _eigen(self.X, self.mean, self.root, centred, alpha, svd)
+        self.values, self.vectors, self.right = _eigen(self.X, self.mean, self.root, centred, alpha, svd)
         self.target = self.root[:, None] * (y - self.mean_y)
 
     def duals(self, shrink: Floats) -> Floats:
@@ -210,6 +211,14 @@ class Kernel:
         for a in range(shrink.shape[1]):
             out[:, :, a] = self.vectors @ (shrink[:, a, None] * turned)
         return out
+
+    def solution(self, shrink: Floats) -> Floats:
+        """Coefficients, shape (targets, alphas, d). Duals times rows would cancel where singular values lie far apart."""
+        if self.right is None:
+            return self.coefficients(self.duals(shrink))
+        turned, s = self.vectors.T @ self.target, len(self.right)
+        factors = np.sqrt(self.values[:s, None]) * shrink[:s]
+        return np.asarray((turned[:s].T[:, None, :] * factors.T) @ self.right)
 
     def coefficients(self, duals: Floats) -> Floats:
         """``(X - mean)' root`` times the duals, shape (targets, alphas, d)."""
@@ -255,8 +264,11 @@ def _products(A: Any, B: Any, mean: Floats) -> Floats:
 
 def _eigen(
     X: Any, mean: Floats, root: Floats, centred: bool, alpha: float, svd: bool | None
-) -> tuple[Floats, NDArray[np.float64]]:
-    """Eigenvalues and eigenvectors of root (X - mean)(X - mean)' root, without the direction of the roots where centred."""
+) -> tuple[Floats, NDArray[np.float64], Floats | None]:
+    """Eigenvalues and eigenvectors of root (X - mean)(X - mean)' root, without the direction of the roots where centred.
+
+    And right singular vectors, where it was singular values that were taken.
+    """
     n, d = X.shape
     along = root / np.linalg.norm(root)
     small = n * d <= 1 << 26
@@ -274,23 +286,30 @@ def _eigen(
         values, vectors = spectral(K)
         if centred:
             values, vectors = values[:-1], vectors[:, :-1]
-        top = float(values.max(initial=0.0))
+        top = size = float(values.max(initial=0.0))
+        if centred and sparse.issparse(X):  # their products are taken before the means are
+            squares = np.asarray(X.astype(np.float64).power(2).sum(axis=1)).ravel()
+            size = max(size, float((squares * root**2).max()))
         if (
             svd is not None
             or not small
-            or 1e-15 * n * top <= 1e-10 * (float(values.min(initial=np.inf)) + alpha)
+            or 1e-15 * n * size <= 1e-10 * (float(values.min(initial=np.inf)) + alpha)
         ):
-            return np.where(values > 1e-15 * n * top, values, 0.0), vectors
+            return np.where(values > 1e-15 * n * top, values, 0.0), vectors, None
     Z = X.toarray() if sparse.issparse(X) else X
     Z = (Z - mean) * root[:, None]
     if centred:  # a column that no other competes with takes the place of the roots' direction
         Z = np.column_stack([Z, along * 2 * np.linalg.norm(Z)]) if Z.any() else along[:, None]
-    left, singular, _ = (
+    left, singular, right = (
         linalg.svd(Z, full_matrices=True) if n > Z.shape[1] else linalg.svd(Z, full_matrices=False)
     )
     values = np.zeros(n)
     values[: len(singular)] = singular**2
     if centred:
-        values, left = values[1:], left[:, 1:]
+        values, left, right = values[1:], left[:, 1:], right[1:, :-1]
     floor = (1e-16 * max(Z.shape) * float(singular.max(initial=0.0))) ** 2
-    return np.where(values > floor, values, 0.0), np.ascontiguousarray(left)
+    return (
+        np.where(values > floor, values, 0.0),
+        np.ascontiguousarray(left),
+        right[: len(values)] if right.shape[1] == d else None,
+    )

@@ -36,7 +36,7 @@ class RidgePath(NamedTuple):
         Zeros without an intercept.
     suboptimality : ndarray of shape (A,) or (T, A)
         A bound on ``(f(coef) - min f) / min f`` of the objective f, from the residual of the equations that were solved and
-        from the rounding of their sums.
+        from the rounding of their sums; inf where none is known, as with alpha 0 where that leaves the solution open.
     """
 
     alphas: NDArray[np.float64]
@@ -111,49 +111,79 @@ def _tall(model: RidgeCV, blocks: Blocks, alphas: Floats) -> tuple[Floats, Float
     model._refuse_empty(state, blocks)
     learn_width(model, state.cols, None)
     sums = Sums.of(state, model.fit_intercept)
-    spectrum, loss = Spectrum.of(sums), sums.loss
+    spectrum, refined = Spectrum.of(sums), False
     if blocks.rereadable and not spectrum.sound(sums, float(alphas.min())):
 
         def rows() -> Iterator[Block]:
             return (check_rows(model, block, blocks) for block in blocks)
 
-        spectrum, loss = spectrum.refined(sums, rows), 2.0**-52
+        spectrum, refined = spectrum.refined(sums, rows), True
     coef = spectrum.coefficients(alphas)
-    return coef, sums.mean_x, sums.mean_y, _bound(coef, sums, spectrum, alphas, loss), flat
+    return coef, sums.mean_x, sums.mean_y, _bound(coef, sums, spectrum, alphas, refined), flat
 
 
-def _bound(coef: Floats, sums: Sums, spectrum: Spectrum, alphas: Floats, loss: float) -> Floats:
-    """For the slope g of half f at w, ``f(w) - min f = g'(X'X + alpha I)^-1 g``; rounding of X'X adds to g."""
+def _bound(coef: Floats, sums: Sums, spectrum: Spectrum, alphas: Floats, refined: bool) -> Floats:
+    """For the slope g of half f at w, ``f(w) - min f = g'(X'X + alpha I)^-1 g``; rounding of X'X, or of X, adds to g."""
     V, values = spectrum.vectors, spectrum.values
     turned = coef @ V
-    slope = spectrum.xy.T[:, None, :] - turned * (values + alphas[:, None])
-    shrink = spectrum.shrinkages(alphas).T
-    lowest = np.min(np.where(shrink > 0, 1 / np.where(shrink > 0, shrink, 1), np.inf), axis=1)
-    norm = np.linalg.norm(coef, axis=2)
-    rounding = loss * float(values.max(initial=0.0)) * norm / np.sqrt(lowest)
-    excess = (np.sqrt((slope**2 * shrink).sum(axis=2)) + rounding) ** 2
-    explained = 2 * np.einsum("tad,dt->ta", coef, sums.xy) - (turned**2 * values).sum(axis=2)
-    value = sums.yy[:, None] - explained + alphas * norm**2
-    return np.asarray(excess / np.maximum(value, 2.0**-52 * np.maximum(sums.yy[:, None], 1e-300)))
+    right = spectrum.xy if refined else V.T @ sums.xy  # with what was cut off as zero
+    slope = right.T[:, None, :] - turned * (values + alphas[:, None])
+    lowest = alphas + (float(values.min(initial=np.inf)) if V.shape[0] == V.shape[1] else 0.0)
+    safe = np.where(lowest > 0, lowest, 1.0)
+    shrink = np.where(lowest > 0, 1 / (values[:, None] + safe), 0.0).T
+    norm, size = np.linalg.norm(coef, axis=2), np.sqrt(sums.yy)[:, None]
+    top = float(np.sqrt(values.max(initial=0.0)))
+    explained = 2 * np.einsum("tar,rt->ta", turned, right) - (turned**2 * values).sum(axis=2)
+    value = np.maximum(sums.yy[:, None] - explained, 0.0)
+    unit = _unit(sums.rows)
+    if refined:
+        noise = (unit * top + np.sqrt(spectrum.floor)) * np.sqrt(value)
+    else:  # the sums' own, and that of their decomposition
+        noise = (sums.loss + unit) * top * (size + top * norm)
+    along = (
+        np.sqrt((slope**2 * shrink[None]).sum(axis=2)) + noise / np.sqrt(safe) + unit * (size + top * norm)
+    )
+    doubt = (sums.loss + unit) * (size + top * norm) ** 2
+    gap = np.where(lowest > 0, along**2, np.inf) + sums.weight * _drift(coef, sums.mean_x, sums.mean_y, unit)
+    return _relative(gap, value - doubt + alphas * norm**2, sums.yy)
+
+
+def _unit(rows: int) -> float:
+    """What sums of so many rows lose, relative to the rows, but by bad luck."""
+    return float(2.0**-53 * (8 + np.sqrt(rows)))
+
+
+def _drift(coef: Floats, mean: Floats, mean_y: Floats, unit: float) -> Floats:
+    """The square of what rounding makes of the intercept."""
+    return np.asarray((unit * (np.abs(mean_y)[:, None] + np.abs(coef) @ np.abs(mean))) ** 2)
+
+
+def _relative(gap: Floats, value: Floats, yy: Floats) -> Floats:
+    """Of the minimum, which is at least the value less the gap; inf where that is not known to be above 0, nor y constant."""
+    least = value - gap
+    ratio = np.divide(gap, least, out=np.full(gap.shape, np.inf), where=least > 0)
+    return np.where(yy[:, None] > 0, ratio, 0.0)
 
 
 def _wide(block: Block, alphas: Floats, centred: bool) -> tuple[Floats, Floats, Floats, Floats, bool]:
-    """By the n x n products of rows; the bound is the gap between f and its dual at the duals found."""
+    """By the n x n products of rows; with the residual as the dual point, the gap is ``|g|^2 / alpha`` for the slope g."""
     assert block.y is not None
     problem = Kernel(block, float(alphas.min()), centred)
     total = problem.values[:, None] + alphas
-    floor = 1e-15 * len(problem.values) * float(problem.values.max(initial=0.0))
-    duals = problem.duals(np.where(total > floor, 1 / np.where(total > floor, total, 1), 0.0))
-    coef = problem.coefficients(duals)
+    top = float(problem.values.max(initial=0.0))
+    floor = 1e-15 * len(problem.values) * top if problem.right is None else 0.0
+    coef = problem.solution(np.where(total > floor, 1 / np.where(total > floor, total, 1), 0.0))
     flat = coef.reshape(-1, coef.shape[2])
     fit = np.asarray(problem.X @ flat.T) - flat @ problem.mean
     fit = problem.root[:, None, None] * fit.reshape(len(fit), *coef.shape[:2])
-    left, norm = problem.target[:, :, None] - fit, (coef**2).sum(axis=2)
-    value = (left**2).sum(axis=0) + alphas * norm
-    # The dual at a = alpha c: 2 a'y - a'a - a'K a / alpha, and K c is the fit.
-    a = alphas * duals
-    lower = (2 * a * problem.target[:, :, None] - a**2 - a * fit).sum(axis=0)
-    scale = np.maximum(lower, 2.0**-52 * (problem.target**2).sum(axis=0)[:, None])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = np.where(scale > 0, np.abs(value - lower) / scale, 0.0)
-    return coef, problem.mean, problem.mean_y, gap, block.y.ndim == 1
+    left, norm = problem.target[:, :, None] - fit, np.linalg.norm(coef, axis=2)
+    slope = problem.coefficients(left) - alphas[:, None] * coef
+    unit, size = _unit(block.X.shape[1]), np.linalg.norm(left, axis=0)
+    unsure = unit * (np.sqrt(top) * size + alphas * norm)
+    along = (np.linalg.norm(slope, axis=2) + unsure) / np.sqrt(np.where(alphas > 0, alphas, 1.0))
+    reach = np.linalg.norm(problem.target, axis=0)[:, None] + np.sqrt(top) * norm
+    gap = np.where(alphas > 0, (along + unit * reach) ** 2, np.inf)
+    weight = float((problem.root**2).sum())
+    gap = gap + weight * _drift(coef, problem.mean, problem.mean_y, unit)
+    value = size**2 - 2 * unit * reach * size + alphas * norm**2
+    return coef, problem.mean, problem.mean_y, _relative(gap, value, reach[:, 0] ** 2), block.y.ndim == 1
