@@ -6,6 +6,7 @@ import os
 from contextlib import contextmanager, suppress
 from numbers import Integral
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import esker._blas as _blas
@@ -23,11 +24,26 @@ core.install_blas(*_blas.capsules(core.routine_names()))
 def cores(n_threads: Any) -> int:
     """How many threads to use: `n_threads`, or as many as `threads` says."""
     if n_threads is None:
-        return min(int(core.config()["threads"]), _processors())
+        n_threads = min(int(core.config()["threads"]), _processors())
     whole = isinstance(n_threads, Integral) and type(n_threads).__name__ not in ("bool", "bool_")
     if not whole or not 1 <= n_threads < 1 << 31:
         raise ValueError(f"n_threads must be None or at least 1, an integer, got {n_threads!r}")
-    return int(n_threads)
+    return 1 if get_ident() == _forked else int(n_threads)
+
+
+#: The thread that goes on after a fork. OpenMP's team, for which it would wait for ever, is not in the child; other threads
+#: start teams of their own.
+_forked: int | None = None
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = get_ident()
+    core.set_thread_limit(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _processors() -> int:

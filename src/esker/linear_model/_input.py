@@ -218,7 +218,10 @@ def _check_blocks(
             )
         if not classifier:
             if block.y.dtype.kind not in "fiub":
-                raise ValueError(f"the target of {blocks.source} must be numbers, got {block.y.dtype}")
+                raise ValueError(
+                    f"the target of {blocks.source} must be numbers, got {block.y.dtype}; labels are for a classifier, such as "
+                    "RidgeClassifier (esker fit --task classification)"
+                )
             block = replace(block, y=np.ascontiguousarray(block.y, dtype=np.float64))
         return block if width is None else check_rows(estimator, block, blocks)
 
