@@ -108,7 +108,11 @@ void bind_gram(py::module_& m) {
                     std::copy(xx.data() + i * s.cols() + i, xx.data() + (i + 1) * s.cols(), s.row(i) + i);
                 return s;
             },
-            py::arg("arrays"));
+            py::arg("arrays"))
+        .def("copy", [](const Gram& s) { return Gram(s); }, py::call_guard<py::gil_scoped_release>());
+    m.def("absorb_bytes", &absorb_bytes, py::arg("rows"), py::arg("cols"), py::arg("targets"),
+          py::arg("numbers"), py::arg("entries"), py::arg("packed"),
+          "Bytes that absorbing blocks of so many rows takes beside a Gram, at most.");
 }
 
 }  // namespace esker::bind

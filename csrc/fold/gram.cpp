@@ -62,12 +62,18 @@ void absorb_panels(Gram& s, const DenseView<T>& x, const Block& block) {
 template <class T>
 void absorb(Gram& s, const DenseView<T>& x, const Block& block);
 
+// So many are written out at once.
+template <class T>
+Index rows_written(Index cols, bool packed) {
+    const Index budget = packed ? Index{1} : Index{8} << 20,
+                row_bytes = std::max<Index>(1, cols * static_cast<Index>(sizeof(T)));
+    return std::max<Index>(1, budget / row_bytes / panel_rows<T>) * panel_rows<T>;
+}
+
 // Rows that fill(to, row) writes out densely as T, a few panels at a time.
 template <class T, class Fill>
 void absorb_written(Gram& s, Index rows, Index cols, const Block& block, Fill&& fill) {
-    const Index budget = s.block_rows ? Index{1} : Index{8} << 20,
-                row_bytes = std::max<Index>(1, cols * static_cast<Index>(sizeof(T)));
-    const Index chunk = std::max<Index>(1, budget / row_bytes / panel_rows<T>) * panel_rows<T>;
+    const Index chunk = rows_written<T>(cols, s.block_rows > 0);
     std::vector<T> written;
     for (Index begin = 0; begin < rows; begin += chunk) {
         const Index n = std::min(chunk, rows - begin);
@@ -84,16 +90,17 @@ void absorb_written(Gram& s, Index rows, Index cols, const Block& block, Fill&& 
 }
 
 // Do columns drift together inside a panel? Then its float32 products hold mostly the drift, and few digits
-// of the rest. A few panels tell, and the last rows.
+// of the rest. A few panels tell, and the last rows; each that is packed is looked at again, if less closely
+// (gram_dense.cpp), but where memory has no room to do one of them otherwise: then `all` are looked at here.
 template <class T>
-bool drifts(const DenseView<T>& x) {
+bool drifts(const DenseView<T>& x, bool all) {
     const Index rows = std::min(panel_rows<T>, x.rows), panels = rows ? x.rows / rows : 0;
-    const Index every = std::max<Index>(1, panels / 8), looks = (panels + every - 1) / every + 1;
+    const Index every = all ? 1 : std::max<Index>(1, panels / 8), looks = (panels + every - 1) / every + 1;
     std::vector<Index> drifting(static_cast<std::size_t>(looks), 0);
     parallel_for(looks, [&](Index i) {
         const Index from = std::min(i * every * rows, x.rows - rows);
         drifting[static_cast<std::size_t>(i)] =
-            kernels().gram<T>().drifting(x.row(from), x.stride, rows, x.cols);
+            kernels().gram<T>().drifting(x.row(from), x.stride, rows, x.cols, 7);
     });
     return std::any_of(drifting.begin(), drifting.end(), [](Index n) { return n > 1; });
 }
@@ -101,7 +108,7 @@ bool drifts(const DenseView<T>& x) {
 template <class T>
 void absorb(Gram& s, const DenseView<T>& x, const Block& block) {
     if constexpr (std::is_same_v<T, float>)
-        if (drifts(x))
+        if (drifts(x, s.block_rows > 0))
             return absorb_written<double>(s, x.rows, x.cols, block, [&](double* to, Index i) {
                 std::copy(x.row(i), x.row(i) + x.cols, to);
             });
@@ -129,7 +136,33 @@ void absorb(Gram& s, const CsrView<T, I>& x, const Block& block) {
     });
 }
 
+// As `absorb` of dense rows: by panels in T or, where columns drift, written out in float64.
+template <class T>
+Index bytes_of_dense(Index rows, Index d, Index targets, bool packed) {
+    const Index shards = shards_of(rows, d), each = (rows + shards - 1) / shards;
+    const Index at_once = std::min<Index>(shards, threads());
+    Index bytes = at_once * absorb_dense_bytes<T>(each, d, targets, packed, d > private_cols);
+    if (shards > 1) bytes += shards * 8 * d * (d + targets + 4);
+    if (!std::is_same_v<T, float>) return bytes;
+    const Index written = std::min(rows, rows_written<double>(d, packed));
+    return std::max(bytes, 8 * written * d + bytes_of_dense<double>(written, d, targets, packed));
+}
+
+template <class T>
+Index bytes_of(Index rows, Index d, Index targets, Index entries, bool packed) {
+    if (!entries) return bytes_of_dense<T>(rows, d, targets, packed);
+    const Index written = std::min(rows, rows_written<T>(d, packed));
+    const Index filled =
+        written * d * static_cast<Index>(sizeof(T)) + bytes_of_dense<T>(written, d, targets, packed);
+    return std::max(filled, 32 * entries + 16 * rows + 64 * d);  // transposed
+}
+
 }  // namespace
+
+Index absorb_bytes(Index rows, Index d, Index targets, Index numbers, Index entries, bool packed) {
+    return numbers == 4 ? bytes_of<float>(rows, d, targets, entries, packed)
+                        : bytes_of<double>(rows, d, targets, entries, packed);
+}
 
 Gram Gram::packed(Index cols) {
     require(cols > 0, "packed sums need their width, got " + std::to_string(cols) + " columns");
@@ -205,7 +238,7 @@ void Gram::merge(const Gram& other) {
     rows += other.rows;
     noise = std::max(noise, other.noise);
     for (std::size_t j = 0; j < other.coarse.size(); j++)
-        coarse[j] += other.coarse[j], peak[j] += other.peak[j];
+        coarse[j] = std::hypot(coarse[j], other.coarse[j]), peak[j] += other.peak[j];
     if (!other.peak_y.empty()) {
         peak_y.resize(mean_y.size(), 0.0);
         for (std::size_t t = 0; t < peak_y.size(); t++) peak_y[t] += other.peak_y[t];
@@ -267,9 +300,7 @@ double Gram::loss(bool centred) const {
         const double own = row(j)[j] + (centred ? 0.0 : weight * mean_x[at] * mean_x[at]);
         if (own > 0) worst = std::max(worst, coarse[at] / own), shrunk = std::max(shrunk, peak[at] / own);
     }
-    // Tiles' rows round independently of each other, so that their errors grow as a square root.
-    const double panels = std::max(1.0, static_cast<double>(rows) / static_cast<double>(tile_rows));
-    return 0x1p-52 * shrunk + 0x1p-22 * worst / std::sqrt(panels);
+    return 0x1p-52 * shrunk + 0x1p-22 * worst;
 }
 
 Gram::Summary Gram::finish() const {

@@ -25,7 +25,8 @@ struct Gram {
     bool spent = false;      // packed: a factor took the sums' place
     std::vector<double> xy;  // targets x d
     std::vector<double> yy;  // targets
-    std::vector<double> coarse;  // d: the part of xx's diagonal that was multiplied in float32
+    std::vector<double> coarse;  // d: root of the squares of what float32 products added to xx's diagonal, a
+                                 // tile's rows at a time: their roundings are independent
     std::vector<double>
         peak;  // d: what the diagonal was before rows were forgotten; rounding is relative to it
     std::vector<double> peak_y;  // targets: the same of yy; empty where no rows were forgotten
@@ -64,5 +65,9 @@ struct Gram {
     Summary finish() const;
 };
 static_assert(Fold<Gram>);
+
+// Bytes that absorbing blocks of up to so many rows and entries takes beside the sums, at most. numbers:
+// bytes of one, 4 or 8; entries: 0 where rows are dense.
+Index absorb_bytes(Index rows, Index d, Index targets, Index numbers, Index entries, bool packed);
 
 }  // namespace esker

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <memory>
+#include <numeric>
 #include <type_traits>
 
 #include "base/parallel.hpp"
@@ -47,7 +48,8 @@ Aligned<T> aligned(Index n, bool mapped = false) {
 template <class T>
 struct Layout {
     Index d, t, strips, groups, chunks, strip_size, strips_size, groups_size;
-    Layout(Index d, Index t) : d(d), t(t) {
+    bool apart;  // whether panels whose columns drift are set apart
+    Layout(Index d, Index t, bool apart) : d(d), t(t), apart(apart) {
         const auto& k = kernels().gram<T>();
         strips = (d + t + k.strip - 1) / k.strip, groups = (d + k.group - 1) / k.group;
         chunks = std::max<Index>(1, (d + k.chunk - 1) / k.chunk);
@@ -66,6 +68,7 @@ struct Panel {
     Aligned<T> shift, root;
     Aligned<double> plus, minus, targets;  // targets: mean, what rounding left of it, sum of squares, unit
     PackedPanel<T> packed;
+    std::vector<Index> drifting;  // columns of each chunk, as far as one row in 31 tells
 
     Panel(const Layout<T>& at, T* packed_columns)
         : strips(packed_columns),
@@ -74,7 +77,8 @@ struct Panel {
           root(aligned<T>(panel_rows<T>)),
           plus(aligned<double>(at.d + at.t)),
           minus(aligned<double>(at.d + at.t)),
-          targets(aligned<double>(4 * at.t)) {
+          targets(aligned<double>(4 * at.t)),
+          drifting(static_cast<std::size_t>(at.chunks), 0) {
         std::fill_n(shift.get(), at.d + kernels().gram<T>().strip, T(0));
         packed = {strips, groups, plus.get(), minus.get(), targets.get() + 3 * at.t, 0};
     }
@@ -124,6 +128,8 @@ void pack(Panel<T>& p, const Layout<T>& at, const DenseView<T>& x, const Block& 
         kernel.pack(p.strips + j / kernel.strip * at.strip_size,
                     p.groups + j / kernel.group * kernel.group_size, rows, x.stride, p.shift.get() + j,
                     w ? p.root.get() : nullptr, p.rows, cols);
+        if (std::is_same_v<T, float> && at.apart)  // while they are near
+            p.drifting[static_cast<std::size_t>(chunk)] = kernel.drifting(rows, x.stride, p.rows, cols, 31);
     }
     if (chunk == at.chunks - 1 && at.t) pack_targets(p, at, block);
 }
@@ -186,23 +192,59 @@ std::vector<Deal> deals(const Layout<T>& at, Index panels, Index block) {
     return tasks;
 }
 
+// How many panels are packed together, and whether as many more are packed meanwhile.
+struct AtOnce {
+    Index together;
+    bool twice;
+};
+template <class T>
+AtOnce panels_at_once(const Layout<T>& at, Index rows, bool packed, bool shared) {
+    const Index bytes = (at.strips_size + at.groups_size) * static_cast<Index>(sizeof(T));
+    // Shared panels are packed a few at a time, so that the threads seldom meet; the next few are packed by
+    // whoever has no more tiles of these to multiply. Packed sums are there because memory is short.
+    const Index room = packed ? Index{0} : Index{12} << 20;
+    // Two of them at least, where those are not large, are added to the triangle in one go.
+    const Index least = packed ? 1 : std::clamp<Index>((Index{16} << 20) / std::max<Index>(1, bytes), 1, 2);
+    const Index most = shared ? std::clamp<Index>(room / 2 / std::max<Index>(1, bytes), least, 4) : 1;
+    const Index needed = (rows + panel_rows<T> - 1) / panel_rows<T>, together = std::min(most, needed);
+    return {together, shared && together < needed && 2 * bytes <= room};
+}
+
+// Panels whose columns drift together, which float32 products would leave few digits of, are multiplied in
+// float64; how many are left, in front.
+Index set_apart(Gram& s, std::vector<Panel<float>>& panels, Index n, const DenseView<float>& x,
+                const Block& block, bool shared) {
+    Index left = 0;
+    std::vector<double> rows;
+    for (Index g = 0; g < n; g++) {
+        Panel<float>& p = panels[static_cast<std::size_t>(g)];
+        if (std::accumulate(p.drifting.begin(), p.drifting.end(), Index{0}) < 2) {
+            std::swap(panels[static_cast<std::size_t>(left++)], p);
+            continue;
+        }
+        for (Index at = 0; at < p.rows; at += panel_rows<double>) {
+            const Index count = std::min(panel_rows<double>, p.rows - at), first = p.begin + at;
+            rows.clear();
+            for (Index i = first; i < first + count; i++)
+                rows.insert(rows.end(), x.row(i), x.row(i) + x.cols);
+            Block part = block;
+            if (part.y) part.y += first * part.targets;
+            if (part.weight) part.weight += first;
+            absorb_dense(s, DenseView<double>{rows.data(), count, x.cols, x.cols}, part, 0, count, shared);
+        }
+    }
+    return left;
+}
+
 }  // namespace
 
 template <class T>
 void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begin, Index end, bool shared) {
     if (begin == end) return;
     const auto& kernel = kernels().gram<T>();
-    const Layout<T> at(x.cols, block.targets);
-    const Index size = at.strips_size + at.groups_size, bytes = size * static_cast<Index>(sizeof(T));
-    // Shared panels are packed a few at a time, so that the threads seldom meet; the next few are packed by
-    // whoever has no more tiles of these to multiply. Packed sums are there because memory is short.
-    const Index room = s.block_rows ? Index{0} : Index{12} << 20;
-    // Two of them at least, where those are not large, are added to the triangle in one go.
-    const Index least =
-        s.block_rows ? 1 : std::clamp<Index>((Index{16} << 20) / std::max<Index>(1, bytes), 1, 2);
-    const Index most = shared ? std::clamp<Index>(room / 2 / std::max<Index>(1, bytes), least, 4) : 1;
-    const Index needed = (end - begin + panel_rows<T> - 1) / panel_rows<T>, together = std::min(most, needed);
-    const bool twice = shared && together < needed && 2 * bytes <= room;
+    const Layout<T> at(x.cols, block.targets, !s.block_rows);
+    const Index size = at.strips_size + at.groups_size;
+    const auto [together, twice] = panels_at_once(at, end - begin, s.block_rows > 0, shared);
     const auto columns = aligned<T>((twice ? 2 : 1) * together * size, s.block_rows > 0);
     std::vector<Panel<T>> panels, others;
     for (Index g = 0; g < together; g++) panels.emplace_back(at, columns.get() + g * size);
@@ -213,6 +255,7 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
         if (shared) return parallel_for(n, f);
         for (Index task = 0; task < n; task++) f(task);
     };
+    std::vector<double> before(std::is_same_v<T, float> ? static_cast<std::size_t>(at.d) : 0);
     Index row = begin;
     auto take = [&](std::vector<Panel<T>>& some) {  // the next rows; how many panels have rows that count
         Index n = 0;
@@ -227,24 +270,29 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
     Index n = take(panels);
     deal(n * at.chunks, [&](Index task) { pack_task(panels, task); });
     while (n) {
+        if constexpr (std::is_same_v<T, float>)
+            if (at.apart) n = set_apart(s, panels, n, x, block, shared);
         for (Index g = 0; g < n; g++) meet(s, panels[static_cast<std::size_t>(g)], at);
         // How much of the diagonal is float32 products: what the tiles add beyond the means' part.
         const bool coarse = std::is_same_v<T, float>;
+        Index tall = 0;
+        for (Index g = 0; g < n; g++) tall += panels[static_cast<std::size_t>(g)].rows;
         if (coarse)
             for (Index j = 0; j < at.d; j++) {
-                double before = s.row(j)[j];
+                double own = s.row(j)[j];
                 for (Index g = 0; g < n; g++) {
                     const double plus = panels[static_cast<std::size_t>(g)].plus[j];
-                    before += plus * plus;
+                    own += plus * plus;
                 }
-                s.coarse[static_cast<std::size_t>(j)] -= before;
+                before[static_cast<std::size_t>(j)] = own;
             }
         // The rows of the next panels are brought nearer by all tiles in equal parts.
         const Index places = std::max<Index>(1, tasks.back().before * n * prefetches<T>);
         const Index left = std::min(end - row, n * panel_rows<T>) * x.stride * static_cast<Index>(sizeof(T));
         const Index step = (left + places - 1) / places;
         const char* next = reinterpret_cast<const char*>(x.data + row * x.stride);
-        const Index tiles = static_cast<Index>(tasks.size()) - 1, following = twice ? take(others) : 0;
+        const Index tiles = n ? static_cast<Index>(tasks.size()) - 1 : 0,
+                    following = twice ? take(others) : 0;
         std::vector<PackedPanel<T>> packed;
         for (Index g = 0; g < n; g++) packed.push_back(panels[static_cast<std::size_t>(g)].packed);
         deal(tiles + following * at.chunks, [&](Index i) {
@@ -259,7 +307,13 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
             }
         });
         if (coarse)
-            for (Index j = 0; j < at.d; j++) s.coarse[static_cast<std::size_t>(j)] += s.row(j)[j];
+            for (Index j = 0; j < at.d; j++) {
+                double& all = s.coarse[static_cast<std::size_t>(j)];
+                const double added = s.row(j)[j] - before[static_cast<std::size_t>(j)];
+                all = std::sqrt(all * all + added * added *
+                                                std::min(1.0, static_cast<double>(tile_rows) /
+                                                                  static_cast<double>(tall)));
+            }
         if (twice) {
             n = following;
             std::swap(panels, others);
@@ -269,6 +323,23 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
         }
     }
 }
+
+template <class T>
+Index absorb_dense_bytes(Index rows, Index d, Index t, bool packed, bool shared) {
+    const Layout<T> at(d, t, !packed);
+    const auto [together, twice] = panels_at_once(at, rows, packed, shared);
+    constexpr Index huge = Index{2} << 20;  // the last page of an allocation
+    const Index size =
+        (twice ? 2 : 1) * together * (at.strips_size + at.groups_size) * static_cast<Index>(sizeof(T));
+    const Index beside = (twice ? 2 : 1) * together * (24 * d + 48 * t) + 16 * d;
+    Index apart = 0;
+    if (std::is_same_v<T, float> && !packed)
+        apart =
+            panel_rows<double> * 8 * d + absorb_dense_bytes<double>(panel_rows<double>, d, t, packed, shared);
+    return (size < huge || packed ? size : (size + huge) / huge * huge) + beside + apart;
+}
+template Index absorb_dense_bytes<float>(Index, Index, Index, bool, bool);
+template Index absorb_dense_bytes<double>(Index, Index, Index, bool, bool);
 
 template void absorb_dense(Gram&, const DenseView<float>&, const Block&, Index, Index, bool);
 template void absorb_dense(Gram&, const DenseView<double>&, const Block&, Index, Index, bool);

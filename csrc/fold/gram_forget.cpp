@@ -105,7 +105,7 @@ void Gram::forget(const Gram& other) {
     }
     for (Index j = 0; j < d; j++) {
         const auto at = static_cast<std::size_t>(j);
-        coarse[at] = empty[at] ? 0.0 : coarse[at] + (j < theirs ? other.coarse[at] : 0.0);
+        coarse[at] = empty[at] ? 0.0 : std::hypot(coarse[at], j < theirs ? other.coarse[at] : 0.0);
         peak[at] = empty[at] ? 0.0 : before[at];
     }
     mean_x = std::move(mean), mean_y = std::move(mean_t);

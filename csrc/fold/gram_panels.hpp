@@ -10,6 +10,10 @@ namespace esker {
 template <class T>
 void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begin, Index end, bool shared);
 
+// Bytes that this takes, at most.
+template <class T>
+Index absorb_dense_bytes(Index rows, Index d, Index t, bool packed, bool shared);
+
 // A sparse block: float64 products of the nonzeros, then one rank-one correction by the block's own mean.
 template <class T, class I>
 void absorb_sparse(Gram& s, const CsrView<T, I>& x, const Block& block);

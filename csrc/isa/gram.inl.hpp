@@ -149,10 +149,11 @@ void panel_pack(T* __restrict strips, T* __restrict groups, const T* __restrict 
     }
 }
 
-// Of rows all over the panel: is the variance far above that of neighbours (von Neumann, 1941)? Products of
-// numbers beyond 1e15, or all below 1e-13, would leave float32's range.
+// Of rows all over the panel, to its end: is the variance far above that of neighbours (von Neumann, 1941)?
+// Products of numbers beyond 1e15, or all below 1e-13, would leave float32's range.
 template <class T>
-std::int64_t panel_drifting(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t cols) {
+std::int64_t panel_drifting(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t cols,
+                            std::int64_t every) {
     constexpr std::int64_t n = strip_cols<T>;
     std::int64_t found = 0;
     for (std::int64_t j0 = 0; j0 < cols; j0 += n) {
@@ -169,11 +170,12 @@ std::int64_t panel_drifting(const T* x, std::int64_t stride, std::int64_t rows, 
                 most[j] = far > most[j] ? far : most[j];
             }
         };
-        for (std::int64_t k = 0; k + 1 < rows; k += 7, seen++) {
+        for (std::int64_t k = 0; k + 1 < rows; seen++) {
             if (width == n)
                 look(k, n);
             else
                 look(k, width);
+            k = k + every + 1 < rows || k == rows - 2 ? k + every : rows - 2;
         }
         for (std::int64_t j = 0; j < width; j++) {
             found += seen > 0 && square[j] - sum[j] * sum[j] / static_cast<T>(seen) > 8 * step[j];

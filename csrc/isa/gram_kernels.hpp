@@ -60,8 +60,9 @@ struct GramKernels {
     void (*tiles)(const GramSums& out, const PackedPanel<T>* panels, std::int64_t count, std::int64_t strip,
                   std::int64_t begin, std::int64_t end, const char* ahead, std::int64_t step);
     // How many columns move within the panel far more than from row to row, or are out of range for products
-    // in T.
-    std::int64_t (*drifting)(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t cols);
+    // in T; one row in `every`, its neighbour, and the last two are looked at.
+    std::int64_t (*drifting)(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t cols,
+                             std::int64_t every);
 };
 
 // Of t columns: mean, the mean that rounding left, sum of w (y - mean)^2.

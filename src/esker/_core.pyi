@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['ColumnMoments', 'ColumnSums', 'Documents', 'Gram', 'KernelMatrix', 'LeaveOneOut', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'multiply', 'multiply_factored', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
+__all__: list[str] = ['ColumnMoments', 'ColumnSums', 'Documents', 'Gram', 'KernelMatrix', 'LeaveOneOut', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'multiply', 'multiply_factored', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -204,6 +204,8 @@ class Gram:
     def from_arrays(arrays: dict[str, typing.Any]) -> Gram:
         ...
     def __init__(self, packed: typing.SupportsInt | typing.SupportsIndex = 0) -> None:
+        ...
+    def copy(self) -> Gram:
         ...
     def finish(self) -> numpy.typing.NDArray[numpy.float64]:
         """
@@ -417,6 +419,10 @@ class LeaveOneOut:
     @property
     def squares(self) -> numpy.typing.NDArray[numpy.float64]:
         ...
+def absorb_bytes(rows: typing.SupportsInt | typing.SupportsIndex, cols: typing.SupportsInt | typing.SupportsIndex, targets: typing.SupportsInt | typing.SupportsIndex, numbers: typing.SupportsInt | typing.SupportsIndex, entries: typing.SupportsInt | typing.SupportsIndex, packed: bool) -> int:
+    """
+    Bytes that absorbing blocks of so many rows takes beside a Gram, at most.
+    """
 @typing.overload
 def append_svmlight(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, *, y: numpy.typing.NDArray[numpy.float64], data: numpy.typing.NDArray[numpy.float64], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], rows: typing.SupportsInt | typing.SupportsIndex, entries: typing.SupportsInt | typing.SupportsIndex, subtract_one: bool = False, n_features: typing.SupportsInt | typing.SupportsIndex = -1, first_line: typing.SupportsInt | typing.SupportsIndex = 1, label_lists: bool = False) -> tuple[int, int, int, int]:
     """

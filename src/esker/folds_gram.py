@@ -125,6 +125,12 @@ class Gram:
         """
         self._state.forget(other._state)
 
+    def copy(self) -> Self:
+        """The same sums once more."""
+        other = type(self)()
+        other._state = self._state.copy()
+        return other
+
     def set_targets(self, order: list[int]) -> None:
         """Target t becomes what target ``order[t]`` was; zeros for -1, as for a class that no row had so far."""
         self._state.set_targets(order)

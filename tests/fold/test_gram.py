@@ -89,6 +89,44 @@ def test_a_drift_of_sparse_rows_and_of_the_last_ones(storage, rows) -> None:
     assert difference @ found @ difference == pytest.approx(wanted, rel=1e-2)
 
 
+@pytest.mark.parametrize("storage", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("columns", [4, 150])
+@pytest.mark.parametrize(
+    "rows", [[40 * 512 + 250], [40 * 512 + 5], [40 * 512 + 508], range(43 * 512 + 99, 51 * 512, 512)]
+)
+def test_a_step_in_any_panel_keeps_the_rest(storage, columns, rows) -> None:
+    """Columns that jump together somewhere: panels that no one looked at had errors of 1e-1 here."""
+    rng, level = np.random.default_rng(5), np.zeros((30_000 if columns == 4 else 60 * 512, 1))
+    for at in rows:
+        level[at:] += 1e4
+    X = (rng.standard_normal((len(level), columns)) + level).astype(np.float32)
+    weight = rng.random(len(X)) + 0.1
+    found = gram_of(Block(storage(X), np.zeros(len(X)), weight))
+    differences = X[:, 1:4].astype(np.float64) - X[:, :1]  # directions without the steps
+    wanted = truth(differences, np.zeros((len(X), 1)), weight)[1]
+    xx = found.finish()[:4, :4]
+    got = xx[1:, 1:] - xx[:1, 1:] - xx[1:, :1] + xx[0, 0]
+    np.testing.assert_allclose(got, wanted.astype(float), rtol=0, atol=1e-4 * float(wanted[0, 0]))
+
+
+def test_loss_knows_one_coarse_panel_from_many() -> None:
+    """Roundings of many panels average out; where a few rows hold nearly all of the squares, there is nothing to average."""
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((60_000, 6))
+    even = gram_of(Block(X.astype(np.float32), np.zeros(len(X))))
+    X[20_680:20_683] += 1e4
+    X = X.astype(np.float32)
+    state = gram_of(Block(X, np.zeros(len(X))))
+    xx = truth(X, np.zeros((len(X), 1)), None)[1]
+    scale = np.sqrt(xx.diagonal())
+    error = float(np.abs((state.finish() - xx) / np.outer(scale, scale)).max())
+    print(
+        f"{error:.1e} of {state._state.loss(True):.1e}; {even._state.loss(True):.1e} where all rows are alike"
+    )
+    assert error <= 4 * state._state.loss(True) <= 2.0**-20  # as `Normal.eta` has it
+    assert even._state.loss(True) < 2.0**-22 / 10
+
+
 def test_scales_beyond_float32_are_kept() -> None:
     rng = np.random.default_rng(6)
     Z, y = rng.standard_normal((3000, 5)), rng.standard_normal((3000, 2))
@@ -179,7 +217,7 @@ def test_what_a_gram_refuses() -> None:
 @pytest.mark.parametrize("isa", core.config()["isas_available"])
 def test_every_instruction_set(isa: str) -> None:
     here = os.path.abspath(__file__)
-    chosen = "(long_double and dense) or drift"
+    chosen = "(long_double and dense) or drift or any_panel"
     call = [
         sys.executable,
         "-m",

@@ -11,10 +11,11 @@ import sklearn.linear_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from scipy.linalg import LinAlgWarning
 from sklearn.exceptions import ConvergenceWarning
 
 import esker
-from esker.linear_model import ElasticNet, Lasso, enet_path, lasso_path, merge
+from esker.linear_model import ElasticNet, Lasso, LassoCV, enet_path, lasso_path, merge
 
 LONG = np.longdouble
 TIGHT: dict[str, Any] = {"tol": 1e-13, "max_iter": 10**5}
@@ -359,3 +360,34 @@ def test_paths_are_scikit_learns() -> None:
         lasso_path(X, y, n_targets=3)
     with pytest.warns(FutureWarning, match="n_alphas is deprecated"):
         assert len(lasso_path(X, y, n_alphas=7)[0]) == 7
+
+
+def test_columns_that_jump_together_are_exact_or_told() -> None:
+    """float32 rows: a step in a panel that no one looked at was off by 0.2; a few rows far away are more than their sums keep."""
+    rng = np.random.default_rng(0)
+    Z = rng.standard_normal((60_000, 6))
+    w = np.array([1.0, -1.0, 0.5, -0.5, 0.0, 0.0])
+    y = Z @ w + 0.1 * rng.standard_normal(len(Z))
+    options: dict[str, Any] = {"tol": 1e-12, "max_iter": 10**5}
+    step = np.zeros((len(Z), 1))
+    step[40 * 512 + 256 :] = 1e4
+    X = (Z + step).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LinAlgWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = Lasso(0.01, **options).fit(X, y).coef_
+        np.testing.assert_allclose(found, Lasso(0.01, **options).fit(X.astype(float), y).coef_, atol=2e-6)
+        Lasso(0.01, **options).fit(Z.astype(np.float32), y)  # silent
+        Lasso(0.01, **options).fit((Z + 1e4).astype(np.float32), y)
+    Z[40 * 512 + 200 : 40 * 512 + 203] += 1e4
+    learners: tuple[Any, ...] = (
+        lambda X: Lasso(0.01).fit(X, y),
+        lambda X: LassoCV(alphas=[0.01], cv=3).fit(X, y),
+        lambda X: lasso_path(X, y, alphas=[0.01]),
+    )
+    for learn in learners:
+        with pytest.warns(LinAlgWarning, match="vary together .* give X in float64"):
+            learn(Z.astype(np.float32))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", LinAlgWarning)
+            learn(Z.astype(np.float32).astype(np.float64))

@@ -8,11 +8,13 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import linalg
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from esker._native import core
 from esker._parameters import check_choice, check_flag, check_integer, check_number
+from esker.linear_model._normal import loss_of_means
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,10 +32,13 @@ __all__ = [
     "check_precompute",
     "descend",
     "rules_of",
+    "warn_rounding",
 ]
 
 #: The smallest alpha of a grid, where nothing correlates with y.
 SMALLEST = float(np.finfo(np.float64).resolution)
+#: Rounding of the sums that may move the objective by more than this share of y's squares, or by `tol`, is told.
+SILENT = 1e-4
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,28 @@ def descend(
             "and need to be preprocessed."
         )
     return Descent(coefs, gaps, sweeps)
+
+
+def warn_rounding(gram: Gram, coefs: NDArray[np.float64], tol: float, dtype: str, *, centred: bool) -> None:
+    """Tell where rounding of X'X moves the objective at `coefs` (targets, k, d): coordinate descent knows no more than X'X."""
+    own = np.asarray(gram._state.diagonal)
+    loss, yy = float(gram._state.loss(centred)), gram.yy
+    if centred:
+        real = own > gram._state.noise * gram.weight * gram.mean_x**2
+        far = np.abs(gram.mean_x) * np.sqrt(gram.weight / np.where(real, own, np.inf))
+        loss += loss_of_means(gram, min(float(far.max(initial=0.0)), 1e150))
+    else:
+        own = own + gram.weight * gram.mean_x**2
+        yy = yy + gram.weight * gram.mean_y**2
+    moved = 4 * loss * (np.square(coefs) @ own) / np.maximum(yy, 1e-300)[:, None]
+    worst = float(moved.max(initial=0.0))
+    if worst > max(tol, SILENT):
+        way = "give X in float64" if dtype == "float32" else "take the common part off"
+        warnings.warn(
+            f"columns vary together so far that rounding of X'X may move the objective by {worst:.0e} of its value at zero; {way}",
+            linalg.LinAlgWarning,
+            stacklevel=2,
+        )
 
 
 def _without_l1(alphas: NDArray[np.float64], l1_ratios: Sequence[float], late: NDArray[np.bool_]) -> bool:

@@ -11,7 +11,14 @@ from esker._native import threads
 from esker._parameters import check_choice, check_flag, check_integer, check_number
 from esker.blocks import Blocks
 from esker.folds import Gram
-from esker.linear_model._coordinate import alpha_grid, check_alphas, check_precompute, descend, rules_of
+from esker.linear_model._coordinate import (
+    alpha_grid,
+    check_alphas,
+    check_precompute,
+    descend,
+    rules_of,
+    warn_rounding,
+)
 
 __all__ = ["enet_path", "lasso_path"]
 
@@ -132,6 +139,7 @@ def enet_path(
                 f"coef_init must be {state.cols} numbers, a coefficient for each column, got {start.shape[1]}"
             )
         found = descend([state], wanted[None], [l1_ratio], rules_of(model), start=start)
+        warn_rounding(state, found.coefs, model.tol, blocks.dtype.name, centred=False)
     coefs = np.ascontiguousarray(found.coefs[0].T, dtype=blocks.dtype)
     result = (wanted, coefs if flat else coefs[None], found.gaps[0])
     return (*result, found.sweeps[0].tolist()) if return_n_iter else result

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Apply = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
-__all__ = ["TINY", "UNIT_ROUNDOFF", "Factor", "Normal", "spectral"]
+__all__ = ["TINY", "UNIT_ROUNDOFF", "Factor", "Normal", "loss_of_means", "orthonormal", "spectral"]
 
 UNIT_ROUNDOFF = 2.0**-53
 #: Sums of squares below this have lost digits to underflow, or soon will.
@@ -101,7 +101,7 @@ class Normal:
             real = self.scale > 0
             far = self.mean[real] * np.sqrt(self.gram.weight / np.maximum(self.own[real], 1e-300))
             worst = min(float(np.abs(far).max()), 1e150) if self.alpha == 0 else self._far(far, real)
-            found += UNIT_ROUNDOFF * worst / 8 + state.noise / 64 * worst**2
+            found += loss_of_means(self.gram, worst)
         return found
 
     def _far(self, far: NDArray[np.float64], real: NDArray[np.bool_]) -> float:
@@ -179,23 +179,22 @@ class Normal:
         values, vectors = spectral(A)
         kept = values > floor * max(float(values.max(initial=0.0)), 1e-300)
         root = s[:, None] * (vectors[:, kept] / np.sqrt(values[kept]))
-        return self.projected(root, s[:, None] * vectors[:, ~kept], A, "eigen", self.spread(self.eta))
+        null = orthonormal(s[:, None] * vectors[:, ~kept])
+        return self.projected(root, null, A, "eigen", self.spread(self.eta))
 
     def projected(
         self,
         root: NDArray[np.float64],
-        null: NDArray[np.float64],
+        basis: NDArray[np.float64],
         A: NDArray[np.float64],
         solver: str,
         apart: float,
     ) -> Factor:
-        """Apply ``root root'``, then take off what lies in the null space: the minimum norm.
+        """Apply ``root root'``, then take off what lies in the null space, by its orthonormal basis: the minimum norm.
 
         `apart` is that of a matrix whose inverse has norm 1.
         """
         s, rank = self.scale, root.shape[1]
-        null = null[:, np.linalg.norm(null, axis=0) > 0]
-        basis = linalg.orth(null) if null.size else null
         inner = np.divide(root, s[:, None], out=np.zeros_like(root), where=s[:, None] > 0)
         inverse = float(np.abs(inner @ inner.T).sum(axis=0).max(initial=0.0))
         norm = float(np.abs(A).sum(axis=0).max(initial=0.0))
@@ -206,8 +205,20 @@ class Normal:
             return w - (w @ basis) @ basis.T if basis.size else w
 
         if cut:
-            return Factor(apply, "eigen", 0.0, np.inf, np.inf, cut)
+            cutter = "pivoted" if solver == "pivoted" else "eigen"
+            return Factor(apply, cutter, 0.0, np.inf, np.inf, cut)
         return Factor(apply, solver, 1 / max(norm * inverse, 1.0), inverse, apart * inverse)
+
+
+def orthonormal(null: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A basis of what columns span; none where all are zeros."""
+    null = null[:, np.linalg.norm(null, axis=0) > 0]
+    return linalg.orth(null) if null.size else null
+
+
+def loss_of_means(gram: Gram, far: float) -> float:
+    """What centring by means costs the sums, relative to their diagonal; `far`: the largest mean in standard deviations."""
+    return UNIT_ROUNDOFF * far / 8 + float(gram._state.noise) / 64 * far**2
 
 
 def spectral(A: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -16,7 +16,7 @@ from scipy import linalg, sparse
 from esker._native import core
 from esker.folds import Gram
 from esker.linear_model._certificate import Known
-from esker.linear_model._normal import UNIT_ROUNDOFF
+from esker.linear_model._normal import UNIT_ROUNDOFF, orthonormal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,10 +88,18 @@ def factor_twice(blocks: Blocks, normal: Normal) -> Factor:
     B = second.finish() + normal.alpha * (T.T @ T)
     if not normal.centred:
         B += second.weight * np.outer(second.mean_x, second.mean_x)
+    # B is nearly diagonal, 1 where rows determine a direction and 0 where they do not: pivots tell as well as eigenvalues.
+    U, order, rank, _ = linalg.lapack.dpstrf(B, tol=1e-12 * max(float(B.diagonal().max()), 1e-300))
+    if rank < int((s > 0).sum()):
+        on, off = T[:, order[:rank] - 1], T[:, order[rank:] - 1]
+        root = linalg.solve_triangular(U[:rank, :rank], on.T, trans="T").T
+        null = off - on @ linalg.solve_triangular(U[:rank, :rank], U[:rank, rank:])
+        null = null[:, np.linalg.norm(null, axis=0) > 0]  # constant columns are nothing to take off
+        return normal.projected(root, linalg.qr(null, mode="economic")[0], A, "pivoted", 0.0)
     values, vectors = linalg.eigh(B)
     kept = values > 1e-12 * max(values[-1], 1e-300)
-    root = T @ (vectors[:, kept] / np.sqrt(values[kept]))
-    found = normal.projected(root, T @ vectors[:, ~kept], A, "choleskyqr2", 0.0)
+    root, null = T @ (vectors[:, kept] / np.sqrt(values[kept])), T @ vectors[:, ~kept]
+    found = normal.projected(root, orthonormal(null), A, "choleskyqr2", 0.0)
     if not found.cut:
         # What is left is the rounding of the rows' products with T, which is as large as the root of the inverse.
         sums = UNIT_ROUNDOFF * (4 + np.sqrt(float(normal.gram.rows)))

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from esker._parameters import check_flag, check_number
 from esker.linear_model._base import LinearRegressor
-from esker.linear_model._coordinate import check_descent, descend, rules_of
+from esker.linear_model._coordinate import check_descent, descend, rules_of, warn_rounding
 from esker.linear_model._enet_path import enet_path
 from esker.linear_model._gram_model import GramModel
 
@@ -166,6 +166,7 @@ class ElasticNet(GramModel, LinearRegressor):
         m = len(targets)
         alphas, ratios = np.full((m, 1), float(self.alpha)), [float(self.l1_ratio)] * m
         found = descend([state] * m, alphas, ratios, rules, targets=targets, start=self._start(state))
+        warn_rounding(state, found.coefs, rules.tol, dtype.name, centred=rules.centred)
         self._take(found.coefs[:, 0], state.mean_y, state.mean_x, dtype, flat)
         gaps, sweeps = found.gaps[:, 0], found.sweeps[:, 0].tolist()
         if self.coef_.dtype != np.float64:  # of the rounded coefficients
@@ -174,6 +175,9 @@ class ElasticNet(GramModel, LinearRegressor):
             gaps = descend([state] * m, alphas, ratios, looked, targets=targets, start=rounded).gaps[:, 0]
         self.dual_gap_ = float(gaps[0]) if m == 1 else gaps
         self.n_iter_ = sweeps[0] if m == 1 else sweeps
+
+    def _solving_bytes(self, d: int) -> int:
+        return 8 * min(d, 1500) ** 2  # a factor of the columns in use, where sweeps crawl
 
     def _start(self, state: Gram) -> NDArray[np.float64] | None:
         if not self.warm_start or not hasattr(self, "coef_"):
