@@ -19,9 +19,7 @@ MODULES = sorted(PYTHON.rglob("*.py"))
 #: Longer than this is more than one idea.
 LONGEST = 400
 #: Files that wait to be split, and their length now: they may shrink, not grow.
-STILL_LONG = {
-    "src/esker/learning.py": 420,
-}
+STILL_LONG: dict[str, int] = {}
 
 # A floor may include itself and those to its left: base, isa <- model, io <- fold, solve <- bind.
 FLOORS = {"base": 0, "isa": 0, "model": 1, "io": 1, "fold": 2, "solve": 2, "bind": 3}

@@ -32,6 +32,17 @@ auto with_width(F&& f) {
     return width == 64 ? f(std::int64_t{}) : f(std::int32_t{});
 }
 
+// b times a triangle, or its inverse.
+void triangular(Routine name, char side, char uplo, char trans, char diag, blas::Int m, blas::Int n,
+                double alpha, const double* a, blas::Int lda, double* b, blas::Int ldb) {
+    with_width([&](auto tag) {
+        using I = decltype(tag);
+        using F = void(char*, char*, char*, char*, I*, I*, double*, const double*, I*, double*, I*);
+        I m_ = narrow<I>(m), n_ = narrow<I>(n), lda_ = narrow<I>(lda), ldb_ = narrow<I>(ldb);
+        routine<F>(name)(&side, &uplo, &trans, &diag, &m_, &n_, &alpha, a, &lda_, b, &ldb_);
+    });
+}
+
 }  // namespace
 
 const std::vector<std::string>& routine_names() {
@@ -100,22 +111,12 @@ void syrk(char uplo, char trans, Int n, Int k, double alpha, const double* a, In
 
 void trmm(char side, char uplo, char trans, char diag, Int m, Int n, double alpha, const double* a, Int lda,
           double* b, Int ldb) {
-    with_width([&](auto tag) {
-        using I = decltype(tag);
-        using F = void(char*, char*, char*, char*, I*, I*, double*, const double*, I*, double*, I*);
-        I m_ = narrow<I>(m), n_ = narrow<I>(n), lda_ = narrow<I>(lda), ldb_ = narrow<I>(ldb);
-        routine<F>(Routine::dtrmm)(&side, &uplo, &trans, &diag, &m_, &n_, &alpha, a, &lda_, b, &ldb_);
-    });
+    triangular(Routine::dtrmm, side, uplo, trans, diag, m, n, alpha, a, lda, b, ldb);
 }
 
 void trsm(char side, char uplo, char trans, char diag, Int m, Int n, double alpha, const double* a, Int lda,
           double* b, Int ldb) {
-    with_width([&](auto tag) {
-        using I = decltype(tag);
-        using F = void(char*, char*, char*, char*, I*, I*, double*, const double*, I*, double*, I*);
-        I m_ = narrow<I>(m), n_ = narrow<I>(n), lda_ = narrow<I>(lda), ldb_ = narrow<I>(ldb);
-        routine<F>(Routine::dtrsm)(&side, &uplo, &trans, &diag, &m_, &n_, &alpha, a, &lda_, b, &ldb_);
-    });
+    triangular(Routine::dtrsm, side, uplo, trans, diag, m, n, alpha, a, lda, b, ldb);
 }
 
 void trsv(char uplo, char trans, char diag, Int n, const double* a, Int lda, double* x, Int incx) {

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from esker import learning_checkpoint as checkpoints
 from esker._progress import advance
 from esker.learning_clock import GRAIN, Interrupt, Pacer, interruptible
 from esker.learning_holdout import HeldOut, Visited, without_held_out
+from esker.learning_schedule import Learned, Schedule
 from esker.learning_stream import Stream, next_mark
 
 if TYPE_CHECKING:
@@ -32,72 +33,6 @@ __all__ = ["Learned", "Schedule", "learn"]
 RACE_ROWS = 1 << 16
 #: Seconds of work between two checkpoints.
 CHECKPOINT_EVERY = 3.0
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """What a walk may do; everything in it but `max_time` decides the result.
-
-    Attributes
-    ----------
-    seed : int
-        Of the order of rows and of the choice of held-out ones.
-    max_iter : int
-        Epochs at most.
-    tol : float or None
-        An epoch that does not lower the loss by this share of it is one without gain; None runs all epochs.
-    n_iter_no_change : int
-        Epochs without gain, in a row, before the walk has converged.
-    shuffle : bool
-    shuffle_rows : int or None
-    holdout : float
-        The share of rows held out; 0 decides by progressive loss.
-    max_time : float or None
-        Seconds, counted from `started`.
-    started : float or None
-        As `time.perf_counter` counts; None means when `learn` is called.
-    stop_rows : int or None
-        End after exactly so many rows, as a fit before this one did, for the reason `stop_reason`.
-    """
-
-    seed: int
-    max_iter: int = 20
-    tol: float | None = 1e-3
-    n_iter_no_change: int = 2
-    shuffle: bool = True
-    shuffle_rows: int | None = None
-    holdout: float = 0.0
-    max_time: float | None = None
-    started: float | None = None
-    stop_rows: int | None = None
-    stop_reason: str | None = None
-
-
-@dataclass
-class Learned:
-    """What a walk came to.
-
-    Attributes
-    ----------
-    state : Sgd
-        One lane for each target.
-    stop_reason : {"converged", "max_iter", "time", "interrupted"}
-    n_iter : int
-        Epochs begun.
-    rows : int
-        Rows consumed, over all epochs; those held out do not count.
-    history : list of dict
-        See `learn`.
-    schedule : dict
-        See `learn`.
-    """
-
-    state: Sgd
-    stop_reason: str
-    n_iter: int
-    rows: int
-    history: list[dict[str, Any]] = field(default_factory=list)
-    schedule: dict[str, Any] = field(default_factory=dict)
 
 
 def learn(
