@@ -68,7 +68,7 @@ def test_no_condition_number_gives_a_silent_wrong_answer(kind: str, storage: str
             f"{kind} 1e{exponent} {storage}: {found:.0e} (allowed {bound:.0e}), {model.solver_}, {model.n_iter_} passes, "
             f"told: {bool(told)}"
         )
-        if model.solver_ == "eigen":
+        if model.solver_ in ("eigen", "pivoted"):
             assert told
             assert model.rank_ < 8
             assert model.suboptimality_ == np.inf

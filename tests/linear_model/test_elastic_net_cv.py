@@ -164,7 +164,7 @@ def test_refusals() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             ElasticNetCV(**options).fit(X, y)
-    with pytest.raises(ValueError, match=r"X'X of 300 columns, 11 times .*SGDRegressor"):
+    with pytest.raises(ValueError, match=r"X'X of 300 columns, 11 times, .*SGDRegressor"):
         LassoCV(max_memory="4MB").fit(np.zeros((10, 300)), np.zeros(10))
     weight = np.r_[np.zeros(10), np.ones(40)]
     with pytest.raises(ValueError, match=r"fold 0 of 5 .* no row of positive weight"):

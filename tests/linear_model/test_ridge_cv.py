@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import sklearn.linear_model as theirs
 from scipy import sparse
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import make_scorer, mean_absolute_error, r2_score
 from sklearn.model_selection import KFold, ShuffleSplit
 from tests.memory_peak import rows_and_peak
@@ -303,8 +304,25 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
 
 
 def test_one_row() -> None:
+    """Every alpha makes the same model of it, so there is one to give, and no score to choose by; as in scikit-learn."""
+    X, y = np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([4.0, 7.0])
+    other = theirs.RidgeCV([3.0, 1.0], store_cv_results=True)
+    with np.errstate(invalid="ignore"):
+        other.fit(X[:1], y[:1])
+    for rows, weight in ((1, None), (2, [2.0, 0.0])):
+        model = RidgeCV([3.0, 1.0], store_cv_results=True)
+        with pytest.warns(UndefinedMetricWarning, match="leaves none to learn from"):
+            model.fit(X[:rows], y[:rows], sample_weight=weight)
+        assert (model.alpha_, model.intercept_, model.coef_.tolist()) == (3.0, 4.0, [0.0, 0.0])
+        assert (other.alpha_, other.intercept_, other.coef_.tolist()) == (3.0, 4.0, [0.0, 0.0])
+        assert np.isnan(model.best_score_)
+        assert np.isnan(model.cv_results_).all()
+        assert model.cv_results_[:1].shape == other.cv_results_.shape
+    assert (
+        RidgeCV(fit_intercept=False).fit(X[:1], y[:1]).best_score_ < 0
+    )  # without an intercept, 0 is predicted
     with pytest.raises(ValueError, match="n_samples=1"):
-        RidgeCV().fit([[1.0, 2.0]], [1.0])
+        RidgeCV(scoring="neg_mean_absolute_error").fit(X[:1], y[:1])
 
 
 def test_metadata_routing_weighs_scores() -> None:

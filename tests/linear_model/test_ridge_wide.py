@@ -35,7 +35,7 @@ def test_a_hundred_thousand_columns_just_work() -> None:
     assert model.solver_ == "sparse_cg"
     assert model.suboptimality_ <= 1e-4
     assert model.plan_["solver"] == "sparse_cg"
-    assert "80 GB" in model.plan_["why"]
+    assert "81 GB" in model.plan_["why"]
     assert model.coef_.dtype == np.float32
     assert np.isnan(model.rcond_)
     exact = Ridge(solver="sparse_cg", tol=1e-7).fit(X, y)
@@ -158,14 +158,15 @@ def test_rows_that_nobody_counted_are_iterated_where_the_width_alone_is_too_much
     assert table.n_rows is None
     model = Ridge(tol=1e-8).fit(table)
     assert model.solver_ == model.plan_["solver"] == "sparse_cg"
-    assert model.plan_["bytes"]["cholesky"] == 8 * 2**14 * (2**14 + 1)
-    assert "rows are known only once they are read, and cholesky takes 2.1 GB" in model.plan_["why"]
+    sums = 8 * 2**14 * (2**14 + 1)
+    assert sums < model.plan_["bytes"]["cholesky"] < 1.1 * sums  # with what summing holds meanwhile
+    assert "rows are known only once they are read, and cholesky takes 2.4 GB" in model.plan_["why"]
     X = hasher.transform({"x": x, "id": ids})
     exact = Ridge().fit(X, y)
     assert exact.solver_ == "dual"
     np.testing.assert_allclose(model.coef_, exact.coef_, atol=1e-3 * np.abs(exact.coef_).max())
     for ruled_out in ({"keep_state": True}, {"solver": "cholesky"}, {"alpha": 0.0}):
-        with pytest.raises(ValueError, match=r"X'X of 16384 columns takes 2\.1 GB"):
+        with pytest.raises(ValueError, match=r"X'X of 16384 columns, with what summing holds, takes 2\.4 GB"):
             Ridge(**ruled_out).fit(table)
 
 

@@ -1,4 +1,4 @@
-"""partial_fit and forget as a whole or not at all: what goes wrong on the way leaves the model, and its sums, as they were."""
+"""fit, partial_fit and forget as a whole or not at all: what goes wrong on the way leaves the model, and its sums, as they were."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from esker import open_blocks
 from esker.linear_model import (
     ElasticNet,
     Lasso,
+    LassoCV,
     LinearRegression,
     Ridge,
     RidgeClassifier,
@@ -58,7 +59,7 @@ def fails(model: Any, learn: str, error: type[BaseException], *args: Any, **kwar
     assert everything(model) == before
 
 
-@pytest.mark.parametrize("learn", ["partial_fit", "forget"])
+@pytest.mark.parametrize("learn", ["fit", "partial_fit", "forget"])
 @pytest.mark.parametrize("make", [*REGRESSORS, *CLASSIFIERS], ids=names)
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 def test_an_error_in_the_solve(
@@ -73,16 +74,31 @@ def test_an_error_in_the_solve(
         whole(self, *args)  # coefficients are set, and then it happens
         raise error
 
-    rows = (X[60:], y[60:]) if learn == "partial_fit" else (X[:20], y[:20])
+    rows = (X[:20], y[:20]) if learn == "forget" else (X[60:], y[60:])
     with monkeypatch.context() as patch:
         patch.setattr(type(model), "_take", broken)
         fails(model, learn, error, *rows)
         fresh = make()
-        fails(fresh, "partial_fit", error, X, y)  # nothing was there, and nothing is
+        fails(fresh, learn.replace("forget", "partial_fit"), error, X, y)  # nothing was there, and nothing is
         assert not hasattr(fresh, "n_features_in_")
     getattr(model, learn)(*rows)
-    want = make().fit(X, y) if learn == "partial_fit" else make().fit(X[20:60], y[20:60])
+    kept = {"fit": slice(60, 90), "partial_fit": slice(0, 90), "forget": slice(20, 60)}[learn]
+    want = make().fit(X[kept], y[kept])
     np.testing.assert_allclose(model.coef_, want.coef_, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize("make", [lambda: LassoCV(cv=3), lambda: RidgeCV(cv=3), lambda: RidgeCV()], ids=names)
+def test_a_fit_of_many_alphas_that_fails_leaves_the_one_before(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = data()
+    model = make().fit(X[:60, :3], y[:60])
+    with monkeypatch.context() as patch:
+        patch.setattr(gram_model.GramModel, "_take", lambda *_: (_ for _ in ()).throw(MemoryError()))
+        fails(model, "fit", MemoryError, X, y)
+    X[70, 2] = np.nan
+    fails(model, "fit", ValueError, X, y)
+    assert model.predict(X[:5, :3]).shape == (5,)
 
 
 @pytest.mark.parametrize("make", [*REGRESSORS, *CLASSIFIERS], ids=names)
@@ -178,14 +194,26 @@ def test_where_there_is_no_room_for_two_states_rows_are_added_in_place() -> None
     """Then an error drops the sums, so that no row can be counted twice."""
     X, y = data(400, 900)
     one = 8 * 900 * 901
-    tight = Ridge(keep_state=True, max_memory=one + one // 2).partial_fit(X[:300], y[:300])
+    tight = Ridge(keep_state=True, max_memory=2 * one + one // 3).partial_fit(X[:300], y[:300])
     state, coef = tight.state_, tight.coef_
     assert tight.partial_fit(X[300:350], y[300:350]).state_ is state
-    roomy = Ridge(keep_state=True, max_memory=3 * one).partial_fit(X[:300], y[:300])
+    roomy = Ridge(keep_state=True, max_memory=4 * one).partial_fit(X[:300], y[:300])
     before = roomy.state_
     assert roomy.partial_fit(X[300:350], y[300:350]).state_ is not before
     np.testing.assert_allclose(tight.coef_, roomy.coef_, rtol=1e-8)
     assert not np.array_equal(tight.coef_, coef)
+
+    # Forgetting has three: without room for them it takes rows off in place, which gives the same.
+    with pytest.raises(ValueError, match="2 times"):
+        tight.forget(X[340:350], y[340:350])
+    roomy.set_params(max_memory=3 * one + one // 2)
+    before = roomy.state_
+    assert roomy.forget(X[300:350], y[300:350]).state_ is before
+    np.testing.assert_allclose(
+        roomy.coef_, Ridge(solver="cholesky").fit(X[:300], y[:300]).coef_, rtol=1e-7, atol=1e-10
+    )
+    roomy.set_params(max_memory=5 * one)
+    assert roomy.forget(X[290:300], y[290:300]).state_ is not before
 
     coef = tight.coef_
     with pytest.MonkeyPatch.context() as patch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -46,26 +47,36 @@ def rows(
     return X, y if targets > 1 else y[:, 0]
 
 
+def problems(
+    seed: int, dtype: Any, how: str, alphas: list[float], last: tuple[int, int]
+) -> Iterator[tuple[Any, ...]]:
+    """Good and bad ones of many shapes, the last of a shape of its own: X, y, weights, parameters of Ridge and what to print."""
+    rng = np.random.default_rng(seed)
+    refine: Any = {"never refined": False, "always refined": True}.get(how, "auto")
+    for case in range(24):
+        n, d = int(rng.choice([15, 60, 400])), int(rng.choice([1, 4, 12]))
+        if case == 23:
+            n, d = last
+        condition = float(rng.choice([1, 1e2, 1e4, 1e6] if dtype == np.float64 else [1, 10, 1e3]))
+        offset = float(rng.choice([0, 10, 1e4]))
+        X, y = rows(rng, n, d, condition, offset, int(rng.choice([1, 3])))
+        alpha = float(rng.choice(alphas))
+        weight = 10 ** rng.uniform(-2, 2, n) if case % 3 == 0 else None
+        X = X.astype(dtype)
+        given: Any = sparse.csr_array(np.where(rng.random(X.shape) < 0.6, X, 0)) if how == "sparse" else X
+        name = f"{how} {n}x{d} condition {condition:g} offset {offset:g} alpha {alpha:g}"
+        yield given, y, weight, {"alpha": alpha, "fit_intercept": bool(case % 4), "refine": refine}, name
+
+
 @pytest.mark.filterwarnings("ignore:the least squares problem is")
 @pytest.mark.parametrize(
     "how", ["dense", "sparse", "streamed", "partial_fit", "never refined", "always refined"]
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_bound_is_above_the_true_gap(how: str, dtype: Any) -> None:
-    rng = np.random.default_rng(11)
     known = 0
-    for case in range(24):
-        n, d = int(rng.choice([15, 60, 400])), int(rng.choice([1, 4, 12]))
-        condition = float(rng.choice([1, 1e2, 1e4, 1e6] if dtype == np.float64 else [1, 10, 1e3]))
-        offset = float(rng.choice([0, 10, 1e4]))
-        X, y = rows(rng, n, d, condition, offset, int(rng.choice([1, 3])))
-        X = X.astype(dtype)
-        alpha = float(rng.choice([0.0, 1e-8, 1e-2, 1.0, 1e3, 1e8]))
-        weight = 10 ** rng.uniform(-2, 2, n) if case % 3 == 0 else None
-        intercept = bool(case % 4)
-        refine: Any = {"never refined": False, "always refined": True}.get(how, "auto")
-        model = Ridge(alpha, fit_intercept=intercept, refine=refine)
-        given: Any = sparse.csr_array(np.where(rng.random(X.shape) < 0.6, X, 0)) if how == "sparse" else X
+    for X, y, weight, parameters, name in problems(11, dtype, how, [0.0, 1e-8, 1e-2, 1.0, 1e3, 1e8], (60, 4)):
+        model, n = Ridge(**parameters), X.shape[0]
         if how == "streamed":
             cut = [
                 (X[i : i + 64], y[i : i + 64]) + (() if weight is None else (weight[i : i + 64],))
@@ -78,11 +89,9 @@ def test_bound_is_above_the_true_gap(how: str, dtype: Any) -> None:
                     X[i : i + 100], y[i : i + 100], None if weight is None else weight[i : i + 100]
                 )
         else:
-            model.fit(given, y, sample_weight=weight)
-        true = true_gap(given, y, model, alpha, weight)
-        print(
-            f"{how} {n}x{d} condition {condition:g} offset {offset:g} alpha {alpha:g} {model.solver_} passes {model.n_iter_}: {model.suboptimality_:.1e} >= {true:.1e}"
-        )
+            model.fit(X, y, sample_weight=weight)
+        true = true_gap(X, y, model, model.alpha, weight)
+        print(f"{name} {model.solver_} passes {model.n_iter_}: {model.suboptimality_:.1e} >= {true:.1e}")
         assert true <= model.suboptimality_
         known += model.suboptimality_ < 1e-4
     assert known > 15
@@ -114,6 +123,9 @@ def test_refine_means_what_it_says() -> None:
     assert Ridge().fit(X, y).n_iter_ == 1
     assert Ridge(refine=True).fit(X, y).n_iter_ >= 2
     assert Ridge(refine=3).fit(X, y).n_iter_ <= 4
+    assert 4 <= Ridge(refine=100).fit(X, y).n_iter_ < 40  # it ends where nothing is gained
+    with pytest.raises(ValueError, match="a number of passes up to 100, got 1000000"):
+        Ridge(refine=10**30).fit(X, y)
     ill = np.column_stack([X, X[:, 0] + 1e-7 * X[:, 1] + 1e-7 * np.cos(np.arange(300))])
     assert Ridge(1e-12).fit(ill, y).n_iter_ > 1
     with pytest.warns(LinAlgWarning, match="ill-conditioned"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -196,7 +196,11 @@ class NpyBlocks(Blocks):
         self._row_bytes = self.dtype.itemsize * len(keep)
         if any(not self._as_is(file) or file.fortran for file in self._files):
             self._row_bytes += max(sizes) * d  # what is read, beside what it becomes
-        block_rows(self._row_bytes, self.budget)  # refuses, before anything is read
+        # Refuses, before anything is read. Where so few rows exceed a block's share, this is what they take.
+        step = min(block_rows(self._row_bytes, self.budget), max(rows))
+        own = self.dtype.itemsize * len(keep)
+        taken = step * (own + (self._row_bytes - own) // (self.budget.depth + 1))
+        self.budget = replace(self.budget, block_bytes=max(self.block_bytes, taken))
 
     def _column(self, source: Any, rows: list[int], d: int, what: str) -> tuple[Any, list[int]]:
         if source is None:

@@ -21,7 +21,8 @@ from esker.linear_model._fold_grams import fold_grams, splits_of
 from esker.linear_model._gram_model import GramModel
 from esker.linear_model._gram_walk import sum_rows
 from esker.linear_model._input import check_finite, check_rows, check_squares, check_sums, learn_width
-from esker.linear_model._leave_one_out import LeftOut, by_kernel, by_rotation, kernel_bytes
+from esker.linear_model._leave_one_out import LeftOut, by_kernel, by_rotation, kernel_bytes, of_one_row
+from esker.linear_model._packed import sums_bytes
 from esker.linear_model._ridge_folds import METRICS, FoldModel, fold_rows, scores_by_sums
 from esker.linear_model._ridge_sums import Spectrum, Sums, gcv_scores
 from esker.linear_model._solve import solve_ridge
@@ -114,13 +115,13 @@ class AlphaSearch(GramModel):
             routed = process_routing(self, "fit", **params)
             scored, parted = dict(routed.scorer.score), dict(routed.splitter.split)
         self._routed, self._parted = scored, parted
-        self.__dict__.pop("cv_results_", None)
         try:
             return super().fit(X, y, sample_weight)
         finally:
             del self._routed, self._parted
 
     def _fit_blocks(self, blocks: Blocks) -> None:
+        self.__dict__.pop("cv_results_", None)
         if self.cv is not None:
             self._fit_folds(blocks)
             return
@@ -158,9 +159,16 @@ class AlphaSearch(GramModel):
         known: dict[str, Any] = {"n_rows": None} if counts else {}
         return blocks.map(prepare, keeps_targets=not counts, dtype=np.float64, **known)
 
+    def _summed(self, blocks: Blocks) -> str:
+        return "float64"
+
+    def _solving_bytes(self, d: int) -> int:
+        return 6 * sums_bytes(
+            d
+        )  # X'X once more, its eigenvectors while they are found, and as the rotation reads them
+
     def _refuse_wide(self, blocks: Blocks, states: int = 1) -> None:
-        # Beside the sums: X'X once more, its eigenvectors while they are found, and as the rotation reads them.
-        super()._refuse_wide(blocks, states + 6)
+        super()._refuse_wide(blocks, states)
         if blocks.dtype != np.float64:
             blocks.reserve(2 * blocks.block_bytes, "a block of float64")
 
@@ -306,6 +314,10 @@ class AlphaSearch(GramModel):
         return replace(block, y=block.raw_y())
 
     def _by_kernel(self, block: Block) -> LeftOut:
+        weight = block.sample_weight
+        counted = len(block) if weight is None else int(np.count_nonzero(weight))
+        if counted == 1 and self.fit_intercept and self.scoring is None:
+            return of_one_row(block, len(grid(self.alphas)), self._keeps_errors)
         svd = {"svd": True, "eigen": False}.get(self.gcv_mode or "auto")
         return by_kernel(
             block, grid(self.alphas), centred=self.fit_intercept, keep=self._keeps_errors, svd=svd

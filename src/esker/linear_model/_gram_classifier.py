@@ -87,7 +87,7 @@ class GramClassifier(GramModel):
         found = np.unique(blocks.y)
         if not (np.isin(found, (0, 1)).all() or np.isin(found, (-1, 1)).all()):
             raise ValueError(
-                f"y in several columns must hold 0 and 1 (or -1 and 1), whether a row has that label, got {found[:5].tolist()}"
+                f"y in several columns must hold 0 and 1 (or -1 and 1), whether a row has that label, got {found[:5].tolist()}; y != 0 makes it so"
             )
         if isinstance(self.class_weight, str):
             weight = compute_sample_weight("balanced", blocks.y)
@@ -269,7 +269,7 @@ class GramClassifier(GramModel):
         state = Gram()
         self._labels = labels
         for model in models:
-            part = Gram.from_arrays(model.state_.to_arrays())
+            part = model.state_.copy()
             self._align(part, model.classes_.tolist())
             state.merge(part)
         self._clean()

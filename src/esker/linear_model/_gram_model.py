@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -14,13 +13,12 @@ from esker._progress import stopped
 from esker.blocks import Blocks
 from esker.blocks.memory import physical_memory, show_size
 from esker.folds import Gram
+from esker.linear_model._as_before import or_as_before
 from esker.linear_model._gram_walk import Checkpoint, sum_rows
 from esker.linear_model._input import as_blocks, check_finite, check_sums, learn_width, narrowed
-from esker.linear_model._packed import whole_bytes
+from esker.linear_model._packed import lapack_bytes, summing_bytes, sums_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from esker.blocks import Block
@@ -96,7 +94,7 @@ class GramModel:
 
     def _merge_states(self, models: list[Any]) -> Gram:
         """The sums of several fitted models of this kind, in a new state."""
-        state = Gram.from_arrays(models[0].state_.to_arrays())
+        state: Gram = models[0].state_.copy()
         for model in models[1:]:
             if model.state_.targets != state.targets:
                 raise ValueError(
@@ -108,7 +106,7 @@ class GramModel:
     # --- fit ---
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Fit.
+        """Fit. An error, or Ctrl-C, leaves the model as it was.
 
         Parameters
         ----------
@@ -121,10 +119,13 @@ class GramModel:
         self
         """
         self._check()
-        self.__dict__.pop("state_", None)
-        blocks = self._open(X, y, sample_weight, True)
-        with threads(self.n_threads):
-            self._fit_blocks(blocks)
+        with or_as_before(self) as kept:
+            old = self.__dict__.pop("state_", None)
+            if old is not None and 2 * sums_bytes(old.cols) > 0.9 * physical_memory():
+                del kept["state_"], old
+            blocks = self._open(X, y, sample_weight, True)
+            with threads(self.n_threads):
+                self._fit_blocks(blocks)
         return self
 
     def _fit_blocks(self, blocks: Blocks) -> None:
@@ -144,7 +145,7 @@ class GramModel:
     def _keep(self, state: Gram) -> None:
         if state.packed:  # a factor took the sums' place
             return
-        if self.keep_state or whole_bytes(state.cols) <= SMALL:
+        if self.keep_state or sums_bytes(state.cols) <= SMALL:
             self.state_ = state
 
     def _sum(self, blocks: Blocks, state: Gram) -> bool:
@@ -185,6 +186,14 @@ class GramModel:
     def _precise(self, blocks: Blocks) -> Blocks:
         """Rows as they are summed."""
         return blocks
+
+    def _summed(self, blocks: Blocks) -> str:
+        """The dtype of the rows as they are summed."""
+        return str(blocks.dtype.name)
+
+    def _solving_bytes(self, d: int) -> int:
+        """What `_solve` takes beside the states that it is said to."""
+        return lapack_bytes(sums_bytes(d))
 
     def _facts(self) -> dict[str, Any]:
         """What a checkpoint keeps beside the sums, as JSON."""
@@ -228,7 +237,7 @@ class GramModel:
                 f"the fit before this kept no sums to add to; use {type(self).__name__}(keep_state=True), "
                 f"or a fresh {type(self).__name__}"
             )
-        with self._or_as_before() as kept:
+        with or_as_before(self) as kept:
             before = np.asarray(getattr(self, "classes_", ())).tolist()
             blocks = self._open(X, y, sample_weight, state is None)
             self._check_stream(blocks.n_targets)
@@ -248,28 +257,12 @@ class GramModel:
             self.__dict__.pop("plan_", None)  # that of an earlier fit
         return self
 
-    @contextmanager
-    def _or_as_before(self) -> Iterator[dict[str, Any]]:
-        """What goes wrong leaves the attributes that were there; yields those."""
-        kept = dict(vars(self))
-        had = "state_" in kept
-        try:
-            yield kept
-        except BaseException as error:
-            self.__dict__.clear()
-            self.__dict__.update(kept)
-            if had and "state_" not in kept:
-                error.add_note(
-                    "there was no memory for a second X'X, so that the sums have some of these rows, and were dropped: learn anew"
-                )
-            raise
-
-    def _have_room(self, blocks: Blocks, state: Gram) -> bool:
-        """Whether a second state may be in memory."""
-        if 2 * whole_bytes(state.cols) > 0.9 * physical_memory():
+    def _have_room(self, blocks: Blocks, state: Gram, states: int = 2) -> bool:
+        """Whether so many states may be in memory."""
+        if states * sums_bytes(state.cols) > 0.9 * physical_memory():
             return False
         try:
-            self._refuse_wide(blocks, 2)
+            self._refuse_wide(blocks, states)
         except ValueError:
             return False
         return True
@@ -298,7 +291,8 @@ class GramModel:
 
         Notes
         -----
-        O(n d^2) for the n rows, and a solve. A column that becomes constant counts as constant. ``rcond_`` and
+        O(n d^2) for the n rows, and a solve. There are three states of 8 d (d + 1) bytes for a while; where `max_memory` has room for
+        two, the rows are taken off the sums in place, and an error of the solve drops those (the coefficients stay). A column that becomes constant counts as constant. ``rcond_`` and
         ``suboptimality_`` take the digits into account that were lost.
         """
         self._check()
@@ -308,16 +302,22 @@ class GramModel:
             raise ValueError(
                 f"the fit kept no sums to take rows off; use {type(self).__name__}(keep_state=True)"
             )
-        with self._or_as_before():
+        with or_as_before(self) as kept:
             blocks = self._open(X, y, sample_weight, False)
             self._check_stream(blocks.n_targets)
             check_finite(self, blocks)
+            copied = self._have_room(blocks, state, 3)  # else what is left takes the sums' place
+            if not copied:
+                self._refuse_wide(blocks, 2)
             with threads(self.n_threads):
                 gone = Gram()
                 flat = self._sum(blocks, gone)
                 self._refuse_empty(gone, blocks)
-                left = Gram.from_arrays(state.to_arrays())
+                left = state.copy() if copied else state
                 left.forget(gone)
+                del gone
+                if not copied:
+                    kept.pop("state_")
                 self._solve(left, None, blocks.dtype, flat)
             self.state_ = left
             self.__dict__.pop("plan_", None)
@@ -342,14 +342,16 @@ class GramModel:
             return
         self._refuse_width(d)
         try:
+            times = f", {states} times" if states > 1 else ""
+            meanwhile = max(summing_bytes(blocks, dtype=self._summed(blocks)), self._solving_bytes(d))
             blocks.reserve(
-                states * whole_bytes(d), f"X'X of {d} columns" + (f", {states} times" if states > 1 else "")
+                states * sums_bytes(d) + meanwhile, f"X'X of {d} columns{times}, with what summing holds,"
             )
         except ValueError as error:
             raise ValueError(f"{error}. {self._narrower}") from None
 
     def _refuse_width(self, d: int) -> None:
-        need = whole_bytes(d)
+        need = sums_bytes(d)
         if need > 0.9 * physical_memory():
             raise ValueError(
                 f"X'X of {d} columns takes {show_size(need)}, and this machine has {show_size(physical_memory())}. "

@@ -5,11 +5,13 @@ Both are exact (Rifkin & Lippert, "Notes on regularized least squares", 2007): n
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import linalg, sparse
+from sklearn.exceptions import UndefinedMetricWarning
 
 from esker._native import core
 from esker._progress import advance
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from esker.blocks import Block
     from esker.linear_model._ridge_sums import Floats, Rows, Spectrum, Sums
 
-__all__ = ["Kernel", "LeftOut", "by_kernel", "by_rotation", "kernel_bytes"]
+__all__ = ["Kernel", "LeftOut", "by_kernel", "by_rotation", "kernel_bytes", "of_one_row"]
 
 _PANEL = 1 << 20  # numbers that are converted to float64 at a time
 
@@ -128,6 +130,23 @@ def by_rotation(
             raise KeyboardInterrupt
     found = LeftOut(walk.squares, count, float(walk.least))
     return found if kept is None else kept.into(found)
+
+
+def of_one_row(block: Block, alphas: int, keep: bool) -> LeftOut:
+    """NaN for every alpha, with a warning: there is nothing to learn from without the row."""
+    warnings.warn(
+        "leave-one-out of a single row leaves none to learn from: the scores are NaN and alpha_ is the first of alphas, "
+        "all of which make the intercept of y and coefficients of 0",
+        UndefinedMetricWarning,
+        stacklevel=2,
+    )
+    y = block.raw_y()
+    assert y is not None
+    found = LeftOut(np.full((y.shape[1], alphas), np.nan), len(block), 1.0)
+    if keep:
+        found.errors = np.full((*y.shape, alphas), np.nan)
+        found.y, found.weight = y, block.sample_weight
+    return found
 
 
 def kernel_bytes(n: int) -> int:

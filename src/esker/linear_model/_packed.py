@@ -1,4 +1,4 @@
-"""Packed storage of X'X: about half the memory, when a fit takes it, and what it has no room for."""
+"""What X'X takes, whole and in packed storage, which is about half; when a fit takes that, and what it has no room for."""
 
 from __future__ import annotations
 
@@ -6,21 +6,59 @@ from typing import TYPE_CHECKING
 
 from scipy.linalg import LinAlgError
 
+from esker._native import core
 from esker.blocks.memory import BLOCK_BYTES, PANEL, physical_memory, show_size, walking_bytes
 
 if TYPE_CHECKING:
     from esker.blocks import Blocks
     from esker.folds import Gram
 
-__all__ = ["gram_room", "no_room", "packed_bytes", "whole_bytes"]
+__all__ = [
+    "gram_room",
+    "lapack_bytes",
+    "no_room",
+    "packed_bytes",
+    "summing_bytes",
+    "sums_bytes",
+    "whole_bytes",
+]
 
 #: Rows of a block row of the triangle, as the kernels have it.
 BLOCK_ROWS = 192
 
 
-def whole_bytes(d: int) -> int:
+def sums_bytes(d: int) -> int:
     """X'X with room for a factor beside it."""
     return 8 * d * (d + 1)
+
+
+def summing_bytes(blocks: Blocks, *, packed: bool = False, dtype: str | None = None) -> int:
+    """What the rows of a block take on their way into X'X, beside both: panels, rows written out, or columns of sparse rows.
+
+    `dtype` is that of the rows as they are summed, the source's by default.
+    """
+    d, targets, size = blocks.n_columns or 1, max(blocks.n_targets or 1, 1), blocks.dtype.itemsize
+    numbers = size if dtype is None else int(dtype.removeprefix("float")) // 8
+    found = []
+    if not blocks.is_sparse:
+        rows = max(1, blocks.block_bytes // (d * size) // PANEL) * PANEL
+        found.append(core.absorb_bytes(min(rows, blocks.n_rows or rows), d, targets, numbers, 0, packed))
+    if blocks.is_sparse is not False:
+        entries = max(1, min(blocks.block_bytes // (size + 4), blocks.nnz or 1 << 62))
+        rows = min(entries, blocks.n_rows or entries)  # of a number each, at least, but for empty ones
+        found.append(core.absorb_bytes(rows, d, targets, numbers, entries, packed))
+    return max(found)
+
+
+def whole_bytes(blocks: Blocks) -> int:
+    """X'X with room for a factor beside it, and what summing or, later, LAPACK holds meanwhile."""
+    own = sums_bytes(blocks.n_columns or 0)
+    return own + max(summing_bytes(blocks), lapack_bytes(own))
+
+
+def lapack_bytes(triangle: int) -> int:
+    """What LAPACK has of its own beside a triangle of so many bytes."""
+    return min(max(1 << 20, triangle // 24), 64 << 20)
 
 
 def packed_bytes(blocks: Blocks) -> int | None:
@@ -28,13 +66,8 @@ def packed_bytes(blocks: Blocks) -> int | None:
     d = blocks.n_columns
     if not d:
         return None
-    # A panel of rows packed twice, in float64 where float32 would lose digits, for which rows are written out before, as
-    # sparse ones that are dense enough are.
-    written = (0 if blocks.is_sparse is False else 8) + (0 if blocks.dtype.name == "float64" else 8)
-    panel = (16 + written) * (PANEL + 4) * (d + max(blocks.n_targets or 1, 1))
     triangle = 4 * d * (d + BLOCK_ROWS)
-    blas = max(1 << 20, triangle // 24)  # what it holds of its own
-    return triangle + panel + 200 * d + blas
+    return triangle + summing_bytes(blocks, packed=True) + 200 * d + lapack_bytes(triangle)
 
 
 def gram_room(blocks: Blocks) -> float:
@@ -46,16 +79,21 @@ def gram_room(blocks: Blocks) -> float:
 
 
 def no_room(gram: Gram, rcond: float, alpha: float) -> LinAlgError:
-    """The error of a matrix that packed storage has no way to solve with."""
+    """The error of a matrix that there is no memory to solve with otherwise."""
     found = (
         f"singular to working precision (rcond {rcond:.0e})"
         if rcond > 0
         else "not positive definite to working precision"
     )
     # Several matrices, and blocks of an eighth of max_memory (see `_solve`).
-    need = 1.05 * 8 * whole_bytes(gram.cols)
+    need = 1.05 * 8 * sums_bytes(gram.cols)
+    need += core.absorb_bytes(1 << 20, gram.cols, gram.targets, 8, 0, False)
     more = min(need / 0.75, need + 2 * BLOCK_BYTES)
+    short = (
+        f"packed storage, in which X'X of these {gram.cols} columns fits, leaves no other way"
+        if gram.packed
+        else f"max_memory leaves no room for another way with {gram.cols} columns"
+    )
     return LinAlgError(
-        f"X'X + alpha I with alpha={alpha:g} is {found}, and packed storage, in which X'X of these {gram.cols} columns fits, leaves "
-        f"no other way; take a larger alpha, or max_memory of {show_size(more)}"
+        f"X'X + alpha I with alpha={alpha:g} is {found}, and {short}; take a larger alpha, or max_memory of {show_size(more)}"
     )

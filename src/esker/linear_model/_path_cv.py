@@ -14,6 +14,7 @@ from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
 
 from esker._native import core, threads
 from esker._parameters import check_integer, check_jobs, check_number
+from esker.linear_model._as_before import or_as_before
 from esker.linear_model._base import LinearRegressor, as_blocks, learn_width
 from esker.linear_model._coordinate import Rules, alpha_grid, check_alphas, check_descent, descend, rules_of
 from esker.linear_model._fold_grams import FoldGrams, fold_grams, splits_of
@@ -69,25 +70,26 @@ class PathCV(LinearRegressor):
         """
         _raise_for_params(params, self, "fit")
         wanted = self._check()
-        blocks = as_blocks(self, X, y, sample_weight, finite_later=True)
-        model = self._final()
-        with threads(self._threads()):
-            folds, pairs = self._fold(blocks, model, params, sample_weight)
-            whole = folds.grams[0] if pairs is not None else folds.training()
-            model._refuse_empty(whole, blocks)
-            learn_width(self, whole.cols, None)
-            grids = self._grids(whole, wanted)
-            self._choose(
-                grids,
-                self._errors(folds, pairs, grids, whole.cols, blocks),
-                given=not isinstance(wanted, int),
-            )
-            model.set_params(alpha=self.alpha_)
-            if "l1_ratio" in self.get_params():
-                model.set_params(l1_ratio=self.l1_ratio_)
-            model._solve(whole, None, blocks.dtype, True)
-        for name in ("coef_", "intercept_", "dual_gap_", "n_iter_"):
-            setattr(self, name, getattr(model, name))
+        with or_as_before(self):
+            blocks = as_blocks(self, X, y, sample_weight, finite_later=True)
+            model = self._final()
+            with threads(self._threads()):
+                folds, pairs = self._fold(blocks, model, params, sample_weight)
+                whole = folds.grams[0] if pairs is not None else folds.training()
+                model._refuse_empty(whole, blocks)
+                learn_width(self, whole.cols, None)
+                grids = self._grids(whole, wanted)
+                self._choose(
+                    grids,
+                    self._errors(folds, pairs, grids, whole.cols, blocks),
+                    given=not isinstance(wanted, int),
+                )
+                model.set_params(alpha=self.alpha_)
+                if "l1_ratio" in self.get_params():
+                    model.set_params(l1_ratio=self.l1_ratio_)
+                model._solve(whole, None, blocks.dtype, True)
+            for name in ("coef_", "intercept_", "dual_gap_", "n_iter_"):
+                setattr(self, name, getattr(model, name))
         return self
 
     # --- the walk ---
@@ -103,6 +105,9 @@ class PathCV(LinearRegressor):
         size = 1 if blocks.n_columns is None else 8 * blocks.n_columns * (blocks.n_columns + 1)
         trained = splits.k if splits.fold_of is None else min(splits.k, self._batch(size))
         model._refuse_wide(blocks, splits.k + 1 + trained)
+        if blocks.n_columns is not None:
+            beside = int(core.config()["threads"]) - 1
+            blocks.reserve(beside * model._solving_bytes(blocks.n_columns), "paths that are followed at once")
 
         def walk(update: Any) -> None:
             name = type(self).__name__

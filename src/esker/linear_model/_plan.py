@@ -19,7 +19,7 @@ from scipy import linalg
 from esker._native import core
 from esker.blocks.memory import physical_memory, show_size
 from esker.linear_model._krylov import krylov_bytes
-from esker.linear_model._packed import gram_room, whole_bytes
+from esker.linear_model._packed import gram_room, sums_bytes, whole_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +73,8 @@ class Shape:
     gram_room: float | None = None
     #: Bytes of X'X in packed storage, where that is taken.
     packed: int = 0
+    #: Those of X'X whole, where they are known with what summing holds meanwhile.
+    whole: int = 0
     #: What the estimator or its parameters rule out, and why.
     ruled_out: dict[str, str] = field(default_factory=dict)
 
@@ -102,6 +104,7 @@ class Shape:
             dual_bytes(n, d, int(blocks.nnz or 0)),
             gram_room(blocks),
             packed,
+            whole_bytes(blocks),
             ruled_out,
         )
 
@@ -153,7 +156,7 @@ def plan_by_width(blocks: Blocks, ruled_out: dict[str, str], packed: int) -> dic
     found: dict[str, Any] = {"seconds": {}, "bytes": {}, "refused": ruled_out, "rates": {}, "measured": False}
     found |= {"solver": "cholesky", "packed": packed > 0}
     found["why"] = "rows or columns are known only once they are read"
-    need = packed or whole_bytes(blocks.n_columns or 0)
+    need = packed or whole_bytes(blocks)
     limit = gram_room(blocks)
     if need > limit:
         taken = f"takes {show_size(need)} of {show_size(max(limit, 0))}"
@@ -192,7 +195,7 @@ def predict(shape: Shape, rate: dict[str, float]) -> dict[str, float]:
 def demand(shape: Shape) -> dict[str, int]:
     """Bytes of each solver."""
     return {
-        "cholesky": shape.packed or whole_bytes(shape.columns),
+        "cholesky": shape.packed or shape.whole or sums_bytes(shape.columns),
         "dual": shape.dual_bytes + (0 if shape.in_memory else shape.row_bytes),
         "sparse_cg": krylov_bytes(shape.columns, shape.targets, shape.sparse, 0),
     }

@@ -48,8 +48,8 @@ STOP = {"float32": 1e-8, "float64": 2e-15}
 CONTRACTION = 0.02
 #: A larger relative error of the coefficients is told.
 SILENT = 1e-3
-#: No more passes over the data than this.
-PASSES = 8
+#: No more passes over the data than this, and than may be asked for.
+PASSES, MOST = 8, 100
 
 
 @dataclass
@@ -72,8 +72,10 @@ def check_refine(value: Any) -> None:
     sound = (
         value is None or isinstance(value, (bool, np.bool_)) or (isinstance(value, str) and value == "auto")
     )
-    if not sound and not (isinstance(value, (int, np.integer)) and value >= 1):
-        raise ValueError(f"refine must be 'auto', True, False or a number of passes, got {value!r}")
+    if not sound and not (isinstance(value, (int, np.integer)) and 1 <= value <= MOST):
+        raise ValueError(
+            f"refine must be 'auto', True, False or a number of passes up to {MOST}, got {value!r}"
+        )
 
 
 def refuse_refinement(value: Any) -> None:
@@ -109,7 +111,8 @@ def solve_ridge(
     precision : {"float32", "float64"}
         Of the coefficients that are wanted.
     refine : "auto", None, bool or int
-        Passes of true residuals: where they are needed; at least one, until nothing is gained; none; so many.
+        Passes of true residuals: where they are needed; at least one, until nothing is gained; none; so many, but none after one
+        that found no less to correct than the one before.
     method : {"cholesky", "svd"}
         How to factor first.
     positive : bool
@@ -179,7 +182,7 @@ class _Problem:
                 return found
             passes = found.passes
         if not self._room():
-            return self._plain(normal.eigen(self._floor(loss)))
+            raise no_room(normal.gram, rcond, normal.alpha)
         return self._refined(factor_twice(self.blocks, normal), 1 + passes)[0]
 
     def solve_nonnegative(self) -> Solution:
@@ -297,7 +300,7 @@ def refine(
         step = apply(g)
         whole = np.linalg.norm(w * scale, axis=1)
         size = float((np.linalg.norm(step * scale, axis=1) / np.where(whole > 0, whole, 1)).max(initial=0.0))
-        if not np.isfinite(size) or size > before:
+        if not size < before:  # or not a number
             break
         w = w + step
         ratio = size / before if 0 < before < np.inf else CONTRACTION

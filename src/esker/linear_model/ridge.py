@@ -73,7 +73,7 @@ class Ridge(GramModel, LinearRegressor):
         in any case, unless the dual problem was solved.
     refine : {"auto", True, False} or int
         Passes that form the true residual and correct for it: where conditioning makes them necessary and the rows can be
-        read again; at least one, until nothing is gained; none; so many. None is "auto".
+        read again; at least one, until nothing is gained; none; so many, up to 100, while they gain. None is "auto".
 
     Attributes
     ----------
@@ -87,8 +87,8 @@ class Ridge(GramModel, LinearRegressor):
     n_iter_ : int
         Passes over the rows: one for the sums, then those of refinement, or of conjugate gradients.
     solver_ : str
-        What was done: "cholesky"; "choleskyqr2", where that was too coarse; "dual" (Cholesky of X X'); "eigen" or "svd",
-        which cut off what is singular; "nonnegative"; "sparse_cg".
+        What was done: "cholesky"; "choleskyqr2", where that was too coarse; "dual" (Cholesky of X X'); "pivoted", "eigen" or
+        "svd", which cut off what is singular; "nonnegative"; "sparse_cg".
     rcond_ : float
         Reciprocal condition number of the matrix solved with, estimated; about the square of X's. NaN after "sparse_cg".
     suboptimality_ : float
@@ -175,9 +175,10 @@ class Ridge(GramModel, LinearRegressor):
             super()._fit_blocks(blocks)
 
     def _refuse_wide(self, blocks: Blocks, states: int = 1) -> None:
-        # Non-negative coefficients need X'X whole, and the rows and columns of those that are positive.
+        # Non-negative coefficients need X'X whole, and the rows and columns of those that are positive; eigenvectors several.
+        more = 2 if self.positive else 7 if self.solver == "svd" else 0
         try:
-            super()._refuse_wide(blocks, 2 + states if self.positive else states)
+            super()._refuse_wide(blocks, states + more)
         except ValueError as error:
             need = packed_bytes(blocks)
             if need is None or need > gram_room(blocks):
@@ -197,7 +198,7 @@ class Ridge(GramModel, LinearRegressor):
     def _packed(self, blocks: Blocks) -> int:
         """Bytes of X'X in packed storage, where only that fits and will do; else 0."""
         need = packed_bytes(blocks)
-        if need is None or self._whole() or whole_bytes(blocks.n_columns or 0) <= gram_room(blocks):
+        if need is None or self._whole() or whole_bytes(blocks) <= gram_room(blocks):
             return 0
         return need if need <= gram_room(blocks) else 0
 
