@@ -297,3 +297,12 @@ def test_later_labels_of_another_kind():
     with pytest.raises(ValueError, match=r"all numbers or all strings, got \[0, 1, 'a'\]"):
         model.partial_fit(X, np.full(20, "a"))
     assert model.classes_.tolist() == [0, 1]
+
+
+def test_labels_in_several_columns_are_0_and_1() -> None:
+    """scikit-learn regresses 0 and 2 on -1 and 2, so that it predicts other labels than for 0 and 1; here they are refused."""
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    y = 2 * (X[:, :2] > 0)
+    with pytest.raises(ValueError, match=r"must hold 0 and 1 .*got \[0, 2\]; y != 0 makes it so"):
+        RidgeClassifier().fit(X, y)
+    np.testing.assert_array_equal(RidgeClassifier().fit(X, y != 0).classes_, [0, 1])
