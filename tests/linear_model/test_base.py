@@ -132,7 +132,7 @@ def test_a_data_set_brings_its_own_target_and_weights():
         model.fit(open_blocks(X))
     with pytest.raises(ValueError, match="learns one target"):
         model.fit(open_blocks(X, target=np.column_stack([y, y])))
-    with pytest.raises(ValueError, match="must be numbers, got .*; labels are for a classifier"):
+    with pytest.raises(ValueError, match="labels are for a classifier"):
         model.fit(open_blocks(X, target=np.full(2000, "a")))
     with pytest.raises(ValueError, match="requires y to be passed"):
         model.fit(X)
