@@ -47,14 +47,17 @@ CsrView<T, I> widened(CsrView<T, I> x, Index cols) {
 template <class T>
 void absorb_panels(Gram& s, const DenseView<T>& x, const Block& block) {
     const Index shards = shards_of(x.rows, x.cols);
+    const bool thin = is_thin(x.cols, block.targets) && !s.block_rows;
+    if (shards == 1 && thin) return absorb_thin(s, x, block, 0, x.rows);
     if (shards == 1) return absorb_dense(s, x, block, 0, x.rows, x.cols > private_cols);
     const Index panels = (x.rows + panel_rows<T> - 1) / panel_rows<T>;
     std::vector<Gram> parts(static_cast<std::size_t>(shards));
     parallel_for(shards, [&](Index i) {
         Gram& part = parts[static_cast<std::size_t>(i)];
         part = empty_like(s);
-        absorb_dense(part, x, block, panels * i / shards * panel_rows<T>,
-                     std::min(x.rows, panels * (i + 1) / shards * panel_rows<T>), false);
+        const Index begin = panels * i / shards * panel_rows<T>;
+        const Index end = std::min(x.rows, panels * (i + 1) / shards * panel_rows<T>);
+        thin ? absorb_thin(part, x, block, begin, end) : absorb_dense(part, x, block, begin, end, false);
     });
     for (const Gram& part : parts) s.merge(part);
 }

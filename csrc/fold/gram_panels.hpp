@@ -14,6 +14,11 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
 template <class T>
 Index absorb_dense_bytes(Index rows, Index d, Index t, bool packed, bool shared);
 
+// The same of few columns (`is_thin`), always by the calling thread.
+template <class T>
+void absorb_thin(Gram& s, const DenseView<T>& x, const Block& block, Index begin, Index end);
+constexpr bool is_thin(Index cols, Index targets) { return cols <= 128 && targets <= 32; }
+
 // A sparse block: float64 products of the nonzeros, then one rank-one correction by the block's own mean.
 template <class T, class I>
 void absorb_sparse(Gram& s, const CsrView<T, I>& x, const Block& block);

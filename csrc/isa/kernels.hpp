@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "isa/gram_kernels.hpp"
+#include "isa/gram_thin_kernels.hpp"
 #include "isa/lane_kernels.hpp"
 #include "isa/normal_kernels.hpp"
 #include "isa/rotation_kernels.hpp"
@@ -44,6 +45,8 @@ struct Isa {
     LaneKernels lanes;
     GramKernels<float> gram_f32;
     GramKernels<double> gram_f64;
+    ThinKernels<float> thin_f32;
+    ThinKernels<double> thin_f64;
     RowStripKernels row_strips;
     CentreTargets centre_targets;
     ResidualKernels<float> residual_f32;
@@ -65,6 +68,13 @@ struct Isa {
             return gram_f32;
         else
             return gram_f64;
+    }
+    template <class T>
+    const ThinKernels<T>& thin() const noexcept {
+        if constexpr (std::is_same_v<T, float>)
+            return thin_f32;
+        else
+            return thin_f64;
     }
     template <class T>
     const ResidualKernels<T>& residual() const noexcept {

@@ -19,6 +19,7 @@ namespace {
 #include "isa/lanes.inl.hpp"
 #include "isa/gram.inl.hpp"
 #include "isa/gram_tiles.inl.hpp"
+#include "isa/gram_thin.inl.hpp"
 #include "isa/rotation.inl.hpp"
 #include "isa/row_strips.inl.hpp"
 #include "isa/text.inl.hpp"
@@ -37,6 +38,8 @@ const Isa& table() noexcept {
                                lane_kernels(),
                                gram_kernels<float>(),
                                gram_kernels<double>(),
+                               thin_kernels<float>(),
+                               thin_kernels<double>(),
                                row_strip_kernels(),
                                centre_targets,
                                residual_kernels<float>(),
