@@ -45,7 +45,9 @@ def summing_bytes(blocks: Blocks, *, packed: bool = False, dtype: str | None = N
         found.append(core.absorb_bytes(min(rows, blocks.n_rows or rows), d, targets, numbers, 0, packed))
     if blocks.is_sparse is not False:
         entries = max(1, min(blocks.block_bytes // (size + 4), blocks.nnz or 1 << 62))
-        rows = min(entries, blocks.n_rows or entries)  # of a number each, at least, but for empty ones
+        rows = entries  # of a number each, where no one knows
+        if blocks.n_rows and blocks.nnz:  # blocks are cut by the mean
+            rows = min(blocks.n_rows, entries * blocks.n_rows // blocks.nnz + 1)
         found.append(core.absorb_bytes(rows, d, targets, numbers, entries, packed))
     return max(found)
 
@@ -86,7 +88,7 @@ def no_room(gram: Gram, rcond: float, alpha: float) -> LinAlgError:
         else "not positive definite to working precision"
     )
     # Several matrices, and blocks of an eighth of max_memory (see `_solve`).
-    need = 1.05 * 8 * sums_bytes(gram.cols)
+    need = 1.05 * 11 * sums_bytes(gram.cols)
     need += core.absorb_bytes(1 << 20, gram.cols, gram.targets, 8, 0, False)
     more = min(need / 0.75, need + 2 * BLOCK_BYTES)
     short = (

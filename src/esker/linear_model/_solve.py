@@ -215,14 +215,14 @@ class _Problem:
         return 4 * loss * max(10, self.normal.gram.cols)
 
     def _room(self) -> bool:
-        """Whether a few more matrices of X'X's size may be in memory."""
+        """Whether ten more matrices of X'X's size may be in memory, which `factor_twice` has at once."""
         assert self.blocks is not None
         if self.normal.gram.packed:
             return False
         limit = self.blocks.max_memory
         return (
             limit is None
-            or self.blocks.reserved + 7 * 8 * self.normal.gram.cols**2 + 2 * self.blocks.block_bytes < limit
+            or self.blocks.reserved + 10 * 8 * self.normal.gram.cols**2 + 2 * self.blocks.block_bytes < limit
         )
 
     def _plain(self, factor: Factor) -> Solution:
