@@ -6,9 +6,10 @@ namespace esker::bind {
 
 void bind_krylov(py::module_& m) {
     py::class_<ColumnSums>(m, "ColumnSums", "Sums of the columns, their squares and their products with y.")
-        .def(py::init(
-                 [](Index cols, const Array<double>& shift) { return ColumnSums(cols, vector_of(shift)); }),
-             py::arg("cols"), py::arg("shift").noconvert())
+        .def(py::init([](Index cols, const Array<double>& shift, const std::optional<Array<double>>& start) {
+                 return ColumnSums(cols, vector_of(shift), start ? vector_of(*start) : std::vector<double>{});
+             }),
+             py::arg("cols"), py::arg("shift").noconvert(), py::arg("start").noconvert() = py::none())
         .def(
             "update",
             [](ColumnSums& s, const py::object& x, const std::optional<Array<double>>& y,
@@ -28,7 +29,9 @@ void bind_krylov(py::module_& m) {
                 }
                 return own(std::move(out), {static_cast<py::ssize_t>(2 + s.shift.size()), s.cols});
             },
-            "(2 + targets, d): sums of w x, w x^2 and w x (y - shift).")
+            "(2 + targets, d): sums of w x, w x^2 and w x (y - shift), or w x s, s = y - shift - x.start.")
+        .def_readonly("rest", &ColumnSums::rest, "Of w s, with a start.")
+        .def_readonly("rest_squares", &ColumnSums::rest_squares, "Of w s^2, with a start.")
         .def_readonly("cols", &ColumnSums::cols)
         .def_readonly("rows", &ColumnSums::rows)
         .def_readonly("weight", &ColumnSums::weight)

@@ -91,9 +91,52 @@ void normal_row(double* table, double* sums, const NormalRows<T, I>& r) {
     (r.far ? normal_row_of<T, I, true> : normal_row_of<T, I, false>)(table, sums, r);
 }
 
+// One lane, and a column's own sums beside its share; far tables are asked for as above.
+template <class T, class I, bool Far>
+void normal_first_of(double* __restrict table, double* __restrict sums, const NormalRows<T, I>& r) {
+    typedef typename Lanes<4>::Vector Record;  // p, and sums of w x, w x^2, w s x
+    const std::int64_t last = r.indptr[r.end] - 1;
+    double total = 0, squares = 0;
+    for (std::int64_t i = r.begin; i < r.end; i++) {
+        const double w = r.weight ? r.weight[i] : 1.0;
+        if (w == 0.0) continue;
+        const std::int64_t n = r.indptr[i + 1] - r.indptr[i];
+        const T* __restrict x = r.values + r.indptr[i];
+        const I* __restrict c = r.columns + r.indptr[i];
+        const std::int64_t room = last - r.indptr[i];
+        double some[4] = {};
+        std::int64_t j = 0;
+        for (; j + 4 <= n; j += 4) {
+            if (Far && j + normal_ahead + 3 <= room)
+                for (int t = 0; t < 4; t++)
+                    __builtin_prefetch(table + c[j + normal_ahead + t] * std::int64_t{4}, 1);
+#pragma GCC unroll 4
+            for (int t = 0; t < 4; t++)
+                some[t] += static_cast<double>(x[j + t]) * table[c[j + t] * std::int64_t{4}];
+        }
+        for (; j < n; j++) some[0] += static_cast<double>(x[j]) * table[c[j] * std::int64_t{4}];
+        const double s =
+            r.base[0] + r.y[i * r.targets + r.target[0]] + ((some[0] + some[1]) + (some[2] + some[3]));
+        const double ws = w * s;
+        total += ws, squares += ws * s;
+        const Record each = {0.0, w, 0.0, ws}, more = {0.0, 0.0, w, 0.0};
+        for (j = 0; j < n; j++) {
+            const double v = static_cast<double>(x[j]);
+            *reinterpret_cast<Record*>(table + c[j] * std::int64_t{4}) += v * (each + v * more);
+        }
+    }
+    sums[0] += total, sums[1] += squares;
+}
+
+template <class T, class I>
+void normal_first(double* table, double* sums, const NormalRows<T, I>& r) {
+    (r.far ? normal_first_of<T, I, true> : normal_first_of<T, I, false>)(table, sums, r);
+}
+
 template <class T, class I>
 constexpr NormalKernels<T, I> normal_kernels() {
-    return {{normal_row<T, I>, normal_rows<T, I, 2>, normal_rows<T, I, 4>, normal_rows<T, I, 8>}};
+    return {normal_first<T, I>,
+            {normal_row<T, I>, normal_rows<T, I, 2>, normal_rows<T, I, 4>, normal_rows<T, I, 8>}};
 }
 constexpr NormalTable normal_table() {
     return {normal_kernels<float, std::int32_t>(), normal_kernels<float, std::int64_t>(),

@@ -24,6 +24,8 @@ struct NormalRows {
 // serves both. sums: a lane's sum of weight s, then of weight s^2, for each lane; grown by the call.
 template <class T, class I>
 struct NormalKernels {
+    // Of one lane, y given; a record is p and the column's sums of w x, w x^2 and w s x.
+    void (*first)(double* table, double* sums, const NormalRows<T, I>& rows);
     void (*rows[4])(double* table, double* sums, const NormalRows<T, I>& rows);  // of 1, 2, 4 and 8 lanes
 };
 

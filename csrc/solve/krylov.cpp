@@ -41,8 +41,22 @@ struct Share {
 
 // --- the columns' sums ---
 
-ColumnSums::ColumnSums(Index columns, std::vector<double> about)
-    : cols(columns), shift(std::move(about)), y(shift.size(), 0.0), yy(shift.size(), 0.0) {
+ColumnSums::ColumnSums(Index columns, std::vector<double> about, std::vector<double> from)
+    : cols(columns),
+      shift(std::move(about)),
+      y(shift.size(), 0.0),
+      yy(shift.size(), 0.0),
+      start(std::move(from)) {
+    if (!start.empty()) {
+        require(shift.size() == 1 && static_cast<Index>(start.size()) == cols,
+                "a start is a number for each column, of one target");
+        for (Index s = 0; s < shards_of(4 * cols); s++) {
+            auto& table = tables_.emplace_back(static_cast<std::size_t>(4 * cols * 2));
+            for (Index j = 0; j < cols; j++)
+                reinterpret_cast<double*>(table.data())[4 * j] = -start[static_cast<std::size_t>(j)];
+        }
+        return;
+    }
     const Index record = 2 + static_cast<Index>(shift.size());
     shards_.assign(static_cast<std::size_t>(shards_of(record * cols)), {});
     for (auto& shard : shards_) shard.assign(static_cast<std::size_t>(record * cols), 0.0);
@@ -50,9 +64,58 @@ ColumnSums::ColumnSums(Index columns, std::vector<double> about)
 
 void ColumnSums::update(const Block& block) {
     const auto targets = static_cast<Index>(shift.size());
-    const Index record = 2 + targets;
     require(block.targets == targets, "every row must have " + std::to_string(targets) + " targets, got " +
                                           std::to_string(block.targets));
+    if (start.empty())
+        add_columns(block);
+    else
+        add_from_start(block);
+    rows += block.n;
+    for (Index i = 0; i < block.n; i++) {
+        weight += block.w(i);
+        for (Index t = 0; t < targets; t++) {
+            const double v = block.y[i * targets + t] - shift[static_cast<std::size_t>(t)];
+            y[static_cast<std::size_t>(t)] += block.w(i) * v;
+            yy[static_cast<std::size_t>(t)] += block.w(i) * v * v;
+        }
+    }
+}
+
+void ColumnSums::add_from_start(const Block& block) {
+    require(esker::cols(block.x) <= cols, "with a start, rows must have at most its columns");
+    const auto shards = static_cast<Index>(tables_.size());
+    std::vector<double> sums(static_cast<std::size_t>(2 * shards), 0.0);
+    const double base = -shift[0];
+    const Index target = 0;
+    std::visit(
+        [&](const auto& x) {
+            using View = std::decay_t<decltype(x)>;
+            if constexpr (is_dense<View>) {
+                require(false, "a start is taken by sparse rows");
+            } else {
+                using T = typename View::Scalar;
+                using I = typename View::Column;
+                parallel_for(shards, [&](Index shard) {
+                    const Share share(x.rows, shard, shards);
+                    const NormalRows<T, I> rows{x.data,    x.indices,    x.indptr,     share.begin,
+                                                share.end, block.weight, block.y,      block.targets,
+                                                &target,   &base,        far(4 * cols)};
+                    if (share.end > share.begin)
+                        kernels().normal.of<T, I>().first(
+                            reinterpret_cast<double*>(tables_[static_cast<std::size_t>(shard)].data()),
+                            sums.data() + 2 * shard, rows);
+                });
+            }
+        },
+        block.x);
+    for (Index s = 0; s < shards; s++)
+        rest += sums[static_cast<std::size_t>(2 * s)],
+            rest_squares += sums[static_cast<std::size_t>(2 * s + 1)];
+}
+
+void ColumnSums::add_columns(const Block& block) {
+    const auto targets = static_cast<Index>(shift.size());
+    const Index record = 2 + targets;
     cols = std::max(cols, esker::cols(block.x));
     const bool wide = far(record * cols);
     std::visit(
@@ -103,17 +166,8 @@ void ColumnSums::update(const Block& block) {
                     }
                 }
             });
-            rows += x.rows;
         },
         block.x);
-    for (Index i = 0; i < block.n; i++) {
-        weight += block.w(i);
-        for (Index t = 0; t < targets; t++) {
-            const double v = block.y[i * targets + t] - shift[static_cast<std::size_t>(t)];
-            y[static_cast<std::size_t>(t)] += block.w(i) * v;
-            yy[static_cast<std::size_t>(t)] += block.w(i) * v * v;
-        }
-    }
 }
 
 std::vector<double> ColumnSums::finish() const {
@@ -122,6 +176,11 @@ std::vector<double> ColumnSums::finish() const {
     constexpr Index band = 4096;
     parallel_for((cols + band - 1) / band, [&](Index b) {
         const Index from = b * band, to = std::min(cols, from + band);
+        for (const auto& table : tables_)
+            for (Index j = from; j < to; j++)
+                for (Index r = 0; r < record; r++)
+                    out[static_cast<std::size_t>(r * cols + j)] +=
+                        reinterpret_cast<const double*>(table.data())[4 * j + 1 + r];
         for (const auto& shard : shards_)
             for (Index j = from; j < std::min(to, static_cast<Index>(shard.size()) / record); j++)
                 for (Index r = 0; r < record; r++)

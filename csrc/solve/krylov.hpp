@@ -11,18 +11,26 @@
 namespace esker {
 
 // Weight, and sums of w x, w x^2, w (y - shift), w (y - shift)^2 and w x (y - shift); widens with the rows.
+// With `start`, of one target and sparse rows that do not widen, what start predicts is taken off in the same
+// visit: s = y - shift - x.start, and the last sums are w x s.
 struct ColumnSums {
     Index cols = 0, rows = 0;
     double weight = 0;
-    std::vector<double> shift, y, yy;  // one for each target
+    std::vector<double> shift, y, yy;   // one for each target
+    std::vector<double> start;          // none, or a number for each column
+    double rest = 0, rest_squares = 0;  // with a start: w s, w s^2
 
-    ColumnSums(Index cols, std::vector<double> shift);
+    ColumnSums(Index cols, std::vector<double> shift, std::vector<double> start = {});
     void update(const Block& block);
-    // Row-major (2 + targets) x cols: w x, w x^2, then w x (y - shift) of each target.
+    // Row-major (2 + targets) x cols: w x, w x^2, then w x (y - shift), or w x s, of each target.
     std::vector<double> finish() const;
 
 private:
+    void add_columns(const Block& block);
+    void add_from_start(const Block& block);
+
     std::vector<std::vector<double>> shards_;  // a record of 2 + targets numbers for each column
+    std::vector<Buffer> tables_;               // with a start: a record of its number and three sums
 };
 
 // s = base + y + (x - mean).p for every lane, and the sums of w s (x - mean). Sparse rows are taken as they

@@ -359,17 +359,27 @@ class ColumnSums:
     """
     Sums of the columns, their squares and their products with y.
     """
-    def __init__(self, cols: typing.SupportsInt | typing.SupportsIndex, shift: numpy.typing.NDArray[numpy.float64]) -> None:
+    def __init__(self, cols: typing.SupportsInt | typing.SupportsIndex, shift: numpy.typing.NDArray[numpy.float64], start: numpy.typing.NDArray[numpy.float64] | None = None) -> None:
         ...
     def finish(self) -> numpy.typing.NDArray[numpy.float64]:
         """
-        (2 + targets, d): sums of w x, w x^2 and w x (y - shift).
+        (2 + targets, d): sums of w x, w x^2 and w x (y - shift), or w x s, s = y - shift - x.start.
         """
     def update(self, x: typing.Any, y: numpy.typing.NDArray[numpy.float64] | None, weight: numpy.typing.NDArray[numpy.float64] | None) -> None:
         ...
     @property
     def cols(self) -> int:
         ...
+    @property
+    def rest(self) -> float:
+        """
+        Of w s, with a start.
+        """
+    @property
+    def rest_squares(self) -> float:
+        """
+        Of w s^2, with a start.
+        """
     @property
     def rows(self) -> int:
         ...

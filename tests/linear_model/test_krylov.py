@@ -216,3 +216,50 @@ def test_pieces_of_memory_make_the_answer_of_one(monkeypatch: pytest.MonkeyPatch
             cut = solve_krylov(ArrayBlocks(data, y, np.linspace(0, 2, 500)), 0.1, tol=1e-12)
         np.testing.assert_allclose(cut.solution.coef, whole.solution.coef, rtol=1e-6, atol=1e-8)
         assert cut.passes == whole.passes
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_sample_of_many_rows_gives_a_start(
+    dtype: Any, weighted: bool, intercept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("esker.linear_model._krylov_rows.MANY", 1000)
+    monkeypatch.setattr("esker.linear_model._krylov_rows.PIECE", 3000)
+    n, d = 4001, 20
+    X, rng = rows(n, d, dtype, seed=3), np.random.default_rng(4)
+    y = X @ rng.standard_normal(d) + rng.standard_normal(n) + 5
+    weight = rng.integers(0, 3, n).astype(np.float64) if weighted else None
+    oracle = Oracle(X, y, 0.3, weight, intercept)
+    for tol in (1e-2, 1e-6, 1e-12):
+        blocks = ArrayBlocks(X, y, weight, dtype=np.float64)
+        found, again = (solve_krylov(blocks, 0.3, fit_intercept=intercept, tol=tol) for _ in range(2))
+        w = found.solution.coef[0]
+        assert (again.solution.coef[0] == w).all()
+        b = float(found.solution.at_mean[0] - found.sums.mean @ w) if intercept else 0.0
+        assert oracle.gap(w, b) <= found.gaps[0] + 1e-14 <= tol + 2e-14
+        assert found.sums.start is not None
+        assert found.passes == 1 + found.iterations
+    sums, weight = found.sums, np.ones(n) if weight is None else weight
+    Z = X.toarray().astype(np.float64) - sums.mean
+    r = y - sums.mean_y - Z @ sums.start
+    np.testing.assert_allclose(sums.xy[0], Z.T @ (weight * r), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(sums.left, weight @ r**2, rtol=1e-12)
+    np.testing.assert_allclose(sums.spread, weight @ Z**2, rtol=1e-12)
+    assert sums.left < (weight @ (y - sums.mean_y) ** 2)  # it is worth something
+
+
+def test_a_start_that_misleads_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    n, d = 3200, 10
+    X = rows(n, d, seed=5)
+    truth = np.where((np.arange(n) % 400 < 20)[:, None], 30.0, -1.0) * np.linspace(1, 2, d)
+    y = (X.toarray() * truth).sum(axis=1) + np.random.default_rng(6).standard_normal(n)
+    cold = solve_krylov(ArrayBlocks(X, y), 0.1, tol=1e-10)
+    monkeypatch.setattr("esker.linear_model._krylov_rows.MANY", 1000)
+    found = solve_krylov(ArrayBlocks(X, y), 0.1, tol=1e-10)
+    assert found.sums.start is None
+    assert found.passes == cold.passes + 1
+    assert (found.solution.coef == cold.solution.coef).all()
+    # Rows of weight 0 teach nothing, and are no error.
+    weight = (np.arange(n) % 400 >= 20).astype(np.float64)
+    assert solve_krylov(ArrayBlocks(X, y, weight), 0.1, tol=1e-10).sums.start is None

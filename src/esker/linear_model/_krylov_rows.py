@@ -6,13 +6,14 @@ for all of them; else every walk reads them again.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from esker._native import core
-from esker._progress import advance
+from esker._progress import advance, stopped
 from esker.blocks.arrays import ArrayBlocks
 from esker.blocks.buffer import cut, stored
 from esker.blocks.memory import physical_memory, show_size
@@ -30,6 +31,8 @@ __all__ = ["Rows", "Sums"]
 SHARE = 0.4
 #: Numbers of a piece of rows that lie in memory: between pieces a walk may be interrupted, about every hundredth of a second.
 PIECE = 1 << 24
+#: Of rows in memory that hold so many numbers, and so many times as many rows as columns, a share gives a start, from so many runs.
+MANY, TALL, SAMPLE, RUNS = 1 << 22, 160, 20, 8
 
 
 @dataclass
@@ -43,14 +46,19 @@ class Sums:
     mean_y: NDArray[np.float64]
     #: Of each column: the sum of w x^2.
     spread: NDArray[np.float64]
-    #: (targets, d): sums of w x y.
+    #: (targets, d): sums of w x (y - x start).
     xy: NDArray[np.float64]
     #: (targets,): sums of w y^2.
     yy: NDArray[np.float64]
+    #: (targets,): sums of w (y - x start)^2; and as they were multiplied, where the means are yet to be taken off.
+    left: NDArray[np.float64]
+    left_raw: NDArray[np.float64]
     #: The sum of w x^2 over all columns, of the numbers that products are made of: dense rows are centred before.
     raw: float
     #: The most numbers that a row has.
     longest: int
+    #: Coefficients that the sums were taken from; None: zeros.
+    start: NDArray[np.float64] | None = None
 
 
 class Rows:
@@ -65,6 +73,7 @@ class Rows:
 
     def __init__(self, blocks: Blocks) -> None:
         self.blocks, self.sparse, self.passes = blocks, False, 0
+        self._sampled = False
         whole = blocks.whole()
         self._kept: list[Block] | None = [] if whole is None else None
         self._complete = False
@@ -80,7 +89,7 @@ class Rows:
         if self._kept and self._complete:
             for block in self._kept:
                 yield block
-                if not advance(len(block), block.nbytes, epoch=self.passes):
+                if stopped() if self._sampled else not advance(len(block), block.nbytes, epoch=self.passes):
                     raise InterruptedError
             return
         held, room = 0, self._room()
@@ -118,8 +127,23 @@ class Rows:
             return int(blocks.n_rows * blocks.n_columns * blocks.dtype.itemsize)
         return int((blocks.nnz or 0) * (blocks.dtype.itemsize + 4))
 
-    def sums(self, centred: bool) -> Sums:
-        """The first walk."""
+    def sample(self) -> Rows | None:
+        """A share of the rows, in runs from all over, as they lie; None unless they lie in memory, sparse, many and tall."""
+        whole = self.blocks.whole() if self._complete else None
+        if whole is None or isinstance(whole.X, np.ndarray):
+            return None
+        n, d = whole.X.shape
+        if stored(whole.X) < MANY or n < TALL * d or n < SAMPLE * RUNS:
+            return None
+        cuts = [n * i // RUNS for i in range(RUNS)]
+        found = copy(self)
+        found._kept = [cut(whole, i, i + n // RUNS // SAMPLE) for i in cuts]
+        found._sampled = True
+        weighted = whole.sample_weight is None or any(piece.sample_weight.any() for piece in found._kept)  # type: ignore[union-attr]
+        return found if weighted else None
+
+    def sums(self, centred: bool, start: NDArray[np.float64] | None = None) -> Sums:
+        """The first walk; a start is of one target, and of sparse rows in memory."""
         sums: core.ColumnSums | None = None
         shift, flat, longest = np.zeros(0), True, 0
         for block in self._walk():
@@ -130,7 +154,7 @@ class Rows:
                 self.sparse = not isinstance(block.X, np.ndarray)
                 with np.errstate(over="ignore"):
                     flat, shift = block.y.ndim == 1, y.mean(axis=0)
-                sums = core.ColumnSums(self.blocks.n_columns or block.X.shape[1], shift)
+                sums = core.ColumnSums(self.blocks.n_columns or block.X.shape[1], shift, start)
             longest = max(longest, int(np.diff(block.X.indptr).max()) if self.sparse else block.X.shape[1])
             sums.update(block.raw_x(), y, block.sample_weight)
         self.passes += 1
@@ -145,17 +169,39 @@ class Rows:
             )
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused by its sums
             level, about = total[0], sums.y / weight
+            rest, squares = sums.y, sums.yy
+            if start is not None:
+                rest, squares = np.array([sums.rest]), np.array([sums.rest_squares])
             if not centred:
                 yy = sums.yy + 2 * shift * sums.y + weight * shift**2
+                left = squares + 2 * shift * rest + weight * shift**2
                 xy = total[2:] + np.outer(shift, level)
                 none = np.zeros(len(level)), np.zeros(len(shift))
-                return Sums(sums.rows, weight, flat, *none, total[1], xy, yy, float(total[1].sum()), longest)
+                raw = float(total[1].sum())
+                return Sums(
+                    sums.rows, weight, flat, *none, total[1], xy, yy, left, squares, raw, longest, start
+                )
             mean = level / weight
             spread = np.maximum(total[1] - level * mean, 0.0)
-            xy = total[2:] - np.outer(about, level)
+            xy = total[2:] - np.outer(rest / weight, level)
+            left = np.maximum(squares - rest / weight * rest, 0.0)
             yy = np.maximum(sums.yy - about * sums.y, 0.0)
             raw = float((total[1] if self.sparse else spread).sum())
-            return Sums(sums.rows, weight, flat, mean, shift + about, spread, xy, yy, raw, longest)
+            return Sums(
+                sums.rows,
+                weight,
+                flat,
+                mean,
+                shift + about,
+                spread,
+                xy,
+                yy,
+                left,
+                squares,
+                raw,
+                longest,
+                start,
+            )
 
     def products(self, p: NDArray[np.float64], sums: Sums) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """``X'(w (X p))`` of centred rows for each row of p (lanes, d), and ``p'X'(w (X p))``."""
