@@ -151,7 +151,7 @@ def solve_krylov(
 
 
 def sampled_start(rows: Rows, alpha: float, fit_intercept: bool) -> Floats | None:
-    """Coefficients (d,) that a few iterations on a share of the rows found; they save two walks and cost a third of one."""
+    """Coefficients (d,) that a few iterations on a share of the rows found; they save one or two walks and cost half of one."""
     sample = rows.sample()
     if sample is None:
         return None
