@@ -55,7 +55,10 @@ def same(one: Gram, other: Gram, rounding: float = 0.0) -> None:
 @pytest.mark.parametrize("d", WIDTHS)
 def test_packed_sums_have_the_bits_of_whole_ones(storage: str, d: int) -> None:
     block = rows(storage, 700, d, targets=1 + 39 * (d == 193))
-    same(summed(Gram(packed=d), block), summed(Gram(), block))
+    # Few dense columns are summed whole by a kernel of their own, in another order.
+    thin = storage.startswith("dense") and d <= 128
+    rounding = 0.0 if not thin else 3e-7 if storage.endswith("32") else 1e-14
+    same(summed(Gram(packed=d), block), summed(Gram(), block), rounding)
 
 
 @STORAGES

@@ -38,7 +38,9 @@ NEAR = 1 << 14
 WALKS = 15
 #: An iterative answer is taken instead of a direct one that fits where that would be late, in seconds, and so many times as late.
 LATE = 2.0
-SOONER = {"sparse": 5.0, "dense": 20.0}
+SOONER = {"sparse": 3.0, "dense": 20.0}
+#: A rate measured below this share of the fixed one says that something else ran meanwhile.
+DISTURBED = 0.5
 #: Of a machine of 2022 with two cores, a second: operations of X'X in float32 and float64, additions of a sparse row's products,
 #: operations of Cholesky, stored numbers through one iteration (sparse; "near" where the vectors stay in a core's cache), bytes read
 #: from memory and decoded from a file.
@@ -228,7 +230,7 @@ def choose(seconds: dict[str, float], refused: dict[str, str], shape: Shape) -> 
 @cache
 def rates() -> dict[str, float]:
     """Operations a second on this machine, measured once a process within `MEASURING` bytes; see `FIXED`."""
-    found = _measured()
+    found = {name: max(rate, DISTURBED * FIXED[name]) for name, rate in _measured().items()}
     core.trim_memory()  # what malloc would keep is counted against the fit's max_memory
     return found
 
