@@ -36,7 +36,7 @@ class Block:
     Attributes
     ----------
     X : ndarray or csr_array, shape (n, d), float32 or float64; or Records
-        Dense rows are contiguous; the columns of a sparse row are unique. Records are rows of texts and numbers that a feature
+        Each dense row is contiguous; the columns of a sparse row are unique. Records are rows of texts and numbers that a feature
         step (``open_blocks(..., features=)``) makes numbers of.
     y : ndarray of shape (n,) or (n, targets), or None
         Numbers or labels, as the source has them.

@@ -1,10 +1,10 @@
-""".npy files, read by position into buffers of our own: no mapping, so that memory stays what was granted."""
+""".npy files as Blocks: no mapping, so that memory stays what was granted."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,82 +16,17 @@ from esker.blocks.arrays import column_number, float_dtype, target_of, weight_of
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block, key
 from esker.blocks.buffer import RowBuffer
-from esker.blocks.memory import block_rows, empty, rows_of
+from esker.blocks.memory import block_rows, empty
+from esker.blocks.npy_file import NpyFile
 from esker.blocks.pool import Pool
 
 if TYPE_CHECKING:
     from esker.blocks.sources import Options
 
-__all__ = ["NpyBlocks", "NpyFile", "open_npy"]
+__all__ = ["NpyBlocks", "open_npy"]
 
-
-@dataclass(frozen=True)
-class NpyFile:
-    """What the header of a .npy file says, held against the file's size."""
-
-    path: Path
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    fortran: bool
-    offset: int
-
-    @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> NpyFile:
-        path = Path(path)
-        with open(path, "rb") as file:
-            try:
-                version = np.lib.format.read_magic(file)
-                read = {
-                    (1, 0): np.lib.format.read_array_header_1_0,
-                    (2, 0): np.lib.format.read_array_header_2_0,
-                }.get(version)
-                if read is None:
-                    raise FormatError(
-                        f"version {version} of the .npy format holds structured data", str(path)
-                    )
-                shape, fortran, dtype = read(file)
-            except FormatError:
-                raise
-            except Exception as error:
-                raise FormatError(f"not a whole .npy header: {error}", str(path)) from None
-            offset, size = file.tell(), os.fstat(file.fileno()).st_size
-        if dtype.hasobject or dtype.kind not in "biufUS":
-            raise FormatError(
-                f"X must hold real numbers, got dtype {dtype}; save it as float32 or float64", str(path)
-            )
-        expected = offset + dtype.itemsize * int(np.prod(shape, dtype=object))
-        if size != expected:
-            what = "is truncated" if size < expected else "is longer than its header says"
-            raise FormatError(
-                f"the file {what}: shape {shape} of {dtype} takes {expected} bytes, it has {size}", str(path)
-            )
-        return cls(path, tuple(int(n) for n in shape), dtype, bool(fortran), offset)
-
-    def read(self, file: int, begin: int, end: int) -> NDArray[Any]:
-        """Rows begin..end-1, in the file's dtype, by rows; `file` is a descriptor."""
-        columns = self.shape[1] if len(self.shape) == 2 else 1
-        n, size = end - begin, self.dtype.itemsize
-        if not self.fortran:
-            rows = empty((n, columns), self.dtype)
-            self._fill(file, rows, self.offset + begin * columns * size)
-        else:
-            by_columns = empty((columns, n), self.dtype)
-            for j, column in enumerate(by_columns):
-                self._fill(file, column, self.offset + (j * self.shape[0] + begin) * size)
-            rows = rows_of(by_columns, self.dtype)
-        return rows if len(self.shape) == 2 else rows[:, 0]
-
-    def fill(self, file: int, out: NDArray[Any], begin: int) -> None:
-        """Read rows from `begin` on into `out`, which is laid out as they are."""
-        self._fill(file, out, self.offset + begin * self.shape[1] * self.dtype.itemsize)
-
-    def _fill(self, file: int, out: NDArray[Any], position: int) -> None:
-        view = out.reshape(-1).view(np.uint8).data
-        while len(view):
-            got = os.preadv(file, [view[: 1 << 30]], position)
-            if got == 0:
-                raise FormatError("the file became shorter while it was read", str(self.path))
-            view, position = view[got:], position + got
+#: Blocks that the system is asked to read before they are needed; its page cache is no part of max_memory.
+AHEAD = 4
 
 
 class _Column:
@@ -193,12 +128,13 @@ class NpyBlocks(Blocks):
         self.n_rows, self.n_columns = sum(rows), len(keep)
         self.n_targets = 0 if self._y is None else 1 if isinstance(self._y, int) else self._y.columns
         sizes = {file.dtype.itemsize for file in self._files}
-        self._row_bytes = self.dtype.itemsize * len(keep)
-        if any(not self._as_is(file) or file.fortran for file in self._files):
+        own = self._row_bytes = self.dtype.itemsize * len(keep)
+        if all(self._borrows(file) for file in self._files):
+            own = self._row_bytes = self.dtype.itemsize * d
+        elif any(not self._as_is(file) or file.fortran for file in self._files):
             self._row_bytes += max(sizes) * d  # what is read, beside what it becomes
         # Refuses, before anything is read. Where so few rows exceed a block's share, this is what they take.
         step = min(block_rows(self._row_bytes, self.budget), max(rows))
-        own = self.dtype.itemsize * len(keep)
         taken = step * (own + (self._row_bytes - own) // (self.budget.depth + 1))
         self.budget = replace(self.budget, block_bytes=max(self.block_bytes, taken))
 
@@ -213,11 +149,19 @@ class NpyBlocks(Blocks):
     def _as_is(self, file: NpyFile) -> bool:
         return file.dtype == self.dtype and file.dtype.isnative and self._runs == [(0, file.shape[1])]
 
+    def _borrows(self, file: NpyFile) -> bool:
+        """Whether the features are used where they lie in the rows that were read, most of which they are."""
+        same = file.dtype == self.dtype and file.dtype.isnative and not file.fortran
+        first, last = self._runs[0]
+        return same and len(self._runs) == 1 and 2 * (last - first) >= file.shape[1]
+
     def _block(self, part: Part, file: int, begin: int, end: int) -> Block:
         npy = self._files[part.index]
         raw = npy.read(file, begin, end)
         x = raw
-        if not self._as_is(npy):
+        if self._borrows(npy):
+            x = raw[:, slice(*self._runs[0])]
+        elif not self._as_is(npy):
             x = empty((end - begin, self.n_columns or 0), self.dtype)
             at = 0
             for first, last in self._runs:
@@ -234,8 +178,10 @@ class NpyBlocks(Blocks):
 
     def _read(self, part: Part, start: int) -> Iterator[Block]:
         step, rows = block_rows(self._row_bytes, self.budget), part.rows or 0
-        with open(self._files[part.index].path, "rb", buffering=0) as file:
+        npy = self._files[part.index]
+        with open(npy.path, "rb", buffering=0) as file:
             for begin in range(start, rows, step):
+                npy.ask(file.fileno(), begin + step, begin + (1 + AHEAD) * step)
                 yield self._block(part, file.fileno(), begin, min(begin + step, rows))
 
     def fill(
