@@ -244,7 +244,9 @@ void absorb_dense(Gram& s, const DenseView<T>& x, const Block& block, Index begi
     const auto& kernel = kernels().gram<T>();
     const Layout<T> at(x.cols, block.targets, !s.block_rows);
     const Index size = at.strips_size + at.groups_size;
-    const auto [together, twice] = panels_at_once(at, end - begin, s.block_rows > 0, shared);
+    const AtOnce at_once = panels_at_once(at, end - begin, s.block_rows > 0, shared);
+    const Index together = at_once.together;  // no structured binding: Clang lets no lambda see one
+    const bool twice = at_once.twice;
     const auto columns = aligned<T>((twice ? 2 : 1) * together * size, s.block_rows > 0);
     std::vector<Panel<T>> panels, others;
     for (Index g = 0; g < together; g++) panels.emplace_back(at, columns.get() + g * size);
