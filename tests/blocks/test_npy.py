@@ -56,25 +56,6 @@ def test_target_and_columns(folder, name):
     np.testing.assert_array_equal(together(blocks, "sample_weight"), X[:, 0])
 
 
-@pytest.mark.parametrize(
-    ("columns", "borrowed"), [(None, True), ([1, 2, 3], True), ([2], False), ([1, 3, 4], False)]
-)
-def test_most_of_the_columns_are_used_where_they_lie(folder, columns, borrowed):
-    blocks = open_blocks(folder / "c.npy", target=5, columns=columns, block_size=60_000)
-    assert all((block.X.strides[0] == X.shape[1] * 4) == borrowed for block in blocks)
-    # What a block keeps alive is what is reckoned with.
-    assert max(len(block) for block in blocks) * (X.shape[1] if borrowed else 1) * 4 <= blocks.block_bytes
-    streamed, whole = esker.linear_model.Ridge(), esker.linear_model.Ridge()
-    streamed.fit(blocks)
-    whole.fit(X[:, columns or range(5)].astype("f4"), X[:, 5])
-    np.testing.assert_allclose(streamed.coef_, whole.coef_, rtol=1e-5, atol=1e-6)
-    steps = esker.linear_model.SGDRegressor(random_state=0, max_iter=2, tol=None)
-    same = esker.linear_model.SGDRegressor(random_state=0, max_iter=2, tol=None)
-    steps.fit(blocks)
-    same.fit(X[:, columns or range(5)].astype("f4"), X[:, 5])
-    np.testing.assert_array_equal(steps.coef_, same.coef_)
-
-
 def test_several_files_are_parts(folder):
     two = [folder / "c.npy", folder / "f.npy"]
     blocks = open_blocks(two, target=[folder / "y.npy"] * 2)

@@ -129,9 +129,7 @@ class NpyBlocks(Blocks):
         self.n_targets = 0 if self._y is None else 1 if isinstance(self._y, int) else self._y.columns
         sizes = {file.dtype.itemsize for file in self._files}
         own = self._row_bytes = self.dtype.itemsize * len(keep)
-        if all(self._borrows(file) for file in self._files):
-            own = self._row_bytes = self.dtype.itemsize * d
-        elif any(not self._as_is(file) or file.fortran for file in self._files):
+        if any(not self._as_is(file) or file.fortran for file in self._files):
             self._row_bytes += max(sizes) * d  # what is read, beside what it becomes
         # Refuses, before anything is read. Where so few rows exceed a block's share, this is what they take.
         step = min(block_rows(self._row_bytes, self.budget), max(rows))
@@ -149,19 +147,11 @@ class NpyBlocks(Blocks):
     def _as_is(self, file: NpyFile) -> bool:
         return file.dtype == self.dtype and file.dtype.isnative and self._runs == [(0, file.shape[1])]
 
-    def _borrows(self, file: NpyFile) -> bool:
-        """Whether the features are used where they lie in the rows that were read, most of which they are."""
-        same = file.dtype == self.dtype and file.dtype.isnative and not file.fortran
-        first, last = self._runs[0]
-        return same and len(self._runs) == 1 and 2 * (last - first) >= file.shape[1]
-
     def _block(self, part: Part, file: int, begin: int, end: int) -> Block:
         npy = self._files[part.index]
         raw = npy.read(file, begin, end)
         x = raw
-        if self._borrows(npy):
-            x = raw[:, slice(*self._runs[0])]
-        elif not self._as_is(npy):
+        if not self._as_is(npy):
             x = empty((end - begin, self.n_columns or 0), self.dtype)
             at = 0
             for first, last in self._runs:
