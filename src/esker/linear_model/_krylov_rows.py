@@ -136,11 +136,12 @@ class Rows:
         if stored(whole.X) < MANY or n < TALL * d or n < SAMPLE * RUNS:
             return None
         cuts = [n * i // RUNS for i in range(RUNS)]
+        pieces = [cut(whole, i, i + n // RUNS // SAMPLE) for i in cuts]
+        if whole.sample_weight is not None and not any(np.any(piece.sample_weight) for piece in pieces):
+            return None
         found = copy(self)
-        found._kept = [cut(whole, i, i + n // RUNS // SAMPLE) for i in cuts]
-        found._sampled = True
-        weighted = whole.sample_weight is None or any(piece.sample_weight.any() for piece in found._kept)  # type: ignore[union-attr]
-        return found if weighted else None
+        found._kept, found._sampled = pieces, True
+        return found
 
     def sums(self, centred: bool, start: NDArray[np.float64] | None = None) -> Sums:
         """The first walk; a start is of one target, and of sparse rows in memory."""
