@@ -24,6 +24,7 @@ void bind_sketch(py::module_& m);
 void bind_sgd(py::module_& m);
 void bind_holdout(py::module_& m);
 void bind_gram(py::module_& m);
+void bind_gradient(py::module_& m);
 void bind_kernel_matrix(py::module_& m);
 void bind_solve(py::module_& m);
 void bind_krylov(py::module_& m);
@@ -118,6 +119,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_sgd(m);
     bind::bind_holdout(m);
     bind::bind_gram(m);
+    bind::bind_gradient(m);
     bind::bind_solve(m);
     bind::bind_kernel_matrix(m);
     bind::bind_krylov(m);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "isa/gradient_kernels.hpp"
 #include "isa/gram_kernels.hpp"
 #include "isa/gram_thin_kernels.hpp"
 #include "isa/lane_kernels.hpp"
@@ -54,6 +55,8 @@ struct Isa {
     RotationKernels rotation;
     TextKernels text;
     NormalTable normal;
+    GradientKernels<float> gradient_f32;
+    GradientKernels<double> gradient_f64;
 
     template <class T>
     const RowKernels<T>& rows() const noexcept {
@@ -82,6 +85,13 @@ struct Isa {
             return residual_f32;
         else
             return residual_f64;
+    }
+    template <class T>
+    const GradientKernels<T>& gradient() const noexcept {
+        if constexpr (std::is_same_v<T, float>)
+            return gradient_f32;
+        else
+            return gradient_f64;
     }
 };
 

@@ -24,6 +24,7 @@ namespace {
 #include "isa/row_strips.inl.hpp"
 #include "isa/text.inl.hpp"
 #include "isa/normal.inl.hpp"
+#include "isa/gradient.inl.hpp"
 // clang-format on
 }  // namespace
 
@@ -46,7 +47,9 @@ const Isa& table() noexcept {
                                residual_kernels<double>(),
                                rotation_kernels(),
                                text_kernels(),
-                               normal_table()};
+                               normal_table(),
+                               gradient_kernels<float>(),
+                               gradient_kernels<double>()};
     return table;
 }
 }  // namespace esker::isa::ESKER_ISA_NAME

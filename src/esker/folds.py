@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from esker._native import core
 from esker.folds_columns import ColumnMoments
+from esker.folds_gradient import Gradient
 from esker.folds_gram import Gram
 from esker.folds_sgd import Sgd
 from esker.folds_sketch import RowSketch, Sketched
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from esker.blocks import Block, Blocks
     from esker.engines import Engine
 
-__all__ = ["ColumnMoments", "Fold", "Gram", "Moments", "RowSketch", "Sgd", "Sketched", "fold"]
+__all__ = ["ColumnMoments", "Fold", "Gradient", "Gram", "Moments", "RowSketch", "Sgd", "Sketched", "fold"]
 
 
 class Fold(Protocol):

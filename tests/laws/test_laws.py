@@ -44,6 +44,15 @@ def all_of_gram(state: folds.Gram) -> Any:
     return state.finish(), state.xy, state.yy, state.mean_x, state.mean_y, state.weight
 
 
+def gradient(models: int) -> Case:
+    def make() -> folds.Gradient:
+        rng = np.random.default_rng(models)
+        coef = 0.1 * rng.standard_normal((models, COLUMNS))
+        return folds.Gradient(coef, rng.standard_normal(models), rng.standard_normal(COLUMNS))
+
+    return Case(f"Gradient-{models}", make, classes=True, rounding32=1e-5 if models > 1 else 0.0)
+
+
 def sgd(loss: str, **options: Any) -> Case:
     def make() -> folds.Sgd:
         rates, targets = [0.03, 0.1, 0.3, 1.0], [0, 0, 0, 0]
@@ -59,6 +68,8 @@ CASES = [
     Case("Gram", folds.Gram, answer=all_of_gram, rounding32=3e-6, rounding64=1e-11),
     Case("RowSketch", lambda: folds.RowSketch(50, seed=3), repeats=False),
     Case("RowSketch-odd", lambda: folds.RowSketch(37, seed=2**63 + 5, nonzeros=5), repeats=False),
+    gradient(1),
+    gradient(5),
     sgd("squared_error"),
     sgd("log_loss", classes=True),
     sgd("hinge", classes=True, penalty_scale="raw"),

@@ -10,6 +10,7 @@ _NAMES: dict[str, str] = {
     "LinearRegression": "esker.linear_model.linear_regression",
     "ElasticNet": "esker.linear_model.elastic_net",
     "ElasticNetCV": "esker.linear_model.elastic_net_cv",
+    "LogisticRegression": "esker.linear_model.logistic_regression",
     "Lasso": "esker.linear_model.elastic_net",
     "LassoCV": "esker.linear_model.elastic_net_cv",
     "Ridge": "esker.linear_model.ridge",

@@ -74,17 +74,19 @@ class Rows:
     def __init__(self, blocks: Blocks) -> None:
         self.blocks, self.sparse, self.passes = blocks, False, 0
         self._sampled = False
+        #: All rows, where they lie in memory.
+        self.whole: Block | None = None
         whole = blocks.whole()
         self._kept: list[Block] | None = [] if whole is None else None
         self._complete = False
         if whole is not None and isinstance(
             blocks, ArrayBlocks
         ):  # a map's blocks are made, and checked, at each walk
-            self._kept, self._complete = _pieces(whole), True
+            self._kept, self._complete, self.whole = _pieces(whole), True, whole
         self._product: core.NormalProduct | None = None
         self._lanes = 0
 
-    def _walk(self) -> Iterator[Block]:
+    def walk(self) -> Iterator[Block]:
         """Every block; those of the first walk are kept while there is room. An early end raises InterruptedError."""
         if self._kept and self._complete:
             for block in self._kept:
@@ -104,7 +106,7 @@ class Rows:
                     self._kept = None
                     if not self.blocks.rereadable:
                         raise ValueError(
-                            f"conjugate gradients walk the rows many times, and {self.blocks.source} can be read once and "
+                            f"this solver walks the rows many times, and {self.blocks.source} can be read once and "
                             f"exceeds the {show_size(room)} that are free: write a block file first, or grant more memory"
                         )
             if not advance(len(block), block.nbytes, epoch=self.passes):
@@ -147,7 +149,7 @@ class Rows:
         """The first walk; a start is of one target, and of sparse rows in memory."""
         sums: core.ColumnSums | None = None
         shift, flat, longest = np.zeros(0), True, 0
-        for block in self._walk():
+        for block in self.walk():
             y = block.raw_y()
             assert block.y is not None
             assert y is not None
@@ -230,7 +232,7 @@ class Rows:
             self._product, self._lanes = core.NormalProduct(d, lanes, self.sparse), lanes
         product = self._product
         product.begin(np.ascontiguousarray(p), np.ascontiguousarray(base), sums.mean)
-        for block in self._walk():
+        for block in self.walk():
             y = None if targets is None else block.raw_y()
             product.update(block.raw_x(), y, block.sample_weight, targets)
         self.passes += 1

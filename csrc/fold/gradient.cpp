@@ -1,0 +1,272 @@
+// Gradient: how blocks are dealt to shards, each with sums of its own, and rows of one model.
+#include "fold/gradient.hpp"
+
+#include <string>
+#include <type_traits>
+
+#include "base/error.hpp"
+#include "base/parallel.hpp"
+#include "fold/gradient_rows.hpp"
+
+namespace esker {
+namespace {
+
+void check_labels(const Block& block, Index rows, Index models) {
+    const double classes = static_cast<double>(std::max<Index>(models, 2));
+    require(block.targets == 1 && block.y, "y must be one column of class indices");
+    bool good = true;
+    for (Index i = 0; i < rows; i++) {
+        const double y = block.y[i];
+        good &= y >= 0 && y < classes && y == static_cast<double>(static_cast<Index>(y));
+    }
+    require(good, "y must hold class indices from 0 to " + std::to_string(static_cast<Index>(classes) - 1));
+    for (Index i = 0; block.weight && i < rows; i++)
+        require(block.weight[i] >= 0,
+                "sample_weight must not be negative, got " + std::to_string(block.weight[i]));
+}
+
+template <class T>
+void dense_two(Gradient::Sums& s, const DenseView<T>& x, const Block& block, Index begin, Index end,
+               const Gradient& at) {
+    const Index fit = (Index{128} << 10) / std::max<Index>(1, x.cols * static_cast<Index>(sizeof(T)));
+    const Index few = std::clamp<Index>(fit / 4 * 4, 4, gradient_few);
+    const auto& kernel = kernels().gradient<T>();
+    const RowStripKernels& strips = kernels().row_strips;
+    double scores[gradient_few];
+    for (Index i = begin; i < end; i += few) {
+        const Index n = std::min(few, end - i);
+        kernel.scores(scores, x.row(i), x.stride, at.shift.data(), at.coef.data(), n, x.cols);
+        for (Index k = 0; k < n; k++) scores[k] += at.intercept[0];
+        two_classes(s, scores, block, i, n);
+        if constexpr (std::is_same_v<T, float>)
+            strips.sum_f32(s.slope.data(), scores, 1, x.row(i), x.stride, at.shift.data(), n, x.cols);
+        else
+            strips.sum_f64(s.slope.data(), scores, 1, x.row(i), x.stride, at.shift.data(), n, x.cols);
+    }
+}
+
+// Of rows as they are: what the shift takes off their slopes follows from the level.
+template <class T, class I>
+void sparse_two(Gradient::Sums& s, const CsrView<T, I>& x, const Block& block, Index begin, Index end,
+                const Gradient& at, double base) {
+    double scores[gradient_few];
+    const double* w = at.coef.data();
+    double* out = s.slope.data();
+    for (Index i = begin; i < end; i += gradient_few) {
+        const Index n = std::min(gradient_few, end - i);
+        for (Index k = 0; k < n; k++) {
+            const auto row = x.row(i + k);
+            double a = base, b = 0;
+            Index j = 0;
+            for (; j + 2 <= row.size; j += 2) {
+                a += static_cast<double>(row.values[j]) * w[row.columns[j]];
+                b += static_cast<double>(row.values[j + 1]) * w[row.columns[j + 1]];
+            }
+            if (j < row.size) a += static_cast<double>(row.values[j]) * w[row.columns[j]];
+            scores[k] = a + b;
+        }
+        two_classes(s, scores, block, i, n);
+        for (Index k = 0; k < n; k++) {
+            const auto row = x.row(i + k);
+            const double g = scores[k];
+            if (g == 0) continue;
+            for (Index j = 0; j < row.size; j++)
+                out[row.columns[j]] += g * static_cast<double>(row.values[j]);
+        }
+    }
+}
+
+// Rows of several models; coef: columns x models.
+template <class T, class I>
+void sparse_many(Gradient::Sums& s, const CsrView<T, I>& x, const Block& block, Index begin, Index end,
+                 Index models, const double* coef, const std::vector<double>& base) {
+    const auto& axpy = kernels().rows_f64.axpy;
+    const auto& lanes = kernels().lanes;
+    const auto size = static_cast<std::size_t>(models);
+    std::vector<double> p(size), e(size);
+    for (Index i = begin; i < end; i++) {
+        const double w = block.w(i);
+        if (w == 0) continue;
+        const auto row = x.row(i);
+        std::copy(base.begin(), base.end(), p.begin());
+        for (Index j = 0; j < row.size; j++)
+            axpy(p.data(), static_cast<double>(row.values[j]),
+                 coef + static_cast<Index>(row.columns[j]) * models, models);
+        const auto own = static_cast<std::size_t>(block.y[i]);
+        const double top = *std::max_element(p.begin(), p.end()), mine = p[own];
+        for (double& v : p) v -= top;
+        lanes.exp(e.data(), p.data(), static_cast<int>(models));
+        double total = 0;
+        for (const double v : e) total += v;
+        s.value += w * (std::log(total) + (top - mine));
+        for (std::size_t k = 0; k < size; k++) {
+            const double q = e[k] / total;
+            p[k] = w * (q - (k == own ? 1.0 : 0.0));
+            s.level[k] += p[k], s.curvature[k] += w * q * (1.0 - q);
+        }
+        for (Index j = 0; j < row.size; j++)
+            axpy(s.slope.data() + static_cast<Index>(row.columns[j]) * models,
+                 static_cast<double>(row.values[j]), p.data(), models);
+    }
+}
+
+}  // namespace
+
+Gradient::Gradient(Index width, std::vector<double> w, std::vector<double> b, std::vector<double> centre)
+    : cols(width),
+      models(static_cast<Index>(b.size())),
+      coef(std::move(w)),
+      intercept(std::move(b)),
+      shift(std::move(centre)),
+      sums(empty_sums(cols, models, models)) {
+    require(models >= 1 && static_cast<Index>(coef.size()) == models * cols &&
+                static_cast<Index>(shift.size()) == cols,
+            "coef must be (models, d), intercept (models,) and shift (d,)");
+}
+
+void Gradient::widen(Index wanted) {
+    if (wanted <= cols) return;
+    std::vector<double> wide(static_cast<std::size_t>(models * wanted), 0.0);
+    for (Index k = 0; k < models; k++)
+        std::copy(coef.data() + k * cols, coef.data() + (k + 1) * cols, wide.data() + k * wanted);
+    coef = std::move(wide);
+    shift.resize(static_cast<std::size_t>(wanted), 0.0);
+    sums.slope.resize(static_cast<std::size_t>(wanted * models), 0.0);
+    cols = wanted;
+    by_column_.clear();
+    strips_of_ = 0;
+}
+
+const double* Gradient::packed(bool wanted) {
+    if (wanted && by_column_.empty()) {
+        by_column_.resize(coef.size());
+        for (Index k = 0; k < models; k++)
+            for (Index j = 0; j < cols; j++)
+                by_column_[static_cast<std::size_t>(j * models + k)] =
+                    coef[static_cast<std::size_t>(k * cols + j)];
+    }
+    return by_column_.data();
+}
+
+template <class T>
+const T* Gradient::strips() {
+    const Index wide = kernels().gradient<T>().wide, n = (models + wide - 1) / wide;
+    strips_.grow(static_cast<std::size_t>(n * cols * wide) * (sizeof(T) / sizeof(float)));
+    T* to = reinterpret_cast<T*>(strips_.data());
+    if (strips_of_ == static_cast<Index>(sizeof(T))) return to;
+    strips_of_ = sizeof(T);
+    for (Index t = 0; t < n; t++)
+        for (Index l = 0; l < wide; l++)
+            for (Index j = 0; j < cols; j++) {
+                const Index k = t * wide + l;
+                to[(t * cols + j) * wide + l] =
+                    k < models ? static_cast<T>(coef[static_cast<std::size_t>(k * cols + j)]) : T(0);
+            }
+    return to;
+}
+
+// Shards join in their order.
+void Gradient::gather(const std::vector<Sums>& shards) {
+    for (const Sums& s : shards) {
+        sums.value += s.value;
+        for (std::size_t k = 0; k < sums.level.size(); k++)
+            sums.level[k] += s.level[k], sums.curvature[k] += s.curvature[k];
+    }
+    constexpr Index band = 1 << 14;
+    const auto n = static_cast<Index>(sums.slope.size());
+    parallel_for((n + band - 1) / band, [&](Index b) {
+        const Index end = std::min(n, (b + 1) * band);
+        for (const Sums& s : shards) {
+            const Index last = std::min(end, static_cast<Index>(s.slope.size()));
+            for (Index j = b * band; j < last; j++)
+                sums.slope[static_cast<std::size_t>(j)] += s.slope[static_cast<std::size_t>(j)];
+        }
+    });
+}
+
+template <class T>
+void Gradient::dense(const DenseView<T>& x, const Block& block) {
+    const T* own = models > 1 ? strips<T>() : nullptr;
+    std::vector<Sums> shards(static_cast<std::size_t>(gradient_shards(x.rows, x.cols * models)));
+    const auto n = static_cast<Index>(shards.size());
+    parallel_for(n, [&](Index i) {
+        Sums& s = shards[static_cast<std::size_t>(i)] = empty_sums(x.cols, models, models);
+        const Index begin = x.rows * i / n, end = x.rows * (i + 1) / n;
+        own ? softmax_dense(s, x, block, begin, end, *this, own) : dense_two(s, x, block, begin, end, *this);
+    });
+    gather(shards);
+}
+
+template <class T, class I>
+void Gradient::sparse(const CsrView<T, I>& x, const Block& block) {
+    const double* own = packed(models > 1);
+    std::vector<double> base(intercept);
+    for (Index k = 0; k < models; k++)
+        base[static_cast<std::size_t>(k)] -=
+            kernels().rows_f64.dot(shift.data(), coef.data() + k * cols, cols);
+    std::vector<Sums> shards(static_cast<std::size_t>(gradient_shards(x.rows, cols * models)));
+    const auto n = static_cast<Index>(shards.size());
+    parallel_for(n, [&](Index i) {
+        Sums& s = shards[static_cast<std::size_t>(i)] = empty_sums(x.cols, models, models);
+        const Index begin = x.rows * i / n, end = x.rows * (i + 1) / n;
+        models > 1 ? sparse_many(s, x, block, begin, end, models, own, base)
+                   : sparse_two(s, x, block, begin, end, *this, base[0]);
+    });
+    std::vector<double> level(static_cast<std::size_t>(models), 0.0);
+    for (const Sums& s : shards)
+        for (std::size_t k = 0; k < level.size(); k++) level[k] += s.level[k];
+    gather(shards);
+    for (Index j = 0; j < cols; j++) {
+        const double at = shift[static_cast<std::size_t>(j)];
+        for (Index k = 0; at != 0 && k < models; k++)
+            sums.slope[static_cast<std::size_t>(j * models + k)] -= at * level[static_cast<std::size_t>(k)];
+    }
+}
+
+void Gradient::update(const Block& block) {
+    std::visit(
+        [&](const auto& x) {
+            check_labels(block, x.rows, models);
+            widen(x.cols);
+            if constexpr (requires { x.stride; }) {
+                if (x.cols < cols &&
+                    x.rows) {  // missing columns are columns of zeros, which lie off the shift
+                    require(std::all_of(shift.begin() + x.cols, shift.end(), [](double v) { return v == 0; }),
+                            "dense rows must have " + std::to_string(cols) + " columns, got " +
+                                std::to_string(x.cols));
+                }
+                dense(x, block);
+            } else {
+                sparse(x, block);
+            }
+            rows += x.rows;
+            for (Index i = 0; i < x.rows; i++) weight += block.w(i);
+        },
+        block.x);
+}
+
+void Gradient::merge(const Gradient& other) {
+    require(other.models == models, "gradients of " + std::to_string(models) + " and " +
+                                        std::to_string(other.models) + " models cannot be merged");
+    if (other.cols < cols) {
+        Gradient wide(other);
+        wide.widen(cols);
+        return merge(wide);
+    }
+    widen(other.cols);
+    require(coef == other.coef && intercept == other.intercept && shift == other.shift,
+            "gradients at different coefficients cannot be merged");
+    rows += other.rows, weight += other.weight;
+    gather({other.sums});
+}
+
+Gradient::Summary Gradient::finish() const {
+    Summary f{sums.value, std::vector<double>(sums.slope.size()), sums.level, sums.curvature};
+    for (Index j = 0; j < cols; j++)
+        for (Index k = 0; k < models; k++)
+            f.slope[static_cast<std::size_t>(k * cols + j)] =
+                sums.slope[static_cast<std::size_t>(j * models + k)];
+    return f;
+}
+
+}  // namespace esker

@@ -1,0 +1,53 @@
+// A classifier's loss over rows and its slopes, at coefficients that are given: all that a minimiser asks of
+// one walk. Two classes have one model and the logistic loss; more have one each and the softmax's.
+#pragma once
+
+#include <vector>
+
+#include "base/buffer.hpp"
+#include "fold/fold.hpp"
+
+namespace esker {
+
+struct Gradient {
+    // Sums of w l, and of each model w slope, w slope (x - shift) and w p (1 - p).
+    struct Sums {
+        double value = 0;
+        std::vector<double> level, curvature;  // models
+        std::vector<double> slope;             // cols x models
+    };
+    Index cols = 0, models = 0, rows = 0;
+    double weight = 0;
+    std::vector<double> coef;       // models x cols
+    std::vector<double> intercept;  // models: the scores where x = shift
+    std::vector<double> shift;      // cols
+    Sums sums;
+
+    Gradient(Index cols, std::vector<double> coef, std::vector<double> intercept, std::vector<double> shift);
+    void widen(Index cols);           // new columns have coefficients of 0
+    void update(const Block& block);  // y: one column, the class's index
+    void merge(const Gradient& other);
+    struct Summary {
+        double value;
+        std::vector<double> slope;  // models x cols
+        std::vector<double> level, curvature;
+    };
+    Summary finish() const;
+
+private:
+    template <class T>
+    void dense(const DenseView<T>& x, const Block& block);
+    template <class T, class I>
+    void sparse(const CsrView<T, I>& x, const Block& block);
+    void gather(const std::vector<Sums>& shards);
+    const double* packed(bool sparse);  // coefficients x models, for sparse rows of several models
+    template <class T>
+    const T* strips();  // in strips, for dense rows of several models
+
+    std::vector<double> by_column_;
+    Buffer strips_;
+    Index strips_of_ = 0;  // bytes of a number, 0 where they are yet to be made
+};
+static_assert(Fold<Gradient>);
+
+}  // namespace esker

@@ -1,0 +1,154 @@
+// Gradients over dense rows. Tiles are of group_cols by tile_vectors vectors, as a Gram's, but read the rows
+// where they lie: a few loads from different rows cost less than packing them again.
+template <class T>
+void gradient_scores(double* __restrict out, const T* __restrict x, std::int64_t stride,
+                     const double* __restrict shift, const double* __restrict w, std::int64_t rows,
+                     std::int64_t cols) {
+    std::int64_t i = 0;
+    for (; i + 4 <= rows; i += 4) {  // four sums, so that an addition need not wait for the one before it
+        const T *r0 = x + i * stride, *r1 = r0 + stride, *r2 = r1 + stride, *r3 = r2 + stride;
+        double a = 0, b = 0, c = 0, d = 0;
+#pragma omp simd reduction(+ : a, b, c, d)
+        for (std::int64_t j = 0; j < cols; j++) {
+            const double s = shift[j], own = w[j];
+            a += (static_cast<double>(r0[j]) - s) * own;
+            b += (static_cast<double>(r1[j]) - s) * own;
+            c += (static_cast<double>(r2[j]) - s) * own;
+            d += (static_cast<double>(r3[j]) - s) * own;
+        }
+        out[i] = a, out[i + 1] = b, out[i + 2] = c, out[i + 3] = d;
+    }
+    for (; i < rows; i++) out[i] = shifted_dot(x + i * stride, shift, w, cols);
+}
+
+template <class T>
+void gradient_centre(T* __restrict out, std::int64_t pitch, const T* __restrict x, std::int64_t stride,
+                     const double* __restrict shift, std::int64_t rows, std::int64_t cols) {
+    for (std::int64_t i = 0; i < rows; i++, out += pitch, x += stride) {
+#pragma omp simd
+        for (std::int64_t j = 0; j < cols; j++) out[j] = static_cast<T>(static_cast<double>(x[j]) - shift[j]);
+        for (std::int64_t j = cols; j < pitch; j++) out[j] = T(0);
+    }
+    const std::int64_t beyond = (rows + group_cols - 1) / group_cols * group_cols - rows;
+    for (std::int64_t j = 0; j < beyond * pitch; j++) out[j] = T(0);
+}
+
+// One tile; step: between the numbers of a row of the tile, across: whether rows of the tile are columns.
+template <class T, bool across>
+[[gnu::noinline]] void gradient_tile(T* __restrict c, const T* __restrict a, std::int64_t pitch,
+                                     const T* __restrict b, std::int64_t n, bool more) {
+    using V = typename Vector<T>::type;
+    constexpr std::int64_t wide = strip_cols<T>;
+    V sum[group_cols][tile_vectors] = {};
+    for (std::int64_t k = 0; k < n; k++, b += wide, a += across ? pitch : 1) {
+        V right[tile_vectors];
+#pragma GCC unroll 4
+        for (int v = 0; v < tile_vectors; v++) right[v] = *reinterpret_cast<const V*>(b + v * lanes<T>);
+#pragma GCC unroll 16
+        for (int i = 0; i < group_cols; i++)
+#pragma GCC unroll 4
+            for (int v = 0; v < tile_vectors; v++) {
+                sum[i][v] += a[across ? i : i * pitch] * right[v];
+                hold(sum[i][v]);
+            }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < group_cols; i++)
+#pragma GCC unroll 4
+        for (int v = 0; v < tile_vectors; v++) {
+            V& to = *reinterpret_cast<V*>(c + i * wide + v * lanes<T>);
+            to = more ? to + sum[i][v] : sum[i][v];
+        }
+}
+
+template <class T, bool across>
+void gradient_product(T* c, const T* a, std::int64_t pitch, std::int64_t m, const T* b, std::int64_t n,
+                      bool more) {
+    for (std::int64_t i = 0; i < m; i += group_cols)
+        gradient_tile<T, across>(c + i * strip_cols<T>, a + (across ? i : i * pitch), pitch, b, n, more);
+}
+
+// log x, x >= 1 and finite: x = 2^e m, m in [1, 2).
+inline double log_one(double x) {
+    const std::int64_t bits = __builtin_bit_cast(std::int64_t, x), e = (bits >> 52) - 1023;
+    const double m = __builtin_bit_cast(double, (bits & 0xfffffffffffff) | (std::int64_t{1023} << 52)) - 1.0;
+    double out;
+    log1p_n(&out, &m, 1);
+    return out + static_cast<double>(e) * 0x1.62e42fefa39efp-1;
+}
+
+template <class T>
+void gradient_softmax(T* __restrict scores, std::int64_t apart, const double* __restrict base,
+                      const double* __restrict y, const double* __restrict weight, std::int64_t rows,
+                      std::int64_t models, double* __restrict sums, double* __restrict room) {
+    constexpr std::int64_t wide = strip_cols<T>;
+    const std::int64_t strips = (models + wide - 1) / wide, padded = strips * wide;
+    double* __restrict slopes = sums + 1, * __restrict curvatures = slopes + padded;
+    for (std::int64_t i = 0; i < rows; i++) {
+        const double w = weight ? weight[i] : 1.0;
+        const auto own = static_cast<std::int64_t>(y[i]);
+        double top = -1e308;
+        for (std::int64_t s = 0; s < strips; s++) {
+            const T* __restrict at = scores + s * apart + i * wide;
+            const double* __restrict more = base + s * wide;
+            double* __restrict to = room + s * wide;
+#pragma omp simd reduction(max : top)
+            for (std::int64_t l = 0; l < wide; l++) {
+                const double v = static_cast<double>(at[l]) + more[l];
+                to[l] = v;
+                top = v > top ? v : top;
+            }
+        }
+        const double mine = room[own];
+        double total = 0;
+#pragma omp simd reduction(+ : total)
+        for (std::int64_t k = 0; k < padded; k++) {
+            const double e = exp_one(room[k] - top);
+            room[k] = e;
+            total += e;
+        }
+        sums[0] += w * (log_one(total) + (top - mine));
+        const double per = 1.0 / total;
+#pragma omp simd
+        for (std::int64_t k = 0; k < padded; k++) {
+            const double p = room[k] * per;
+            curvatures[k] += w * p * (1.0 - p);
+            slopes[k] += w * p;
+            room[k] = w * p;
+        }
+        slopes[own] -= w;
+        room[own] -= w;
+        for (std::int64_t s = 0; s < strips; s++) {
+            T* __restrict at = scores + s * apart + i * wide;
+            const double* __restrict from = room + s * wide;
+#pragma omp simd
+            for (std::int64_t l = 0; l < wide; l++) at[l] = static_cast<T>(from[l]);
+        }
+    }
+}
+
+template <class T>
+void gradient_flush(double* __restrict out, std::int64_t ldo, const T* __restrict c, std::int64_t m,
+                    std::int64_t count) {
+    constexpr std::int64_t wide = strip_cols<T>;
+    for (std::int64_t i = 0; i < m; i++, out += ldo, c += wide) {
+        if (count == wide) {
+#pragma omp simd
+            for (std::int64_t l = 0; l < wide; l++) out[l] += static_cast<double>(c[l]);
+        } else {
+            for (std::int64_t l = 0; l < count; l++) out[l] += static_cast<double>(c[l]);
+        }
+    }
+}
+
+template <class T>
+constexpr GradientKernels<T> gradient_kernels() {
+    return {group_cols,
+            strip_cols<T>,
+            gradient_scores<T>,
+            gradient_centre<T>,
+            gradient_product<T, false>,
+            gradient_product<T, true>,
+            gradient_softmax<T>,
+            gradient_flush<T>};
+}

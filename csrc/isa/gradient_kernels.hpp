@@ -1,0 +1,37 @@
+// The loops of a loss's gradient over dense rows: scores of one model, and for many models products in
+// register tiles between which a row's scores become its slopes.
+#pragma once
+
+#include <cstdint>
+
+namespace esker {
+
+// A strip is `wide` models side by side: coefficients are strips of columns x wide, scores strips of rows x
+// wide, sums strips of columns x wide; 64-byte aligned.
+template <class T>
+struct GradientKernels {
+    std::int64_t high, wide;  // rows and columns of a tile
+    // out[i] = sum of (x[i][j] - shift[j]) w[j], in float64
+    void (*scores)(double* out, const T* x, std::int64_t stride, const double* shift, const double* w,
+                   std::int64_t rows, std::int64_t cols);
+    // out = x - shift, rows `pitch` numbers apart; what lies beyond the columns is zero, as are rows up to a
+    // multiple of `high`
+    void (*centre)(T* out, std::int64_t pitch, const T* x, std::int64_t stride, const double* shift,
+                   std::int64_t rows, std::int64_t cols);
+    // c[i] = sum over k < n of a[i pitch + k] b[k], `wide` numbers each, for rows i < m, in steps of `high`;
+    // added to what is there where `more`
+    void (*along)(T* c, const T* a, std::int64_t pitch, std::int64_t m, const T* b, std::int64_t n,
+                  bool more);
+    // the same of the transpose: c[i] = sum over k < n of a[k pitch + i] b[k]
+    void (*across)(T* c, const T* a, std::int64_t pitch, std::int64_t m, const T* b, std::int64_t n,
+                   bool more);
+    // Scores, strips `apart` numbers apart, become weight (softmax - [class]); sums: the loss, then of each
+    // of `models` padded to whole strips the slopes, then the curvatures p (1 - p). base: what is added to
+    // the scores, far below zero beyond the models. room: as many numbers as base.
+    void (*softmax)(T* scores, std::int64_t apart, const double* base, const double* y, const double* weight,
+                    std::int64_t rows, std::int64_t models, double* sums, double* room);
+    // out[i ldo + l] += c[i wide + l] for l < count
+    void (*flush)(double* out, std::int64_t ldo, const T* c, std::int64_t m, std::int64_t count);
+};
+
+}  // namespace esker

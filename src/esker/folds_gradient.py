@@ -1,0 +1,101 @@
+"""Gradient: a classifier's loss over rows and its slopes, which is all that a minimiser asks of one walk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+
+from esker._native import core
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from esker.blocks import Block
+
+__all__ = ["Gradient", "Slopes"]
+
+
+class Slopes(NamedTuple):
+    """Sums over the rows, each with its weight w."""
+
+    #: Of w loss.
+    value: float
+    #: (models, d): of w slope (x - shift), slope being the loss's in the score.
+    slope: NDArray[np.float64]
+    #: (models,): of w slope.
+    level: NDArray[np.float64]
+    #: (models,): of w p (1 - p), p being the model's probability.
+    curvature: NDArray[np.float64]
+
+
+class Gradient:
+    """Logistic or softmax loss at given coefficients, and its slopes; one visit to each row.
+
+    A row's scores are ``intercept + coef @ (x - shift)``, one a model. With one model, y is 0 or 1 and the loss is
+    logistic; with more, y is the index of the row's model and the loss is that of the softmax. Sums are float64; of several
+    models, dense float32 rows are multiplied in float32.
+
+    Parameters
+    ----------
+    coef : array-like of shape (models, d)
+    intercept : array-like of shape (models,)
+    shift : array-like of shape (d,), optional
+        About what slopes are summed; 0 by default.
+
+    Notes
+    -----
+    O(models) operations a stored number, 8 models d bytes for each of up to 16 shards.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from esker.blocks import Block
+    >>> state = Gradient([[0.0]], [0.0])
+    >>> state.update(Block(np.array([[1.0], [3.0]]), np.array([0.0, 1.0])))
+    >>> found = state.finish()
+    >>> round(found.value, 4), found.slope.tolist(), found.level.tolist()
+    (1.3863, [[-1.0]], [0.0])
+    """
+
+    exact_merge = True
+
+    def __init__(self, coef: ArrayLike, intercept: ArrayLike, shift: ArrayLike | None = None) -> None:
+        w = np.ascontiguousarray(coef, dtype=np.float64)
+        centre = np.zeros(w.shape[1]) if shift is None else np.ascontiguousarray(shift, dtype=np.float64)
+        self._state = core.Gradient(w, np.ascontiguousarray(intercept, dtype=np.float64), centre)
+
+    @property
+    def weight(self) -> float:
+        """Sum of the rows' weights."""
+        return float(self._state.weight)
+
+    @property
+    def rows(self) -> int:
+        return int(self._state.rows)
+
+    def update(self, block: Block, /) -> None:
+        """Absorb the rows of a block; y holds the classes' indices."""
+        self._state.update(block.raw_x(), block.raw_y(), block.sample_weight)
+
+    def merge(self, other: Self, /) -> None:
+        """Absorb a state of other rows at the same coefficients."""
+        self._state.merge(other._state)
+
+    def widen(self, cols: int, /) -> None:
+        """Make room for `cols` columns, whose coefficients are 0."""
+        self._state.widen(cols)
+
+    def finish(self) -> Slopes:
+        return Slopes(*self._state.finish())
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        return self._state.to_arrays()
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], /) -> Self:
+        self = cls.__new__(cls)
+        self._state = core.Gradient.from_arrays(dict(arrays))
+        return self

@@ -1,0 +1,200 @@
+"""What minimising a classifier's loss asks of the rows: a sample of them once, and the loss with its slopes, a walk each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+from scipy.special import expit
+
+from esker.blocks import Block
+from esker.folds import Gradient
+from esker.linear_model._krylov_rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Objective", "Sample", "draw", "thinned", "weighted_by_curvature"]
+
+
+class Objective:
+    """The mean loss plus ``alpha |w|^2 / 2``, and its gradient: both of points (models, d + 1), intercepts last.
+
+    Parameters
+    ----------
+    walk : callable
+        Gives the blocks once more.
+    weight : float
+        Of all rows.
+    shift : ndarray of shape (d,)
+        Intercepts are the scores there.
+    alpha : float
+    centred : bool
+        Whether there are intercepts; else they stay 0.
+    if_not_finite : callable
+        Called where the loss is not finite: it may know why.
+    """
+
+    def __init__(
+        self,
+        walk: Callable[[], Iterable[Block]],
+        weight: float,
+        shift: Floats,
+        alpha: float,
+        centred: bool,
+        if_not_finite: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.walk, self.weight, self.shift, self.alpha, self.centred = walk, weight, shift, alpha, centred
+        self.curvature: Floats = np.zeros(0)
+        self.calls, self._if_not_finite = 0, if_not_finite
+
+    def __call__(self, at: Floats) -> tuple[float, Floats]:
+        w = at[:, :-1]
+        state = Gradient(w, at[:, -1], self.shift)
+        for block in self.walk():
+            state.update(block)
+        self.calls += 1
+        found = state.finish()
+        if not np.isfinite(found.value):
+            self._if_not_finite()
+        self.curvature = found.curvature / self.weight
+        gradient = np.empty_like(at)
+        np.add(found.slope / self.weight, self.alpha * w, out=gradient[:, :-1])
+        gradient[:, -1] = found.level / self.weight if self.centred else 0.0
+        return found.value / self.weight + 0.5 * self.alpha * float(np.vdot(w, w)), gradient
+
+
+@dataclass
+class Sample:
+    """Rows from all over, and what was seen on the way.
+
+    Attributes
+    ----------
+    rows : Block
+        Their weights sum to 1.
+    weight : float
+        Of all rows.
+    whole : bool
+        Whether these are all rows.
+    """
+
+    rows: Block
+    weight: float
+    whole: bool
+
+    def mean(self) -> Floats:
+        """Of the columns."""
+        assert self.rows.sample_weight is not None
+        return np.asarray(self.rows.sample_weight @ self.rows.X, dtype=np.float64).ravel()
+
+
+def draw(rows: Rows, n: int, size: int, columns: int) -> Sample:
+    """About `size` of n rows, one from each of as many equal stretches; rare classes give more, which weigh less.
+
+    Rows in memory are picked; a source is walked once.
+    """
+    whole = rows.whole
+    if whole is not None:
+        assert whole.y is not None
+        weight = float(n) if whole.sample_weight is None else float(whole.sample_weight.sum())
+        if n <= size:
+            return Sample(_scaled(whole, np.ones(n)), weight, True)
+        places, each = _places(np.asarray(whole.y).ravel(), size)
+        return Sample(_scaled(_taken(whole, places, columns), each), weight, False)
+    wanted = np.arange(n) if n <= size else _stretches(n, size)
+    parts: list[Block] = []
+    weight, at = 0.0, 0
+    for block in rows.walk():
+        weight += len(block) if block.sample_weight is None else float(block.sample_weight.sum())
+        first, last = np.searchsorted(wanted, [at, at + len(block)])
+        if last > first:
+            parts.append(_taken(block, wanted[first:last] - at, columns))
+        columns = max(columns, block.X.shape[1])
+        at += len(block)
+    rows.passes += 1
+    joined = _joined(parts, columns)
+    return Sample(_scaled(joined, np.ones(len(joined))), weight, len(joined) == at)
+
+
+def thinned(rows: Block, size: int) -> Block:
+    """About `size` of a sample's rows."""
+    if len(rows) <= size:
+        return rows
+    return _scaled(_taken(rows, _stretches(len(rows), size), rows.X.shape[1]), np.ones(size))
+
+
+def weighted_by_curvature(rows: Block, at: Floats, shift: Floats) -> Block:
+    """A sample of two classes, its weights times ``p (1 - p)``."""
+    w = at[0, :-1]
+    p = expit(np.asarray(rows.X @ w.astype(rows.X.dtype), dtype=np.float64) + (at[0, -1] - shift @ w))
+    assert rows.sample_weight is not None
+    return Block(rows.X, None, rows.sample_weight * p * (1.0 - p))
+
+
+def _stretches(n: int, size: int) -> NDArray[np.intp]:
+    """One place in each of `size` stretches of n, none of them at a fixed place of its stretch."""
+    golden = np.arange(size) * 0.6180339887498949 % 1.0
+    return ((np.arange(size) + golden) * n / size).astype(np.intp)
+
+
+def _places(y: Floats, size: int) -> tuple[NDArray[np.intp], Floats]:
+    """Rows to take and how many each stands for."""
+    counts = np.bincount(y.astype(np.intp))
+    present = int((counts > 0).sum())
+    if counts[counts > 0].min() * 4 * present >= len(y):
+        places = _stretches(len(y), size)
+        return places, np.ones(len(places))
+    quota = np.minimum(counts, np.maximum(counts * size // len(y), size // (4 * present) + 1))
+    order = np.argsort(y, kind="stable")
+    starts = np.cumsum(counts) - counts
+    taken = [
+        order[start + _stretches(count, take)]
+        for start, count, take in zip(starts.tolist(), counts.tolist(), quota.tolist(), strict=True)
+        if take
+    ]
+    each = np.concatenate(
+        [np.full(take, count / take) for count, take in zip(counts, quota, strict=True) if take]
+    )
+    places = np.concatenate(taken)
+    back = np.argsort(places)
+    return places[back], each[back]
+
+
+def _taken(block: Block, places: NDArray[np.intp], columns: int) -> Block:
+    X = block.X[places]
+    if sparse.issparse(X):
+        X = sparse.csr_array((X.data, X.indices, X.indptr), shape=(X.shape[0], columns))
+    weight = None if block.sample_weight is None else block.sample_weight[places]
+    assert block.y is not None
+    return Block(X, np.asarray(block.y).ravel()[places], weight)
+
+
+def _joined(parts: list[Block], columns: int) -> Block:
+    assert parts
+    pieces: list[Any] = [part.X for part in parts]
+    if sparse.issparse(pieces[0]):
+        pieces = [
+            sparse.csr_array((x.data, x.indices, x.indptr), shape=(x.shape[0], columns)) for x in pieces
+        ]
+        X = sparse.vstack(pieces, format="csr")
+    else:
+        X = np.concatenate(pieces)
+    weights = [np.ones(len(p)) if p.sample_weight is None else p.sample_weight for p in parts]
+    y = np.concatenate([np.asarray(p.y).ravel() for p in parts])
+    return Block(X, y, np.concatenate(weights))
+
+
+def _scaled(rows: Block, each: Floats) -> Block:
+    """Weights that sum to 1."""
+    weight = each if rows.sample_weight is None else rows.sample_weight * each
+    total = float(weight.sum())
+    assert rows.y is not None
+    if total == 0:  # rows of weight 0 only: what they say of the columns is better than nothing
+        weight, total = np.ones(len(rows)), float(len(rows))
+    return Block(rows.X, np.asarray(rows.y).ravel(), weight / total)

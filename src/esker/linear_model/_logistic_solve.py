@@ -1,0 +1,284 @@
+"""Logistic and softmax regression: L-BFGS about a sample's curvature, on samples that grow until they are all rows.
+
+A sample's minimum is as far from that of all rows as chance makes it; until there, a step on all rows would be wasted. Newton's
+metric of m rows makes the condition of all rows' Hessian about ``((1 + r) / (1 - r))^2``, r being the root of d / m, so that a
+few walks over all rows are left (subsampled Newton: Byrd, Chin, Neveitt & Nocedal, 2011; Roosta-Khorasani & Mahoney, 2019).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from esker.linear_model._lbfgs import Point, minimise
+from esker.linear_model._logistic_metric import Newton, Product, spectrum
+from esker.linear_model._logistic_rows import Objective, Sample, draw, thinned, weighted_by_curvature
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from esker.blocks import Block
+    from esker.linear_model._krylov_rows import Rows
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Logistic", "metric_for", "solve_logistic"]
+
+#: Up to so many columns a sample's second moments are summed and factored.
+WIDEST = 4096
+#: Rows of the first sample, and how many times as many the next one has; a column's share of the last one.
+FIRST, GROWTH, SHARE = 2048, 8, 16
+#: Steps on a sample before its curvature is looked at again, and how often that is.
+STEPS, LOOKS = 4, 6
+
+
+@dataclass
+class Logistic:
+    """What `solve_logistic` found.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (models, d)
+    intercept : ndarray of shape (models,)
+    value : float
+        The objective: mean loss plus penalty.
+    gradient_norm : float
+        The largest size of a partial derivative of it.
+    decrement : float
+        About how far the value is from its minimum.
+    converged, stuck : bool
+    iterations, passes : int
+        Steps and walks over all rows.
+    sample : tuple of int
+        Rows of each sample.
+    metric : str
+    history : list of (float, float)
+        Value and gradient's size after each step on all rows.
+    """
+
+    coef: Floats
+    intercept: Floats
+    value: float
+    gradient_norm: float
+    decrement: float
+    converged: bool
+    stuck: bool
+    iterations: int
+    passes: int
+    metric: str
+    history: list[tuple[float, float]] = field(default_factory=list)
+
+
+@dataclass
+class _Problem:
+    models: int
+    alpha: float
+    centred: bool
+    metric: str
+    shift: Floats
+    eigen: tuple[Floats, Any] | None = None
+
+    def look(self, rows: Block, at: Floats, curvature: Floats) -> Callable[[Floats], Floats]:
+        """The metric of a sample at a point."""
+        if self.metric == "newton":
+            return Newton(weighted_by_curvature(rows, at, self.shift), self.alpha, self.shift, self.centred)
+        if self.eigen is None:
+            self.eigen = (
+                spectrum(rows, self.shift, self.centred)
+                if self.metric == "kronecker"
+                else (_squares(rows, self), None)
+            )
+        return Product(*self.eigen, curvature, self.alpha, self.centred)
+
+
+def metric_for(models: int, d: int, solver: str) -> str:
+    """Which curvature is known: that of a sample ("newton"), a product form ("kronecker"), or columns' own ("diagonal")."""
+    if solver == "lbfgs" or d > WIDEST:
+        return "diagonal"
+    return "newton" if models == 1 else "kronecker"
+
+
+def solve_logistic(
+    rows: Rows,
+    n: int,
+    d: int,
+    models: int,
+    *,
+    penalty: float,
+    centred: bool,
+    tol: float,
+    max_iter: int,
+    solver: str = "auto",
+    start: Floats | None = None,
+    if_not_finite: Callable[[], None] = lambda: None,
+) -> Logistic:
+    """Minimise ``sum(w loss) + penalty |coef|^2 / 2``, divided by the sum of weights.
+
+    Parameters
+    ----------
+    rows : Rows
+        Blocks whose target is a class's index.
+    n, d : int
+        Rows; columns, 0 where only a walk tells.
+    models : int
+        1 for two classes, else one each.
+    penalty : float
+    centred : bool
+        Whether there are intercepts.
+    tol : float
+        Done where no partial derivative exceeds this, and the value is about ``tol^2`` of itself from its minimum.
+    max_iter : int
+        Steps on all rows.
+    solver : str
+    start : ndarray of shape (models, d + 1), optional
+        Coefficients and intercepts to begin with.
+    if_not_finite : callable
+        Called where sums are not finite: it may know a better error.
+    """
+    known = d if d else WIDEST
+    least = max(FIRST, SHARE * known if metric_for(models, known, solver) != "diagonal" else n // 16)
+    sample = draw(rows, n, min(n, max(least, min(n // 16, 1 << 16))), d)
+    d = max(d, sample.rows.X.shape[1])
+    metric = metric_for(models, d, solver)
+    shift, alpha = sample.mean(), penalty / sample.weight
+    if not np.isfinite(shift).all():
+        if_not_finite()
+        raise ValueError("the columns' sums are not finite: values are too large; scale them down")
+    if not centred:
+        shift = np.zeros(d)
+    problem = _Problem(models, alpha, centred, metric, shift)
+    at = np.zeros((models, d + 1))
+    if start is not None:
+        at[:, : start.shape[1] - 1], at[:, -1] = (
+            start[:, :-1],
+            start[:, -1] + start[:, :-1] @ shift[: start.shape[1] - 1],
+        )
+    at, curvature = _warm(problem, sample, at, start is not None)
+    objective = Objective(rows.walk, sample.weight, shift, alpha, centred, if_not_finite)
+    found, history = _finish(problem, sample, objective, at, curvature, tol, max_iter)
+    size = _size(found.gradient, shift)
+    w = found.at[:, :-1]
+    return Logistic(
+        w.copy(),
+        found.at[:, -1] - w @ shift if centred else np.zeros(models),
+        found.value,
+        size,
+        found.decrement,
+        _good(found, size, tol),
+        found.stuck,
+        found.iterations,
+        rows.passes + objective.calls,
+        metric,
+        history,
+    )
+
+
+def _warm(problem: _Problem, sample: Sample, at: Floats, started: bool) -> tuple[Floats, Floats]:
+    """The minimum of growing samples, each to what chance leaves of it; and the curvature there."""
+    size = len(sample.rows)
+    d = at.shape[1] - 1
+    sizes = [size] if not sample.whole else []
+    while (
+        not started and sizes and sizes[0] // GROWTH >= max(FIRST, 4 * d if problem.metric == "newton" else 0)
+    ):
+        sizes.insert(0, sizes[0] // GROWTH)
+    curvature = _flat_curvature(problem.models)
+    for m in sizes:
+        rows = thinned(sample.rows, m)
+        objective = Objective(lambda rows=rows: [rows], 1.0, problem.shift, problem.alpha, problem.centred)  # type: ignore[misc]
+        enough, first = 0.02 * min(1.0, at.size / m), objective(at)
+        for _ in range(LOOKS):
+            curvature = objective.curvature
+            some = thinned(rows, max(FIRST, 4 * d)) if problem.metric == "newton" else rows
+            found = minimise(
+                objective,
+                at,
+                problem.look(some, at, curvature),
+                partial(_within, enough),
+                max_iter=STEPS,
+                rounding=1e-9,
+                first=first,
+            )
+            at, first = found.at, (found.value, found.gradient)
+            if found.iterations < STEPS:
+                break
+        curvature = objective.curvature
+    return at, curvature
+
+
+def _finish(
+    problem: _Problem,
+    sample: Sample,
+    objective: Objective,
+    at: Floats,
+    curvature: Floats,
+    tol: float,
+    max_iter: int,
+) -> tuple[Point, list[tuple[float, float]]]:
+    """On all rows; the metric is made anew where the curvature has changed."""
+    history: list[tuple[float, float]] = []
+
+    def done(point: Point) -> bool:
+        size = _size(point.gradient, problem.shift)
+        history.append((point.value, size))
+        return _good(point, size, tol)
+
+    iterations, first, found = 0, None, None
+    while True:
+        if first is None and (sample.whole or problem.metric != "newton"):
+            first = objective(at)
+            curvature = objective.curvature
+        look = problem.look(sample.rows, at, curvature)
+        steps = min(max_iter - iterations, 2 if sample.whole and problem.metric == "newton" else max_iter)
+        found = minimise(
+            objective,
+            at,
+            look,
+            done,
+            max_iter=steps,
+            rounding=1e-12 if problem.models == 1 else 1e-9,
+            first=first,
+        )
+        iterations += found.iterations
+        found.iterations = iterations
+        if found.stuck or iterations >= max_iter or _good(found, _size(found.gradient, problem.shift), tol):
+            return found, history
+        at, first, curvature = found.at, (found.value, found.gradient), objective.curvature
+
+
+def _within(share: float, point: Point) -> bool:
+    return point.decrement <= share * abs(point.value)
+
+
+def _good(point: Point, size: float, tol: float) -> bool:
+    return size <= tol and point.decrement <= max(tol * tol, 1e-12) * abs(point.value)
+
+
+def _size(gradient: Floats, shift: Floats) -> float:
+    """The largest partial derivative, in coefficients and intercepts as they are kept: about zero."""
+    return float(
+        max(np.abs(gradient[:, :-1] + gradient[:, -1:] * shift).max(), np.abs(gradient[:, -1]).max())
+    )
+
+
+def _flat_curvature(models: int) -> Floats:
+    return np.full(models, 0.25) if models == 1 else np.full(models, (models - 1) / models**2)
+
+
+def _squares(rows: Block, problem: _Problem) -> Floats:
+    """The columns' mean squares about the shift."""
+    weight = rows.sample_weight
+    assert weight is not None
+    if sparse.issparse(rows.X):
+        squares = rows.X.multiply(rows.X).T @ weight
+    else:
+        squares = np.einsum("i,ij,ij->j", weight, rows.X, rows.X)
+    mean = problem.shift
+    spread = np.asarray(squares, dtype=np.float64).ravel() - (mean * mean if problem.centred else 0.0)
+    return np.maximum(spread, 1e-12 * np.maximum(mean * mean, 1e-300))

@@ -1,0 +1,305 @@
+"""LogisticRegression: two classes by the logistic loss, more by the softmax's, to the minimum; in memory or from Blocks."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit, softmax
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from esker._native import threads
+from esker._parameters import check_choice, check_flag, check_integer, check_number
+from esker._progress import watching
+from esker.linear_model._as_before import or_as_before
+from esker.linear_model._base import LinearClassifier, as_blocks
+from esker.linear_model._gram_walk import Lines
+from esker.linear_model._input import check_finite, learn_width, narrowed
+from esker.linear_model._krylov_rows import Rows
+from esker.linear_model._labels import encoded
+from esker.linear_model._logistic_solve import solve_logistic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from esker.blocks import Blocks
+
+__all__ = ["LogisticRegression"]
+
+#: scikit-learn's other solvers, and what does their work here.
+OTHERS = ("liblinear", "newton-cg", "sag", "saga")
+
+
+class LogisticRegression(LinearClassifier):
+    """Logistic regression, and softmax regression of more than two classes, with an L2 penalty or none.
+
+    Minimises ``C sum(w loss) + |coef|^2 / 2`` as scikit-learn does; without a penalty the mean loss. Intercepts are not
+    penalised.
+
+    Parameters
+    ----------
+    penalty : {"l2", None}
+        "deprecated", scikit-learn's default, is "l2".
+    C : float
+        Inverse of the penalty's strength, above 0; infinity is no penalty.
+    l1_ratio : float or None
+        0 or None: L1 and elastic net penalties are `SGDClassifier`'s.
+    dual : bool
+        False.
+    tol : float
+        Ends where no partial derivative of the objective (divided by C and the sum of weights) exceeds this, and the objective
+        is about ``tol**2`` of itself from its minimum.
+    fit_intercept : bool
+    intercept_scaling : float
+        1: the intercept is not penalised.
+    class_weight : dict or "balanced", optional
+        What a row of each class weighs more; "balanced" is ``n / (classes * rows of the class)``.
+    random_state : int, RandomState or None
+        Taken and not used: nothing is drawn.
+    solver : {"auto", "lbfgs", "newton-cholesky"}
+        All are L-BFGS in a metric: "newton-cholesky", for two classes and up to 4,096 columns, in that of a sample's Hessian;
+        "lbfgs" in that of the columns' sizes; "auto" takes the former where it can be, of several classes the product of the
+        columns' covariance and each class's curvature.
+    max_iter : int
+        Steps on all rows.
+    verbose : int
+        1 prints rows a second.
+    warm_start : bool
+        Begin with the coefficients of the fit before.
+    n_jobs : None
+        See `n_threads`.
+    max_memory : int or str, optional
+        Bytes, or a size such as ``"512MB"``. Of this and the ``max_memory`` of `open_blocks` the smaller holds.
+    n_threads : int, optional
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (classes,)
+    coef_ : ndarray of shape (1, d) for two classes, else (classes, d), of X's dtype
+    intercept_ : ndarray of shape (1,) or (classes,), float64
+    n_iter_ : ndarray of shape (1,)
+        Steps on all rows.
+    n_passes_ : int
+        Walks over all rows.
+    objective_ : float
+        The mean loss plus the penalty divided by C and the sum of weights, before `coef_` was rounded to X's dtype.
+    gradient_norm_ : float
+        The largest size of a partial derivative of it.
+    converged_ : bool
+        Whether `tol` was reached.
+    history_ : list of (float, float)
+        Objective and largest partial derivative at each point on all rows.
+    metric_ : {"newton", "kronecker", "diagonal"}
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Notes
+    -----
+    A walk takes O(n d models) operations and reads the rows once. Float32 rows of several classes are multiplied in float32,
+    summed in float64; all else is float64. Before all rows are walked, samples of them are: see `docs/logistic.md`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from esker.linear_model import LogisticRegression
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(tol=1e-6).fit(X, y)
+    >>> model.converged_, round(model.score(X, y), 3)
+    (True, 0.973)
+    """
+
+    def __init__(
+        self,
+        penalty: str | None = "deprecated",
+        *,
+        C: float = 1.0,
+        l1_ratio: float | None = 0.0,
+        dual: bool = False,
+        tol: float = 1e-4,
+        fit_intercept: bool = True,
+        intercept_scaling: float = 1,
+        class_weight: Mapping[Any, float] | str | None = None,
+        random_state: Any = None,
+        solver: str = "auto",
+        max_iter: int = 100,
+        verbose: int = 0,
+        warm_start: bool = False,
+        n_jobs: None = None,
+        max_memory: int | str | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self.penalty = penalty
+        self.C = C
+        self.l1_ratio = l1_ratio
+        self.dual = dual
+        self.tol = tol
+        self.fit_intercept = fit_intercept
+        self.intercept_scaling = intercept_scaling
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.solver = solver
+        self.max_iter = max_iter
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.max_memory = max_memory
+        self.n_threads = n_threads
+
+    def _twin_parameters(self) -> dict[str, Any]:
+        names = ("fit_intercept", "class_weight", "tol", "max_iter", "random_state")
+        free = self.penalty is None or _infinite(self.C)
+        return {"C": np.inf if free else self.C, **{name: getattr(self, name) for name in names}}
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> LogisticRegression:
+        """Fit. An error, or Ctrl-C, leaves the model as it was.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n, d), or Blocks
+        y : array-like of shape (n,); None for Blocks, which bring it
+        sample_weight : array-like of shape (n,) or number, optional; None for Blocks
+        """
+        self._check()
+        with or_as_before(self):
+            before = (self.classes_, self.coef_, self.intercept_) if self._goes_on() else None
+            blocks = as_blocks(self, X, y, sample_weight, classifier=True, finite_later=True)
+            watch = watching(Lines("LogisticRegression")) if self.verbose else nullcontext()
+            with threads(self.n_threads), watch:
+                self._fit_blocks(blocks, before)
+        return self
+
+    def _goes_on(self) -> bool:
+        return self.warm_start and hasattr(self, "coef_")
+
+    def _fit_blocks(self, blocks: Blocks, before: tuple[Any, Any, Any] | None) -> None:
+        given = blocks
+        blocks, classes, n = encoded(blocks, None, self.class_weight)
+        if len(classes) < 2:
+            raise ValueError(
+                "This solver needs samples of at least 2 classes in the data, but the data contains only one class: "
+                f"{classes[0]!r}"
+            )
+        models = 1 if len(classes) == 2 else len(classes)
+        d = blocks.n_columns or 0
+        if d:
+            blocks.reserve(8 * models * (d + 1) * 40, f"L-BFGS on {d} columns and {models} models")
+        rows = Rows(blocks)
+        assert n is not None
+        start = None
+        if before is not None:
+            start = self._start(before, classes, d)
+        found = solve_logistic(
+            rows,
+            n,
+            d,
+            models,
+            penalty=0.0 if self.penalty is None or _infinite(self.C) else 1.0 / float(self.C),
+            centred=self.fit_intercept,
+            tol=float(self.tol),
+            max_iter=int(self.max_iter),
+            solver=self.solver,
+            start=start,
+            if_not_finite=lambda: check_finite(self, given),
+        )
+        learn_width(self, found.coef.shape[1], None)
+        self.classes_ = classes
+        self.coef_ = narrowed(found.coef, blocks.dtype)
+        self.intercept_ = found.intercept
+        self.n_iter_ = np.array([found.iterations], dtype=np.int32)
+        self.n_passes_ = found.passes
+        self.objective_, self.gradient_norm_ = found.value, found.gradient_norm
+        self.converged_, self.history_, self.metric_ = found.converged, found.history, found.metric
+        if not found.converged:
+            warnings.warn(
+                f"not converged to tol={self.tol:g} after {found.iterations} steps: the largest partial derivative is "
+                f"{found.gradient_norm:.2g}; "
+                + (
+                    "that is as far as rounding goes: a larger tol is reached"
+                    if found.stuck
+                    else "raise max_iter or tol"
+                ),
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _start(self, before: tuple[Any, Any, Any], classes: NDArray[Any], d: int) -> NDArray[np.float64]:
+        known, coef, intercept = before
+        if not np.array_equal(known, classes) or (d and coef.shape[1] != d):
+            raise ValueError(
+                f"warm_start=True goes on with {coef.shape[1]} columns and the classes {known.tolist()}, and the data have "
+                f"{d} and {classes.tolist()}; use warm_start=False"
+            )
+        level = intercept if self.fit_intercept else np.zeros(len(coef))
+        return np.column_stack([coef, level]).astype(np.float64)
+
+    def predict_proba(self, X: Any, out: Any = None) -> Any:
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n, d), or Blocks
+        out : path, optional
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n, classes); the path where `out` is given.
+        """
+        return self._apply(X, _probabilities, out)
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """Logarithms of `predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def _check(self) -> None:
+        if self.penalty in ("l1", "elasticnet"):
+            raise ValueError(
+                f"penalty={self.penalty!r} is not offered by LogisticRegression: it must be 'l2' or None; "
+                "SGDClassifier(penalty=...) learns it"
+            )
+        check_choice("penalty", self.penalty, ("deprecated", "l2", None))
+        check_number("C", np.finfo(float).max if _infinite(self.C) else self.C, 0, open_low=True)
+        if self.l1_ratio is not None and check_number("l1_ratio", self.l1_ratio, 0, 1) != 0:
+            raise ValueError(
+                f"l1_ratio={self.l1_ratio!r} is not offered by LogisticRegression: it must be 0 or None; "
+                "SGDClassifier(penalty='elasticnet') learns it"
+            )
+        if check_flag("dual", self.dual):
+            raise ValueError("dual=True is not offered: it must be False, which solves the same problem")
+        check_number("tol", self.tol, 0, open_low=True)
+        check_flag("fit_intercept", self.fit_intercept)
+        if check_number("intercept_scaling", self.intercept_scaling) != 1:
+            raise ValueError(
+                f"intercept_scaling must be 1, got {self.intercept_scaling!r}: the intercept is not penalised, so that scaling it "
+                "has no effect"
+            )
+        check_random_state(self.random_state)
+        if isinstance(self.solver, str) and self.solver in OTHERS:
+            raise ValueError(
+                f"solver={self.solver!r} is not offered: it must be 'auto', 'lbfgs' or 'newton-cholesky', which reach the same minimum"
+            )
+        check_choice("solver", self.solver, ("auto", "lbfgs", "newton-cholesky"))
+        check_integer("max_iter", self.max_iter, 1)
+        if not isinstance(self.verbose, bool):
+            check_integer("verbose", self.verbose, 0)
+        check_flag("warm_start", self.warm_start)
+        if self.n_jobs is not None:
+            raise ValueError(
+                f"n_jobs={self.n_jobs!r} is not used: all classes share a walk; leave it None, see n_threads"
+            )
+
+
+def _infinite(C: Any) -> bool:
+    return isinstance(C, float) and np.isposinf(C)
+
+
+def _probabilities(scores: NDArray[np.float64], dtype: Any) -> NDArray[np.float64]:
+    if scores.ndim == 1:
+        return np.column_stack([expit(-scores), expit(scores)])
+    return np.asarray(softmax(scores, axis=1))

@@ -1,0 +1,98 @@
+"""Gradient: values and slopes against NumPy in float64, for any storage, shape and number of models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.special import expit, log_softmax, logsumexp
+
+from esker.blocks import Block
+from esker.folds import Gradient
+
+
+def oracle(X: Any, y: np.ndarray, weight: np.ndarray, coef: np.ndarray, level: np.ndarray, shift: np.ndarray) -> Any:
+    X = np.asarray(X.todense() if sp.issparse(X) else X, dtype=np.longdouble) - shift
+    z = np.asarray(X @ coef.T + level, dtype=np.longdouble)
+    if len(coef) == 1:
+        z = z[:, 0]
+        sign = 2 * y - 1
+        value = weight @ np.logaddexp(0, -sign * z)
+        p = expit(z.astype(np.float64))[:, None]
+        r = p - y[:, None]
+    else:
+        value = weight @ -log_softmax(z, axis=1)[np.arange(len(y)), y.astype(int)]
+        p = np.exp(z - logsumexp(z, axis=1, keepdims=True))
+        r = p - np.eye(len(coef))[y.astype(int)]
+    r = weight[:, None] * r
+    return value, r.T @ X, r.sum(axis=0), weight @ (p * (1 - p))
+
+
+def problem(storage: str, n: int, d: int, models: int, seed: int = 0) -> Any:
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d)) * (rng.random((n, d)) < 0.5) + 0.5 * (storage[:5] == "dense")
+    X = X.astype(np.float32 if storage.endswith("32") else np.float64)
+    y = rng.integers(0, max(models, 2), n).astype(np.float64)
+    weight = rng.random(n) * (rng.random(n) < 0.8)
+    coef, level, shift = rng.standard_normal((models, d)), rng.standard_normal(models), rng.standard_normal(d)
+    return (sp.csr_array(X) if storage.startswith("csr") else X), y, weight, coef, level, shift
+
+
+@pytest.mark.parametrize("storage", ["dense32", "dense64", "csr32", "csr64"])
+@pytest.mark.parametrize(
+    ("n", "d", "models"),
+    [(1, 1, 1), (7, 3, 1), (700, 37, 1), (3000, 600, 1), (1, 1, 3), (50, 5, 2), (700, 37, 5), (900, 300, 17), (400, 1100, 33)],
+)
+def test_value_and_slopes(storage: str, n: int, d: int, models: int) -> None:
+    X, y, weight, coef, level, shift = problem(storage, n, d, models)
+    coef /= np.sqrt(d)
+    state = Gradient(coef, level, shift)
+    state.update(Block(X, y, weight))
+    found, wanted = state.finish(), oracle(X, y, weight, coef, level, shift)
+    # Of several models float32 rows are multiplied in float32.
+    coarse = storage == "dense32" and models > 1
+    rtol = 3e-6 if coarse else 1e-11
+    for a, b in zip(found, wanted, strict=True):
+        b = np.asarray(b, dtype=np.float64)
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * max(1.0, np.abs(b).max()))
+    assert state.rows == n
+    assert state.weight == pytest.approx(weight.sum())
+
+
+@pytest.mark.parametrize("models", [1, 4])
+def test_scores_far_out_have_losses(models: int) -> None:
+    X = np.array([[1e4], [-1e4], [700.0], [0.0]])
+    y = np.array([0.0, 1.0, 1.0, 0.0])
+    coef, level, shift = np.ones((models, 1)) * np.arange(1, models + 1)[:, None], np.zeros(models), np.zeros(1)
+    state = Gradient(coef, level, shift)
+    state.update(Block(X, y))
+    found, wanted = state.finish(), oracle(X, y, np.ones(4), coef, level, shift)
+    assert found.value == pytest.approx(float(wanted[0]), rel=1e-12)
+    np.testing.assert_allclose(found.slope, wanted[1].astype(float), rtol=1e-12, atol=1e-9)
+
+
+def test_far_means_cost_no_digits() -> None:
+    rng = np.random.default_rng(3)
+    near = rng.standard_normal((500, 6)).astype(np.float32)
+    far = near.astype(np.float64) + 1e7
+    y = rng.integers(0, 3, 500).astype(np.float64)
+    coef, level = rng.standard_normal((3, 6)), np.zeros(3)
+    one, other = Gradient(coef, level), Gradient(coef, level, np.full(6, 1e7))
+    one.update(Block((far - 1e7), y))
+    other.update(Block(far, y))
+    np.testing.assert_allclose(other.finish().slope, one.finish().slope, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("y", [[0.0, 2.0], [0.5, 1.0], [-1.0, 1.0], [np.nan, 1.0]])
+def test_labels_are_indices(y: list[float]) -> None:
+    with pytest.raises(ValueError, match="y must hold class indices from 0 to 1"):
+        Gradient([[0.0]], [0.0]).update(Block(np.ones((2, 1)), np.array(y)))
+
+
+def test_states_at_other_coefficients_are_refused() -> None:
+    with pytest.raises(ValueError, match="different coefficients"):
+        Gradient([[0.0]], [0.0]).merge(Gradient([[1.0]], [0.0]))
+    with pytest.raises(ValueError, match="1 and 2 models"):
+        Gradient([[0.0]], [0.0]).merge(Gradient([[0.0], [0.0]], [0.0, 0.0]))
