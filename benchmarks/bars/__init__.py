@@ -27,6 +27,7 @@ BARS = {
     "killed": "benchmarks.bars.killed",
     "buffer-order": "benchmarks.bars.buffer_order",
     "ridge-wide": "benchmarks.bars.ridge_wide",
+    "logistic": "benchmarks.bars.logistic",
 }
 
 

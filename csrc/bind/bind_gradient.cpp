@@ -38,14 +38,14 @@ void bind_gradient(py::module_& m) {
         .def_readonly("cols", &Gradient::cols)
         .def_readonly("models", &Gradient::models)
         .def_readonly("rows", &Gradient::rows)
-        .def_readonly("weight", &Gradient::weight)
+        .def_property_readonly("weight", [](const Gradient& s) { return s.sums.weight; })
         .def("to_arrays",
              [matrix](const Gradient& s) {
                  py::dict d;
                  d["coef"] = matrix(s, s.coef);
                  d["intercept"] = copy(s.intercept);
                  d["shift"] = copy(s.shift);
-                 d["weight"] = copy(std::vector<double>{s.weight, s.sums.value});
+                 d["weight"] = copy(std::vector<double>{s.sums.weight, s.sums.value});
                  d["rows"] = copy(std::vector<std::int64_t>{s.rows});
                  d["level"] = copy(s.sums.level);
                  d["curvature"] = copy(s.sums.curvature);
@@ -60,7 +60,7 @@ void bind_gradient(py::module_& m) {
                 Gradient s(coef.shape(1), vector_of(coef), vector_of(py::cast<Array<double>>(d["intercept"])),
                            vector_of(py::cast<Array<double>>(d["shift"])));
                 const auto weight = vector_of(py::cast<Array<double>>(d["weight"]));
-                s.weight = weight.at(0), s.sums.value = weight.at(1);
+                s.sums.weight = weight.at(0), s.sums.value = weight.at(1);
                 s.rows = vector_of(py::cast<Array<std::int64_t>>(d["rows"])).at(0);
                 auto take = [&](std::vector<double>& to, const char* name) {
                     auto from = vector_of(py::cast<Array<double>>(d[name]));

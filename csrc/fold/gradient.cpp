@@ -11,18 +11,23 @@
 namespace esker {
 namespace {
 
-void check_labels(const Block& block, Index rows, Index models) {
+// Weight of rows [begin, end), whose labels and weights are looked at.
+double checked(const Block& block, Index begin, Index end, Index models) {
     const double classes = static_cast<double>(std::max<Index>(models, 2));
-    require(block.targets == 1 && block.y, "y must be one column of class indices");
     bool good = true;
-    for (Index i = 0; i < rows; i++) {
+    for (Index i = begin; i < end; i++) {
         const double y = block.y[i];
         good &= y >= 0 && y < classes && y == static_cast<double>(static_cast<Index>(y));
     }
     require(good, "y must hold class indices from 0 to " + std::to_string(static_cast<Index>(classes) - 1));
-    for (Index i = 0; block.weight && i < rows; i++)
+    if (!block.weight) return static_cast<double>(end - begin);
+    double total = 0;
+    for (Index i = begin; i < end; i++) {
         require(block.weight[i] >= 0,
                 "sample_weight must not be negative, got " + std::to_string(block.weight[i]));
+        total += block.weight[i];
+    }
+    return total;
 }
 
 template <class T>
@@ -168,7 +173,7 @@ const T* Gradient::strips() {
 // Shards join in their order.
 void Gradient::gather(const std::vector<Sums>& shards) {
     for (const Sums& s : shards) {
-        sums.value += s.value;
+        sums.weight += s.weight, sums.value += s.value;
         for (std::size_t k = 0; k < sums.level.size(); k++)
             sums.level[k] += s.level[k], sums.curvature[k] += s.curvature[k];
     }
@@ -192,6 +197,7 @@ void Gradient::dense(const DenseView<T>& x, const Block& block) {
     parallel_for(n, [&](Index i) {
         Sums& s = shards[static_cast<std::size_t>(i)] = empty_sums(x.cols, models, models);
         const Index begin = x.rows * i / n, end = x.rows * (i + 1) / n;
+        s.weight = checked(block, begin, end, models);
         own ? softmax_dense(s, x, block, begin, end, *this, own) : dense_two(s, x, block, begin, end, *this);
     });
     gather(shards);
@@ -209,6 +215,7 @@ void Gradient::sparse(const CsrView<T, I>& x, const Block& block) {
     parallel_for(n, [&](Index i) {
         Sums& s = shards[static_cast<std::size_t>(i)] = empty_sums(x.cols, models, models);
         const Index begin = x.rows * i / n, end = x.rows * (i + 1) / n;
+        s.weight = checked(block, begin, end, models);
         models > 1 ? sparse_many(s, x, block, begin, end, models, own, base)
                    : sparse_two(s, x, block, begin, end, *this, base[0]);
     });
@@ -226,7 +233,7 @@ void Gradient::sparse(const CsrView<T, I>& x, const Block& block) {
 void Gradient::update(const Block& block) {
     std::visit(
         [&](const auto& x) {
-            check_labels(block, x.rows, models);
+            require(block.targets == 1 && block.y, "y must be one column of class indices");
             widen(x.cols);
             if constexpr (requires { x.stride; }) {
                 if (x.cols < cols &&
@@ -240,7 +247,6 @@ void Gradient::update(const Block& block) {
                 sparse(x, block);
             }
             rows += x.rows;
-            for (Index i = 0; i < x.rows; i++) weight += block.w(i);
         },
         block.x);
 }
@@ -256,7 +262,7 @@ void Gradient::merge(const Gradient& other) {
     widen(other.cols);
     require(coef == other.coef && intercept == other.intercept && shift == other.shift,
             "gradients at different coefficients cannot be merged");
-    rows += other.rows, weight += other.weight;
+    rows += other.rows;
     gather({other.sums});
 }
 

@@ -10,14 +10,13 @@
 namespace esker {
 
 struct Gradient {
-    // Sums of w l, and of each model w slope, w slope (x - shift) and w p (1 - p).
+    // Sums of w and w l, and of each model w slope, w slope (x - shift) and w p (1 - p).
     struct Sums {
-        double value = 0;
+        double weight = 0, value = 0;
         std::vector<double> level, curvature;  // models
         std::vector<double> slope;             // cols x models
     };
     Index cols = 0, models = 0, rows = 0;
-    double weight = 0;
     std::vector<double> coef;       // models x cols
     std::vector<double> intercept;  // models: the scores where x = shift
     std::vector<double> shift;      // cols

@@ -13,7 +13,9 @@ from esker.blocks import Block
 from esker.folds import Gradient
 
 
-def oracle(X: Any, y: np.ndarray, weight: np.ndarray, coef: np.ndarray, level: np.ndarray, shift: np.ndarray) -> Any:
+def oracle(
+    X: Any, y: np.ndarray, weight: np.ndarray, coef: np.ndarray, level: np.ndarray, shift: np.ndarray
+) -> Any:
     X = np.asarray(X.todense() if sp.issparse(X) else X, dtype=np.longdouble) - shift
     z = np.asarray(X @ coef.T + level, dtype=np.longdouble)
     if len(coef) == 1:
@@ -43,7 +45,17 @@ def problem(storage: str, n: int, d: int, models: int, seed: int = 0) -> Any:
 @pytest.mark.parametrize("storage", ["dense32", "dense64", "csr32", "csr64"])
 @pytest.mark.parametrize(
     ("n", "d", "models"),
-    [(1, 1, 1), (7, 3, 1), (700, 37, 1), (3000, 600, 1), (1, 1, 3), (50, 5, 2), (700, 37, 5), (900, 300, 17), (400, 1100, 33)],
+    [
+        (1, 1, 1),
+        (7, 3, 1),
+        (700, 37, 1),
+        (3000, 600, 1),
+        (1, 1, 3),
+        (50, 5, 2),
+        (700, 37, 5),
+        (900, 300, 17),
+        (400, 1100, 33),
+    ],
 )
 def test_value_and_slopes(storage: str, n: int, d: int, models: int) -> None:
     X, y, weight, coef, level, shift = problem(storage, n, d, models)
@@ -65,7 +77,11 @@ def test_value_and_slopes(storage: str, n: int, d: int, models: int) -> None:
 def test_scores_far_out_have_losses(models: int) -> None:
     X = np.array([[1e4], [-1e4], [700.0], [0.0]])
     y = np.array([0.0, 1.0, 1.0, 0.0])
-    coef, level, shift = np.ones((models, 1)) * np.arange(1, models + 1)[:, None], np.zeros(models), np.zeros(1)
+    coef, level, shift = (
+        np.ones((models, 1)) * np.arange(1, models + 1)[:, None],
+        np.zeros(models),
+        np.zeros(1),
+    )
     state = Gradient(coef, level, shift)
     state.update(Block(X, y))
     found, wanted = state.finish(), oracle(X, y, np.ones(4), coef, level, shift)

@@ -1,0 +1,154 @@
+"""LogisticRegression on dense rows in memory against the best of scikit-learn and scikit-learn-intelex, at the same objective.
+
+Each contender has a process of its own, and they take turns. What a contender must reach: an objective that exceeds ours by no more than
+a millionth of itself, or below; ours may exceed no peer's by more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import warnings
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from benchmarks.bars import line
+from benchmarks.contest import ROOT, thread_limits
+from benchmarks.datasets import data_folder
+
+__all__ = ["run"]
+
+#: name: (rows, columns, classes, penalties alpha = 1 / (C n), ratio to reach)
+CELLS = {
+    "2M x 28": (2_000_000, 28, 2, [5e-7], 2.5),
+    "100k x 1000, correlated": (100_000, 1000, 2, [1e-5], 4.0),
+    "softmax, 100k x 512, 100 classes, three alphas": (100_000, 512, 100, [1e-2, 1e-3, 1e-4], 5.0),
+}
+
+
+def make(n: int, d: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and labels: independent columns where few; else correlated, of a decaying spectrum."""
+    rng = np.random.default_rng(0)
+    if d < 100:
+        X = rng.standard_normal((n, d), dtype=np.float32)
+        scores = X @ (0.4 * rng.standard_normal(d)).astype(np.float32)
+        return X, (scores + rng.logistic(size=n) > 0).astype(np.int64)
+    mixing = rng.standard_normal((d, d)) * (np.arange(1, d + 1) ** -0.6)[:, None] / np.sqrt(20)
+    y = rng.integers(0, classes, n)
+    centres = rng.standard_normal((classes, d)) if classes > 2 else np.zeros((2, d))
+    X = ((2.0 * rng.standard_normal((n, d)) + centres[y]) @ mixing).astype(np.float32)
+    if classes == 2:
+        scores = X @ (0.1 * rng.standard_normal(d)).astype(np.float32)
+        y = (scores + rng.logistic(size=n) > 0).astype(np.int64)
+    return X, y
+
+
+def run(scale: str, runs: int = 3) -> bool:
+    """A line for each cell; at scale small with a twentieth of the rows, where the ratio is printed only."""
+    return all([_cell(name, scale, runs) for name in CELLS])
+
+
+def _cell(name: str, scale: str, runs: int) -> bool:
+    n, d, classes, alphas, ratio = CELLS[name]
+    full = scale == "full"
+    n = n if full else n // 20
+    names = ["esker", "sklearn"] + ["sklearnex"] * (find_spec("sklearnex") is not None)
+    with tempfile.TemporaryDirectory(prefix="logistic-", dir=data_folder()) as folder:
+        X, y = make(n, d, classes)
+        np.save(Path(folder) / "X.npy", X)
+        np.save(Path(folder) / "y.npy", y)
+        with ExitStack() as stack:
+            sides = [stack.enter_context(_Side(who, folder, alphas)) for who in names]
+            timed = [[side.go() for side in sides] for _ in range(runs)]
+    seconds = {who: statistics.median(row[k]["seconds"] for row in timed) for k, who in enumerate(names)}
+    values = {
+        who: [_objective(X, y, *model) for model in timed[0][k]["models"]] for k, who in enumerate(names)
+    }
+    peer = min(names[1:], key=seconds.__getitem__)
+    excess = {who: max(b / min(c) - 1 for b, *c in zip(values[who], *values.values())) for who in names}
+    found = seconds[peer] / seconds["esker"]
+    holds = (found >= ratio or not full) and excess["esker"] <= 1e-6
+    told = ", ".join(f"{who} {seconds[who]:.3f} s, {excess[who]:.0e} above the least" for who in names)
+    return line(holds, f"{name} ({n:,} rows): {found:.2f}x (>= {ratio:g}x); {told}")
+
+
+def _objective(X: np.ndarray, y: np.ndarray, coef: Any, intercept: Any, alpha: float) -> float:
+    """Mean loss plus alpha |coef|^2 / 2, in float64."""
+    coef, intercept = np.asarray(coef), np.asarray(intercept)
+    total = 0.0
+    for i in range(0, len(y), 20_000):
+        z = X[i : i + 20_000].astype(np.float64) @ coef.T + intercept
+        own = y[i : i + 20_000]
+        if z.shape[1] == 1:
+            total += np.logaddexp(0, (1 - 2 * own) * z[:, 0]).sum()
+        else:
+            top = z.max(axis=1)
+            total += (np.log(np.exp(z - top[:, None]).sum(axis=1)) + top - z[np.arange(len(own)), own]).sum()
+    return float(total / len(y) + 0.5 * alpha * (coef**2).sum())
+
+
+class _Side:
+    """The parent's end of a contender's process."""
+
+    def __init__(self, name: str, folder: str, alphas: list[float]) -> None:
+        self.command = [sys.executable, "-m", "benchmarks.bars.logistic", name, folder, json.dumps(alphas)]
+
+    def __enter__(self) -> _Side:
+        environment = {**os.environ, **thread_limits(2)}
+        pipe = subprocess.PIPE
+        self._child = subprocess.Popen(
+            self.command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=environment
+        )
+        return self
+
+    def go(self) -> dict[str, Any]:
+        self._child.stdin.write("go\n")
+        self._child.stdin.flush()
+        said = self._child.stdout.readline()
+        if not said:
+            raise RuntimeError(f"{self.command} ended with {self._child.wait()}")
+        return json.loads(said)
+
+    def __exit__(self, *problem: object) -> None:
+        if problem[0] is not None:
+            self._child.kill()
+        with self._child:
+            pass
+
+
+def main() -> None:
+    """A contender's process: fit the path on every line read."""
+    name, folder, alphas = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
+    warnings.simplefilter("ignore")
+    if name == "sklearnex":
+        from sklearnex import patch_sklearn
+
+        patch_sklearn(verbose=False)
+    if name == "esker":
+        from esker.linear_model import LogisticRegression
+    else:
+        from sklearn.linear_model import LogisticRegression
+    X, y = np.load(folder / "X.npy"), np.load(folder / "y.npy")
+    options = {} if name == "esker" else {"solver": "lbfgs"}
+    LogisticRegression(**options).fit(X[:2000, :5].copy(), y[:2000])  # what is imported late
+    for _ in sys.stdin:
+        began = perf_counter()
+        models = [
+            LogisticRegression(C=1 / (alpha * len(y)), max_iter=1000, **options).fit(X, y) for alpha in alphas
+        ]
+        seconds = perf_counter() - began
+        found = [(m.coef_.tolist(), m.intercept_.tolist(), alpha) for m, alpha in zip(models, alphas)]
+        print(json.dumps({"seconds": seconds, "models": found}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
