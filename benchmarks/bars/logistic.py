@@ -54,7 +54,8 @@ def make(n: int, d: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
 
 def run(scale: str, runs: int = 3) -> bool:
     """A line for each cell; at scale small with a twentieth of the rows, where the ratio is printed only."""
-    return all([_cell(name, scale, runs) for name in CELLS])
+    holds = [_cell(name, scale, runs) for name in CELLS]
+    return all(holds)
 
 
 def _cell(name: str, scale: str, runs: int) -> bool:

@@ -35,6 +35,7 @@ void bind_gradient(py::module_& m) {
                                       own(std::move(f.curvature)));
             },
             "Sums of w l; of w slope (x - shift), (models, d); of w slope and of w p (1 - p), (models,).")
+        .def_readwrite("precise", &Gradient::precise)
         .def_readonly("cols", &Gradient::cols)
         .def_readonly("models", &Gradient::models)
         .def_readonly("rows", &Gradient::rows)
@@ -46,7 +47,7 @@ void bind_gradient(py::module_& m) {
                  d["intercept"] = copy(s.intercept);
                  d["shift"] = copy(s.shift);
                  d["weight"] = copy(std::vector<double>{s.sums.weight, s.sums.value});
-                 d["rows"] = copy(std::vector<std::int64_t>{s.rows});
+                 d["rows"] = copy(std::vector<std::int64_t>{s.rows, s.precise});
                  d["level"] = copy(s.sums.level);
                  d["curvature"] = copy(s.sums.curvature);
                  d["slope"] = own(std::vector<double>(s.sums.slope), {s.cols, s.models});
@@ -61,7 +62,8 @@ void bind_gradient(py::module_& m) {
                            vector_of(py::cast<Array<double>>(d["shift"])));
                 const auto weight = vector_of(py::cast<Array<double>>(d["weight"]));
                 s.sums.weight = weight.at(0), s.sums.value = weight.at(1);
-                s.rows = vector_of(py::cast<Array<std::int64_t>>(d["rows"])).at(0);
+                const auto rows = vector_of(py::cast<Array<std::int64_t>>(d["rows"]));
+                s.rows = rows.at(0), s.precise = rows.at(1) != 0;
                 auto take = [&](std::vector<double>& to, const char* name) {
                     auto from = vector_of(py::cast<Array<double>>(d[name]));
                     require(from.size() == to.size(), std::string(name) + " does not fit coef");

@@ -189,18 +189,37 @@ void Gradient::gather(const std::vector<Sums>& shards) {
     });
 }
 
-template <class T>
-void Gradient::dense(const DenseView<T>& x, const Block& block) {
-    const T* own = models > 1 ? strips<T>() : nullptr;
+// rows_of(sums, begin, end) of each shard's rows.
+template <class X, class F>
+void Gradient::deal(const X& x, const Block& block, F&& rows_of) {
     std::vector<Sums> shards(static_cast<std::size_t>(gradient_shards(x.rows, x.cols * models)));
     const auto n = static_cast<Index>(shards.size());
     parallel_for(n, [&](Index i) {
         Sums& s = shards[static_cast<std::size_t>(i)] = empty_sums(x.cols, models, models);
         const Index begin = x.rows * i / n, end = x.rows * (i + 1) / n;
         s.weight = checked(block, begin, end, models);
-        own ? softmax_dense(s, x, block, begin, end, *this, own) : dense_two(s, x, block, begin, end, *this);
+        rows_of(s, begin, end);
     });
     gather(shards);
+}
+
+template <class T>
+void Gradient::dense(const DenseView<T>& x, const Block& block) {
+    if (models == 1)
+        return deal(x, block,
+                    [&](Sums& s, Index begin, Index end) { dense_two(s, x, block, begin, end, *this); });
+    if (precise || std::is_same_v<T, double>) {
+        const double* own = strips<double>();
+        return deal(x, block, [&](Sums& s, Index begin, Index end) {
+            softmax_dense<double>(s, x, block, begin, end, *this, own);
+        });
+    }
+    if constexpr (std::is_same_v<T, float>) {
+        const float* own = strips<float>();
+        deal(x, block, [&](Sums& s, Index begin, Index end) {
+            softmax_dense<float>(s, x, block, begin, end, *this, own);
+        });
+    }
 }
 
 template <class T, class I>
@@ -210,19 +229,13 @@ void Gradient::sparse(const CsrView<T, I>& x, const Block& block) {
     for (Index k = 0; k < models; k++)
         base[static_cast<std::size_t>(k)] -=
             kernels().rows_f64.dot(shift.data(), coef.data() + k * cols, cols);
-    std::vector<Sums> shards(static_cast<std::size_t>(gradient_shards(x.rows, cols * models)));
-    const auto n = static_cast<Index>(shards.size());
-    parallel_for(n, [&](Index i) {
-        Sums& s = shards[static_cast<std::size_t>(i)] = empty_sums(x.cols, models, models);
-        const Index begin = x.rows * i / n, end = x.rows * (i + 1) / n;
-        s.weight = checked(block, begin, end, models);
+    const std::vector<double> before(sums.level);
+    deal(x, block, [&](Sums& s, Index begin, Index end) {
         models > 1 ? sparse_many(s, x, block, begin, end, models, own, base)
                    : sparse_two(s, x, block, begin, end, *this, base[0]);
     });
-    std::vector<double> level(static_cast<std::size_t>(models), 0.0);
-    for (const Sums& s : shards)
-        for (std::size_t k = 0; k < level.size(); k++) level[k] += s.level[k];
-    gather(shards);
+    std::vector<double> level(before.size());
+    for (std::size_t k = 0; k < level.size(); k++) level[k] = sums.level[k] - before[k];
     for (Index j = 0; j < cols; j++) {
         const double at = shift[static_cast<std::size_t>(j)];
         for (Index k = 0; at != 0 && k < models; k++)

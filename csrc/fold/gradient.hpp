@@ -17,7 +17,8 @@ struct Gradient {
         std::vector<double> slope;             // cols x models
     };
     Index cols = 0, models = 0, rows = 0;
-    std::vector<double> coef;       // models x cols
+    bool precise = false;      // whether dense float32 rows of several models are multiplied in float64, too
+    std::vector<double> coef;  // models x cols
     std::vector<double> intercept;  // models: the scores where x = shift
     std::vector<double> shift;      // cols
     Sums sums;
@@ -34,6 +35,8 @@ struct Gradient {
     Summary finish() const;
 
 private:
+    template <class X, class F>
+    void deal(const X& x, const Block& block, F&& rows_of);
     template <class T>
     void dense(const DenseView<T>& x, const Block& block);
     template <class T, class I>

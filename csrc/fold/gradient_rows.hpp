@@ -41,9 +41,9 @@ inline void two_classes(Gradient::Sums& s, double* scores, const Block& block, I
     s.value += total, s.level[0] += level, s.curvature[0] += curvature;
 }
 
-// Dense rows [begin, end) of several models, whose coefficients lie in strips.
-template <class T>
-void softmax_dense(Gradient::Sums& s, const DenseView<T>& x, const Block& block, Index begin, Index end,
+// Dense rows [begin, end) of several models, whose coefficients lie in strips; products are in T.
+template <class T, class X>
+void softmax_dense(Gradient::Sums& s, const DenseView<X>& x, const Block& block, Index begin, Index end,
                    const Gradient& at, const T* strips);
 
 }  // namespace esker

@@ -1,6 +1,7 @@
 // Dense rows of several models: a panel is centred once and stays in the second cache; its scores, which
 // tiles make from it, become slopes where they lie, and tiles multiply them with the panel again.
 #include <algorithm>
+#include <type_traits>
 
 #include "fold/gradient_rows.hpp"
 
@@ -22,8 +23,8 @@ T* room(Buffer& buffer, Index numbers) {
 
 }  // namespace
 
-template <class T>
-void softmax_dense(Gradient::Sums& s, const DenseView<T>& x, const Block& block, Index begin, Index end,
+template <class T, class X>
+void softmax_dense(Gradient::Sums& s, const DenseView<X>& x, const Block& block, Index begin, Index end,
                    const Gradient& at, const T* coef) {
     const auto& kernel = kernels().gradient<T>();
     const Index d = x.cols, wide = kernel.wide, strips = (at.models + wide - 1) / wide;
@@ -42,7 +43,10 @@ void softmax_dense(Gradient::Sums& s, const DenseView<T>& x, const Block& block,
     Index summed = 0;
     for (Index i = begin; i < end; i += rows) {
         const Index n = std::min(rows, end - i);
-        kernel.centre(panel, pitch, x.row(i), x.stride, at.shift.data(), n, d);
+        if constexpr (std::is_same_v<T, X>)
+            kernel.centre(panel, pitch, x.row(i), x.stride, at.shift.data(), n, d);
+        else
+            kernel.centre_f32(panel, pitch, x.row(i), x.stride, at.shift.data(), n, d);
         for (Index j = 0; j < d; j += near_cols)
             for (Index t = 0; t < strips; t++)
                 kernel.along(scores + t * padded * wide, panel + j, pitch, n, coef + (t * at.cols + j) * wide,
@@ -63,9 +67,11 @@ void softmax_dense(Gradient::Sums& s, const DenseView<T>& x, const Block& block,
         s.level[k] += some[1 + k], s.curvature[k] += some[1 + base.size() + k];
 }
 
-template void softmax_dense(Gradient::Sums&, const DenseView<float>&, const Block&, Index, Index,
-                            const Gradient&, const float*);
-template void softmax_dense(Gradient::Sums&, const DenseView<double>&, const Block&, Index, Index,
-                            const Gradient&, const double*);
+template void softmax_dense<float>(Gradient::Sums&, const DenseView<float>&, const Block&, Index, Index,
+                                   const Gradient&, const float*);
+template void softmax_dense<double>(Gradient::Sums&, const DenseView<float>&, const Block&, Index, Index,
+                                    const Gradient&, const double*);
+template void softmax_dense<double>(Gradient::Sums&, const DenseView<double>&, const Block&, Index, Index,
+                                    const Gradient&, const double*);
 
 }  // namespace esker

@@ -21,8 +21,8 @@ void gradient_scores(double* __restrict out, const T* __restrict x, std::int64_t
     for (; i < rows; i++) out[i] = shifted_dot(x + i * stride, shift, w, cols);
 }
 
-template <class T>
-void gradient_centre(T* __restrict out, std::int64_t pitch, const T* __restrict x, std::int64_t stride,
+template <class T, class X>
+void gradient_centre(T* __restrict out, std::int64_t pitch, const X* __restrict x, std::int64_t stride,
                      const double* __restrict shift, std::int64_t rows, std::int64_t cols) {
     for (std::int64_t i = 0; i < rows; i++, out += pitch, x += stride) {
 #pragma omp simd
@@ -146,7 +146,8 @@ constexpr GradientKernels<T> gradient_kernels() {
     return {group_cols,
             strip_cols<T>,
             gradient_scores<T>,
-            gradient_centre<T>,
+            gradient_centre<T, T>,
+            gradient_centre<T, float>,
             gradient_product<T, false>,
             gradient_product<T, true>,
             gradient_softmax<T>,

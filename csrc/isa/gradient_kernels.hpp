@@ -18,6 +18,8 @@ struct GradientKernels {
     // multiple of `high`
     void (*centre)(T* out, std::int64_t pitch, const T* x, std::int64_t stride, const double* shift,
                    std::int64_t rows, std::int64_t cols);
+    void (*centre_f32)(T* out, std::int64_t pitch, const float* x, std::int64_t stride, const double* shift,
+                       std::int64_t rows, std::int64_t cols);
     // c[i] = sum over k < n of a[i pitch + k] b[k], `wide` numbers each, for rows i < m, in steps of `high`;
     // added to what is there where `more`
     void (*along)(T* c, const T* a, std::int64_t pitch, std::int64_t m, const T* b, std::int64_t n,

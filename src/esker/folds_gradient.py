@@ -44,6 +44,8 @@ class Gradient:
     intercept : array-like of shape (models,)
     shift : array-like of shape (d,), optional
         About what slopes are summed; 0 by default.
+    precise : bool
+        Multiply float32 rows of several models in float64, in twice the time.
 
     Notes
     -----
@@ -62,10 +64,13 @@ class Gradient:
 
     exact_merge = True
 
-    def __init__(self, coef: ArrayLike, intercept: ArrayLike, shift: ArrayLike | None = None) -> None:
+    def __init__(
+        self, coef: ArrayLike, intercept: ArrayLike, shift: ArrayLike | None = None, *, precise: bool = False
+    ) -> None:
         w = np.ascontiguousarray(coef, dtype=np.float64)
         centre = np.zeros(w.shape[1]) if shift is None else np.ascontiguousarray(shift, dtype=np.float64)
         self._state = core.Gradient(w, np.ascontiguousarray(intercept, dtype=np.float64), centre)
+        self._state.precise = precise
 
     @property
     def weight(self) -> float:

@@ -102,9 +102,16 @@ def encode(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def encoded(
-    blocks: Blocks, classes: NDArray[Any] | None, class_weight: Mapping[Any, float] | str | None
+    blocks: Blocks,
+    classes: NDArray[Any] | None,
+    class_weight: Mapping[Any, float] | str | None,
+    *,
+    by_weight: bool = False,
 ) -> tuple[Blocks, NDArray[Any], int | None]:
-    """(blocks whose target is a class index and whose weights include the class's, the classes, the rows if known)."""
+    """(blocks whose target is a class index and whose weights include the class's, the classes, the rows if known).
+
+    by_weight: whether "balanced" counts the weights of a class's rows, not the rows.
+    """
     counts = None
     if isinstance(blocks, ArrayBlocks):
         labels = np.asarray(blocks.y).ravel()
@@ -112,14 +119,19 @@ def encoded(
             classes, y, counts = _indexed(labels)
         else:
             y = encode(labels, classes)
-        factors = class_factors(class_weight, classes, counts)
         weight = blocks.sample_weight
+        if by_weight and weight is not None and counts is not None:
+            counts = np.bincount(y.astype(np.intp), weights=weight, minlength=len(classes))
+        factors = class_factors(class_weight, classes, counts)
         if factors is not None:
             weight = factors[y.astype(np.intp)] * (1.0 if weight is None else weight)
         blocks.y, blocks.sample_weight = y, weight  # made by as_blocks for this fit alone
         return blocks, classes, blocks.n_rows
     if classes is None:
         classes, counts = count_labels(blocks)
+    n_rows = blocks.n_rows if counts is None else int(counts.sum())
+    if by_weight and counts is not None and class_weight == "balanced":
+        counts = _weigh(blocks, classes)
     factors, known = class_factors(class_weight, classes, counts), classes
 
     def as_index(block: Block) -> Block:
@@ -129,7 +141,18 @@ def encoded(
             weight = factors[y.astype(np.intp)] * (1.0 if weight is None else weight)
         return replace(block, y=y, sample_weight=weight)
 
-    return blocks.map(as_index, keeps_x=True), classes, blocks.n_rows if counts is None else int(counts.sum())
+    return blocks.map(as_index, keeps_x=True), classes, n_rows
+
+
+def _weigh(blocks: Blocks, classes: NDArray[Any]) -> NDArray[np.float64]:
+    """The weight of each class's rows, by one walk."""
+    total = np.zeros(len(classes))
+    for block in blocks.read_ahead():
+        index = encode(_column(block), classes).astype(np.intp)
+        total += np.bincount(index, weights=block.sample_weight, minlength=len(classes))
+        if not advance(len(block), block.nbytes):
+            raise KeyboardInterrupt
+    return total
 
 
 def _indexed(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.int64]]:
@@ -155,7 +178,7 @@ def _indexed(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64], N
 
 
 def class_factors(
-    class_weight: Mapping[Any, float] | str | None, classes: NDArray[Any], counts: NDArray[np.int64] | None
+    class_weight: Mapping[Any, float] | str | None, classes: NDArray[Any], counts: NDArray[Any] | None
 ) -> NDArray[np.float64] | None:
     """What a row of each class weighs more; "balanced" is ``n / (classes * rows of the class)``."""
     if class_weight is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 from esker.blocks import Block
 from esker.folds import Gradient
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Objective", "Sample", "draw", "thinned", "weighted_by_curvature"]
+__all__ = ["Objective", "Sample", "draw", "thinned", "weighted_by_curvature", "weighted_by_doubt"]
 
 
 class Objective:
@@ -53,10 +53,12 @@ class Objective:
         self.walk, self.weight, self.shift, self.alpha, self.centred = walk, weight, shift, alpha, centred
         self.curvature: Floats = np.zeros(0)
         self.calls, self._if_not_finite = 0, if_not_finite
+        #: Whether float32 rows are multiplied in float64, where they would not be.
+        self.precise = False
 
     def __call__(self, at: Floats) -> tuple[float, Floats]:
         w = at[:, :-1]
-        state = Gradient(w, at[:, -1], self.shift)
+        state = Gradient(w, at[:, -1], self.shift, precise=self.precise)
         for block in self.walk():
             state.update(block)
         self.calls += 1
@@ -135,6 +137,16 @@ def weighted_by_curvature(rows: Block, at: Floats, shift: Floats) -> Block:
     p = expit(np.asarray(rows.X @ w.astype(rows.X.dtype), dtype=np.float64) + (at[0, -1] - shift @ w))
     assert rows.sample_weight is not None
     return Block(rows.X, None, rows.sample_weight * p * (1.0 - p))
+
+
+def weighted_by_doubt(rows: Block, at: Floats, shift: Floats) -> Block:
+    """A sample of several classes, its weights times ``sum p (1 - p)``, summing to 1 again."""
+    w = at[:, :-1]
+    scores = np.asarray(rows.X @ w.T.astype(rows.X.dtype), dtype=np.float64) + (at[:, -1] - w @ shift)
+    doubt = 1.0 - (softmax(scores, axis=1) ** 2).sum(axis=1)
+    assert rows.sample_weight is not None
+    weight = rows.sample_weight * np.maximum(doubt, 1e-6)  # no row is beyond all doubt
+    return Block(rows.X, None, weight / weight.sum())
 
 
 def _stretches(n: int, size: int) -> NDArray[np.intp]:

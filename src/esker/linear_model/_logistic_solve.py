@@ -16,7 +16,14 @@ from scipy import sparse
 
 from esker.linear_model._lbfgs import Point, minimise
 from esker.linear_model._logistic_metric import Newton, Product, spectrum
-from esker.linear_model._logistic_rows import Objective, Sample, draw, thinned, weighted_by_curvature
+from esker.linear_model._logistic_rows import (
+    Objective,
+    Sample,
+    draw,
+    thinned,
+    weighted_by_curvature,
+    weighted_by_doubt,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,19 +89,20 @@ class _Problem:
     centred: bool
     metric: str
     shift: Floats
-    eigen: tuple[Floats, Any] | None = None
+    known: tuple[Floats, Any] | None = None
 
-    def look(self, rows: Block, at: Floats, curvature: Floats) -> Callable[[Floats], Floats]:
-        """The metric of a sample at a point."""
+    def look(self, rows: Block, at: Floats, curvature: Floats, *, anew: bool) -> Callable[[Floats], Floats]:
+        """The metric of a sample at a point; of several models the rows' share of it is looked at `anew` or kept."""
         if self.metric == "newton":
             return Newton(weighted_by_curvature(rows, at, self.shift), self.alpha, self.shift, self.centred)
-        if self.eigen is None:
-            self.eigen = (
-                spectrum(rows, self.shift, self.centred)
-                if self.metric == "kronecker"
-                else (_squares(rows, self), None)
-            )
-        return Product(*self.eigen, curvature, self.alpha, self.centred)
+        if self.known is None or anew:
+            if self.models > 1:
+                rows = weighted_by_doubt(rows, at, self.shift)
+            if self.metric == "kronecker":
+                self.known = spectrum(rows, self.shift, self.centred)
+            else:
+                self.known = _squares(rows, self), None
+        return Product(*self.known, curvature, self.alpha, self.centred)
 
 
 def metric_for(models: int, d: int, solver: str) -> str:
@@ -193,13 +201,13 @@ def _warm(problem: _Problem, sample: Sample, at: Floats, started: bool) -> tuple
         rows = thinned(sample.rows, m)
         objective = Objective(lambda rows=rows: [rows], 1.0, problem.shift, problem.alpha, problem.centred)  # type: ignore[misc]
         enough, first = 0.02 * min(1.0, at.size / m), objective(at)
-        for _ in range(LOOKS):
+        for i in range(LOOKS):
             curvature = objective.curvature
             some = thinned(rows, max(FIRST, 4 * d)) if problem.metric == "newton" else rows
             found = minimise(
                 objective,
                 at,
-                problem.look(some, at, curvature),
+                problem.look(some, at, curvature, anew=i == 0),
                 partial(_within, enough),
                 max_iter=STEPS,
                 rounding=1e-9,
@@ -229,12 +237,15 @@ def _finish(
         history.append((point.value, size))
         return _good(point, size, tol)
 
-    iterations, first, found = 0, None, None
+    coarse = (
+        problem.models > 1 and isinstance(sample.rows.X, np.ndarray) and sample.rows.X.dtype == np.float32
+    )
+    iterations, first = 0, None
     while True:
         if first is None and (sample.whole or problem.metric != "newton"):
             first = objective(at)
             curvature = objective.curvature
-        look = problem.look(sample.rows, at, curvature)
+        look = problem.look(sample.rows, at, curvature, anew=iterations == 0)
         steps = min(max_iter - iterations, 2 if sample.whole and problem.metric == "newton" else max_iter)
         found = minimise(
             objective,
@@ -242,11 +253,14 @@ def _finish(
             look,
             done,
             max_iter=steps,
-            rounding=1e-12 if problem.models == 1 else 1e-9,
+            rounding=1e-8 if coarse and not objective.precise else 1e-13,
             first=first,
         )
         iterations += found.iterations
         found.iterations = iterations
+        if found.stuck and coarse and not objective.precise:  # products in float32 go no further
+            objective.precise, at, first = True, found.at, None
+            continue
         if found.stuck or iterations >= max_iter or _good(found, _size(found.gradient, problem.shift), tol):
             return found, history
         at, first, curvature = found.at, (found.value, found.gradient), objective.curvature
@@ -257,7 +271,7 @@ def _within(share: float, point: Point) -> bool:
 
 
 def _good(point: Point, size: float, tol: float) -> bool:
-    return size <= tol and point.decrement <= max(tol * tol, 1e-12) * abs(point.value)
+    return size <= tol and point.decrement <= max(tol * tol, 1e-13)
 
 
 def _size(gradient: Floats, shift: Floats) -> float:

@@ -53,12 +53,12 @@ class LogisticRegression(LinearClassifier):
         False.
     tol : float
         Ends where no partial derivative of the objective (divided by C and the sum of weights) exceeds this, and the objective
-        is about ``tol**2`` of itself from its minimum.
+        is about ``tol**2`` from its minimum.
     fit_intercept : bool
     intercept_scaling : float
         1: the intercept is not penalised.
     class_weight : dict or "balanced", optional
-        What a row of each class weighs more; "balanced" is ``n / (classes * rows of the class)``.
+        What a row of each class weighs more; "balanced" is the rows' weight by that of the class, over the number of classes.
     random_state : int, RandomState or None
         Taken and not used: nothing is drawn.
     solver : {"auto", "lbfgs", "newton-cholesky"}
@@ -178,7 +178,7 @@ class LogisticRegression(LinearClassifier):
 
     def _fit_blocks(self, blocks: Blocks, before: tuple[Any, Any, Any] | None) -> None:
         given = blocks
-        blocks, classes, n = encoded(blocks, None, self.class_weight)
+        blocks, classes, n = encoded(blocks, None, self.class_weight, by_weight=True)
         if len(classes) < 2:
             raise ValueError(
                 "This solver needs samples of at least 2 classes in the data, but the data contains only one class: "
