@@ -14,6 +14,7 @@ from esker.linear_model import (
     Lasso,
     LassoCV,
     LinearRegression,
+    LogisticRegression,
     Ridge,
     RidgeClassifier,
     RidgeClassifierCV,
@@ -30,6 +31,7 @@ MODELS = [
     ElasticNet,
     LassoCV,
     ElasticNetCV,
+    LogisticRegression,
 ]
 ANYTHING: list[Any] = [
     "x", b"1", float("nan"), True, np.True_, 2.5, 0, -1, 10**30, 1j, None, [1, 2], [], {}, ["a"], [None], [[1.0]],
@@ -39,7 +41,8 @@ ANYTHING: list[Any] = [
 
 def data(model: Any) -> tuple[np.ndarray, np.ndarray]:
     X = np.random.default_rng(0).standard_normal((30, 2))
-    return X, (X[:, 0] > 0) if "Class" in model.__name__ else X[:, 0]
+    labels = "Class" in model.__name__ or "Logistic" in model.__name__
+    return X, (X[:, 0] > 0) if labels else X[:, 0]
 
 
 def refusal(model: Any, X: np.ndarray, y: np.ndarray) -> str:

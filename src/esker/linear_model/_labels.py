@@ -112,7 +112,7 @@ def encoded(
 
     by_weight: whether "balanced" counts the weights of a class's rows, not the rows.
     """
-    counts = None
+    counts: NDArray[Any] | None = None
     if isinstance(blocks, ArrayBlocks):
         labels = np.asarray(blocks.y).ravel()
         if classes is None:
@@ -193,7 +193,9 @@ def class_factors(
                 "class_weight='balanced' needs all labels at once, which partial_fit does not have; "
                 "give the weights as a dict"
             )
-        return np.asarray(counts.sum() / (len(classes) * counts), dtype=np.float64)
+        share = np.zeros(len(classes))  # a class whose rows have no weight gets none
+        np.divide(counts.sum() / len(classes), counts, out=share, where=counts > 0)
+        return share
     if not isinstance(class_weight, Mapping):
         raise ValueError(
             f"class_weight must be None, 'balanced' or a dict of class to weight, got {class_weight!r}"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     #: The inverse Hessian, as far as it is known, times a gradient.
     Metric = Callable[[Floats], Floats]
 
-__all__ = ["Point", "minimise"]
+__all__ = ["PAIRS", "Point", "minimise"]
 
 #: Pairs that are kept.
 PAIRS = 12

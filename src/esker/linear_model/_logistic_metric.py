@@ -122,4 +122,5 @@ def spectrum(rows: Block, shift: Floats, centred: bool) -> tuple[Floats, Floats]
     covariance = gram.finish() / gram.weight
     if not centred:
         covariance += np.outer(gram.mean_x, gram.mean_x)
-    return linalg.eigh(covariance, overwrite_a=True, check_finite=False, driver="evd")  # type: ignore[no-any-return]
+    values, vectors = linalg.eigh(covariance, overwrite_a=True, check_finite=False, driver="evd")
+    return values, vectors

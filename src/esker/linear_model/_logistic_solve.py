@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from esker.linear_model._lbfgs import Point, minimise
+from esker._progress import stopped
+from esker.linear_model._lbfgs import PAIRS, Point, minimise
 from esker.linear_model._logistic_metric import Newton, Product, spectrum
 from esker.linear_model._logistic_rows import (
     Objective,
@@ -59,11 +60,9 @@ class Logistic:
         The largest size of a partial derivative of it.
     decrement : float
         About how far the value is from its minimum.
-    converged, stuck : bool
+    converged, stuck, interrupted : bool
     iterations, passes : int
         Steps and walks over all rows.
-    sample : tuple of int
-        Rows of each sample.
     metric : str
     history : list of (float, float)
         Value and gradient's size after each step on all rows.
@@ -76,6 +75,7 @@ class Logistic:
     decrement: float
     converged: bool
     stuck: bool
+    interrupted: bool
     iterations: int
     passes: int
     metric: str
@@ -102,7 +102,8 @@ class _Problem:
                 self.known = spectrum(rows, self.shift, self.centred)
             else:
                 self.known = _squares(rows, self), None
-        return Product(*self.known, curvature, self.alpha, self.centred)
+        values, vectors = self.known
+        return Product(values, vectors, curvature, self.alpha, self.centred)
 
 
 def metric_for(models: int, d: int, solver: str) -> str:
@@ -151,8 +152,13 @@ def solve_logistic(
     """
     known = d if d else WIDEST
     least = max(FIRST, SHARE * known if metric_for(models, known, solver) != "diagonal" else n // 16)
-    sample = draw(rows, n, min(n, max(least, min(n // 16, 1 << 16))), d)
-    d = max(d, sample.rows.X.shape[1])
+    size = min(n, max(least, min(n // 16, 1 << 16)))
+    if d:
+        _reserve(rows, models, d, size, metric_for(models, d, solver))
+    sample = draw(rows, n, size, d)
+    if not d:
+        d = sample.rows.X.shape[1]
+        _reserve(rows, models, d, size, metric_for(models, d, solver))
     metric = metric_for(models, d, solver)
     shift, alpha = sample.mean(), penalty / sample.weight
     if not np.isfinite(shift).all():
@@ -170,20 +176,37 @@ def solve_logistic(
     at, curvature = _warm(problem, sample, at, start is not None)
     objective = Objective(rows.walk, sample.weight, shift, alpha, centred, if_not_finite)
     found, history = _finish(problem, sample, objective, at, curvature, tol, max_iter)
-    size = _size(found.gradient, shift)
+    norm = _size(found.gradient, shift)
     w = found.at[:, :-1]
     return Logistic(
         w.copy(),
         found.at[:, -1] - w @ shift if centred else np.zeros(models),
         found.value,
-        size,
+        norm,
         found.decrement,
-        _good(found, size, tol),
+        _good(found, norm, tol),
         found.stuck,
+        stopped(),
         found.iterations,
         rows.passes + objective.calls,
         metric,
         history,
+    )
+
+
+def _reserve(rows: Rows, models: int, d: int, size: int, metric: str) -> None:
+    """Claim memory for the sample, twice where it is thinned, the vectors, the shards' sums and the metric."""
+    blocks = rows.blocks
+    if blocks.is_sparse is False:
+        row = d * blocks.dtype.itemsize
+    else:
+        row = (blocks.nnz or 0) // max(blocks.n_rows or 1, 1) * (blocks.dtype.itemsize + 8)
+    numbers = models * (d + 1)
+    shards = min(max((1 << 22) // numbers, 2), 16)
+    vectors = 8 * numbers * (2 * PAIRS + 10 + shards)
+    square = {"newton": 1, "kronecker": 4, "diagonal": 0}[metric] * 8 * d * (d + 1)
+    blocks.reserve(
+        2 * size * (row + 16) + vectors + square, f"LogisticRegression of {d} columns and {models} models"
     )
 
 
@@ -229,41 +252,52 @@ def _finish(
     tol: float,
     max_iter: int,
 ) -> tuple[Point, list[tuple[float, float]]]:
-    """On all rows; the metric is made anew where the curvature has changed."""
+    """On all rows; the metric is made anew where the curvature has changed. An interruption keeps the last point."""
     history: list[tuple[float, float]] = []
+    last: list[Point] = []
 
     def done(point: Point) -> bool:
         size = _size(point.gradient, problem.shift)
         history.append((point.value, size))
+        last[:] = [point]
         return _good(point, size, tol)
 
-    coarse = (
-        problem.models > 1 and isinstance(sample.rows.X, np.ndarray) and sample.rows.X.dtype == np.float32
-    )
+    X = sample.rows.X
+    coarse = problem.models > 1 and isinstance(X, np.ndarray) and X.dtype == np.float32
     iterations, first = 0, None
-    while True:
-        if first is None and (sample.whole or problem.metric != "newton"):
-            first = objective(at)
-            curvature = objective.curvature
-        look = problem.look(sample.rows, at, curvature, anew=iterations == 0)
-        steps = min(max_iter - iterations, 2 if sample.whole and problem.metric == "newton" else max_iter)
-        found = minimise(
-            objective,
-            at,
-            look,
-            done,
-            max_iter=steps,
-            rounding=1e-8 if coarse and not objective.precise else 1e-13,
-            first=first,
-        )
-        iterations += found.iterations
-        found.iterations = iterations
-        if found.stuck and coarse and not objective.precise:  # products in float32 go no further
-            objective.precise, at, first = True, found.at, None
-            continue
-        if found.stuck or iterations >= max_iter or _good(found, _size(found.gradient, problem.shift), tol):
-            return found, history
-        at, first, curvature = found.at, (found.value, found.gradient), objective.curvature
+    try:
+        while True:
+            if first is None and (sample.whole or problem.metric != "newton"):
+                first = objective(at)
+                curvature = objective.curvature
+            found = minimise(
+                objective,
+                at,
+                problem.look(sample.rows, at, curvature, anew=iterations == 0),
+                done,
+                max_iter=min(
+                    max_iter - iterations, 2 if sample.whole and problem.metric == "newton" else max_iter
+                ),
+                rounding=1e-8 if coarse and not objective.precise else 1e-13,
+                first=first,
+            )
+            iterations += found.iterations
+            found.iterations = iterations
+            if found.stuck and coarse and not objective.precise:  # products in float32 go no further
+                objective.precise, at, first = True, found.at, None
+                continue
+            if (
+                found.stuck
+                or iterations >= max_iter
+                or _good(found, _size(found.gradient, problem.shift), tol)
+            ):
+                return found, history
+            at, first, curvature = found.at, (found.value, found.gradient), objective.curvature
+    except InterruptedError:
+        if not last:
+            raise
+        last[0].iterations += iterations
+        return last[0], history
 
 
 def _within(share: float, point: Point) -> bool:

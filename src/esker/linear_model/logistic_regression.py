@@ -170,7 +170,10 @@ class LogisticRegression(LinearClassifier):
             blocks = as_blocks(self, X, y, sample_weight, classifier=True, finite_later=True)
             watch = watching(Lines("LogisticRegression")) if self.verbose else nullcontext()
             with threads(self.n_threads), watch:
-                self._fit_blocks(blocks, before)
+                try:
+                    self._fit_blocks(blocks, before)
+                except InterruptedError:
+                    raise KeyboardInterrupt("there is no model yet") from None
         return self
 
     def _goes_on(self) -> bool:
@@ -186,8 +189,6 @@ class LogisticRegression(LinearClassifier):
             )
         models = 1 if len(classes) == 2 else len(classes)
         d = blocks.n_columns or 0
-        if d:
-            blocks.reserve(8 * models * (d + 1) * 40, f"L-BFGS on {d} columns and {models} models")
         rows = Rows(blocks)
         assert n is not None
         start = None
@@ -214,7 +215,7 @@ class LogisticRegression(LinearClassifier):
         self.n_passes_ = found.passes
         self.objective_, self.gradient_norm_ = found.value, found.gradient_norm
         self.converged_, self.history_, self.metric_ = found.converged, found.history, found.metric
-        if not found.converged:
+        if not found.converged and not found.interrupted:
             warnings.warn(
                 f"not converged to tol={self.tol:g} after {found.iterations} steps: the largest partial derivative is "
                 f"{found.gradient_norm:.2g}; "
@@ -258,7 +259,7 @@ class LogisticRegression(LinearClassifier):
             return np.log(self.predict_proba(X))
 
     def _check(self) -> None:
-        if self.penalty in ("l1", "elasticnet"):
+        if isinstance(self.penalty, str) and self.penalty in ("l1", "elasticnet"):
             raise ValueError(
                 f"penalty={self.penalty!r} is not offered by LogisticRegression: it must be 'l2' or None; "
                 "SGDClassifier(penalty=...) learns it"
@@ -280,7 +281,7 @@ class LogisticRegression(LinearClassifier):
                 "has no effect"
             )
         check_random_state(self.random_state)
-        if isinstance(self.solver, str) and self.solver in OTHERS:
+        if str(self.solver) in OTHERS:
             raise ValueError(
                 f"solver={self.solver!r} is not offered: it must be 'auto', 'lbfgs' or 'newton-cholesky', which reach the same minimum"
             )
@@ -296,7 +297,7 @@ class LogisticRegression(LinearClassifier):
 
 
 def _infinite(C: Any) -> bool:
-    return isinstance(C, float) and np.isposinf(C)
+    return isinstance(C, float) and bool(np.isposinf(C))
 
 
 def _probabilities(scores: NDArray[np.float64], dtype: Any) -> NDArray[np.float64]:
