@@ -1,6 +1,7 @@
 // Gradient: how blocks are dealt to shards, each with sums of its own, and rows of one model.
 #include "fold/gradient.hpp"
 
+#include <cmath>
 #include <string>
 #include <type_traits>
 
@@ -17,7 +18,7 @@ double checked(const Block& block, Index begin, Index end, Index models) {
     bool good = true;
     for (Index i = begin; i < end; i++) {
         const double y = block.y[i];
-        good &= y >= 0 && y < classes && y == static_cast<double>(static_cast<Index>(y));
+        good &= (y >= 0) & (y < classes) & (y == std::floor(y));
     }
     require(good, "y must hold class indices from 0 to " + std::to_string(static_cast<Index>(classes) - 1));
     if (!block.weight) return static_cast<double>(end - begin);
@@ -41,8 +42,7 @@ void dense_two(Gradient::Sums& s, const DenseView<T>& x, const Block& block, Ind
     for (Index i = begin; i < end; i += few) {
         const Index n = std::min(few, end - i);
         kernel.scores(scores, x.row(i), x.stride, at.shift.data(), at.coef.data(), n, x.cols);
-        for (Index k = 0; k < n; k++) scores[k] += at.intercept[0];
-        two_classes(s, scores, block, i, n);
+        two_classes(s, scores, block, at.intercept[0], i, n);
         if constexpr (std::is_same_v<T, float>)
             strips.sum_f32(s.slope.data(), scores, 1, x.row(i), x.stride, at.shift.data(), n, x.cols);
         else
@@ -61,7 +61,7 @@ void sparse_two(Gradient::Sums& s, const CsrView<T, I>& x, const Block& block, I
         const Index n = std::min(gradient_few, end - i);
         for (Index k = 0; k < n; k++) {
             const auto row = x.row(i + k);
-            double a = base, b = 0;
+            double a = 0, b = 0;
             Index j = 0;
             for (; j + 2 <= row.size; j += 2) {
                 a += static_cast<double>(row.values[j]) * w[row.columns[j]];
@@ -70,7 +70,7 @@ void sparse_two(Gradient::Sums& s, const CsrView<T, I>& x, const Block& block, I
             if (j < row.size) a += static_cast<double>(row.values[j]) * w[row.columns[j]];
             scores[k] = a + b;
         }
-        two_classes(s, scores, block, i, n);
+        two_classes(s, scores, block, base, i, n);
         for (Index k = 0; k < n; k++) {
             const auto row = x.row(i + k);
             const double g = scores[k];

@@ -2,11 +2,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 
 #include "fold/gradient.hpp"
 #include "isa/kernels.hpp"
-#include "model/loss.hpp"
 
 namespace esker {
 
@@ -27,18 +25,13 @@ inline Gradient::Sums empty_sums(Index cols, Index models, Index padded) {
 // Rows so few that their scores stay in the first cache.
 constexpr Index gradient_few = 128;
 
-// Scores of rows begin on become weighted slopes; two classes.
-inline void two_classes(Gradient::Sums& s, double* scores, const Block& block, Index begin, Index n) {
-    double label[gradient_few], slope[gradient_few], value[gradient_few];
-    for (Index i = 0; i < n; i++) label[i] = 2.0 * block.y[begin + i] - 1.0;
-    Logistic::over(slope, value, scores, label, static_cast<int>(n));
-    double total = 0, level = 0, curvature = 0;
-    for (Index i = 0; i < n; i++) {
-        const double w = block.w(begin + i), p = std::abs(slope[i]);
-        scores[i] = w * slope[i];
-        total += w * value[i], level += scores[i], curvature += w * p * (1.0 - p);
-    }
-    s.value += total, s.level[0] += level, s.curvature[0] += curvature;
+// Scores of rows begin on, less base, become weighted slopes; two classes.
+inline void two_classes(Gradient::Sums& s, double* scores, const Block& block, double base, Index begin,
+                        Index n) {
+    double sums[3] = {};
+    kernels().gradient_f64.logistic(scores, block.y + begin, block.weight ? block.weight + begin : nullptr,
+                                    base, n, sums);
+    s.value += sums[0], s.level[0] += sums[1], s.curvature[0] += sums[2];
 }
 
 // Dense rows [begin, end) of several models, whose coefficients lie in strips; products are in T.

@@ -72,9 +72,32 @@ void gradient_product(T* c, const T* a, std::int64_t pitch, std::int64_t m, cons
 inline double log_one(double x) {
     const std::int64_t bits = __builtin_bit_cast(std::int64_t, x), e = (bits >> 52) - 1023;
     const double m = __builtin_bit_cast(double, (bits & 0xfffffffffffff) | (std::int64_t{1023} << 52)) - 1.0;
-    double out;
-    log1p_n(&out, &m, 1);
-    return out + static_cast<double>(e) * 0x1.62e42fefa39efp-1;
+    return log1p_one(m) + static_cast<double>(e) * 0x1.62e42fefa39efp-1;
+}
+
+// With margin m = score or -score and e = exp(-|m|): the loss is log1p(e) + max(-m, 0), the slope's size 1 /
+// (1 + exp(m)); no overflow either way (model/loss.hpp).
+inline void gradient_logistic(double* __restrict scores, const double* __restrict y,
+                              const double* __restrict weight, double base, std::int64_t rows,
+                              double* __restrict sums) {
+    double value = 0, level = 0, curvature = 0;
+    auto one = [&](std::int64_t i, double w) __attribute__((always_inline)) {
+        const double label = 2.0 * y[i] - 1.0, m = label * (scores[i] + base);
+        const double e = exp_one(m < 0 ? m : -m), per = 1.0 / (1.0 + e);
+        const double p = m > 0 ? e * per : per, g = -w * label * p;
+        value += w * (log1p_one(e) + (m < 0 ? -m : 0.0));
+        level += g;
+        curvature += w * p * (1.0 - p);
+        scores[i] = g;
+    };
+    if (weight) {
+#pragma omp simd reduction(+ : value, level, curvature)
+        for (std::int64_t i = 0; i < rows; i++) one(i, weight[i]);
+    } else {
+#pragma omp simd reduction(+ : value, level, curvature)
+        for (std::int64_t i = 0; i < rows; i++) one(i, 1.0);
+    }
+    sums[0] += value, sums[1] += level, sums[2] += curvature;
 }
 
 template <class T>
@@ -150,6 +173,7 @@ constexpr GradientKernels<T> gradient_kernels() {
             gradient_centre<T, float>,
             gradient_product<T, false>,
             gradient_product<T, true>,
+            gradient_logistic,
             gradient_softmax<T>,
             gradient_flush<T>};
 }

@@ -27,6 +27,10 @@ struct GradientKernels {
     // the same of the transpose: c[i] = sum over k < n of a[k pitch + i] b[k]
     void (*across)(T* c, const T* a, std::int64_t pitch, std::int64_t m, const T* b, std::int64_t n,
                    bool more);
+    // Scores plus base become weight (p - y), p being the logistic function; y is 0 or 1. sums: the loss, the
+    // slopes, the curvatures p (1 - p).
+    void (*logistic)(double* scores, const double* y, const double* weight, double base, std::int64_t rows,
+                     double* sums);
     // Scores, strips `apart` numbers apart, become weight (softmax - [class]); sums: the loss, then of each
     // of `models` padded to whole strips the slopes, then the curvatures p (1 - p). base: what is added to
     // the scores, far below zero beyond the models. room: as many numbers as base.

@@ -21,16 +21,17 @@ inline void exp_n(double* __restrict out, const double* __restrict x, std::int64
     for (std::int64_t i = 0; i < n; i++) out[i] = exp_one(x[i]);
 }
 
+inline double log1p_one(double x) {
+    const double s = x / (2.0 + x), t = s * s;  // log1p(x) = 2 atanh(s), s <= 1/3
+    const double t2 = t * t, t4 = t2 * t2, t8 = t4 * t4;
+    const double a = (1.0 / 3 + t * (1.0 / 5)) + t2 * (1.0 / 7 + t * (1.0 / 9));
+    const double b = (1.0 / 11 + t * (1.0 / 13)) + t2 * (1.0 / 15 + t * (1.0 / 17));
+    const double c = (1.0 / 19 + t * (1.0 / 21)) + t2 * (1.0 / 23 + t * (1.0 / 25));
+    const double d = (1.0 / 27 + t * (1.0 / 29)) + t2 * (1.0 / 31 + t * (1.0 / 33));
+    const double p = (a + t4 * b) + t8 * (c + t4 * d);
+    return 2.0 * s + 2.0 * s * (t * p);
+}
 inline void log1p_n(double* __restrict out, const double* __restrict x, std::int64_t n) {
 #pragma omp simd
-    for (std::int64_t i = 0; i < n; i++) {
-        const double s = x[i] / (2.0 + x[i]), t = s * s;  // log1p(x) = 2 atanh(s), s <= 1/3
-        const double t2 = t * t, t4 = t2 * t2, t8 = t4 * t4;
-        const double a = (1.0 / 3 + t * (1.0 / 5)) + t2 * (1.0 / 7 + t * (1.0 / 9));
-        const double b = (1.0 / 11 + t * (1.0 / 13)) + t2 * (1.0 / 15 + t * (1.0 / 17));
-        const double c = (1.0 / 19 + t * (1.0 / 21)) + t2 * (1.0 / 23 + t * (1.0 / 25));
-        const double d = (1.0 / 27 + t * (1.0 / 29)) + t2 * (1.0 / 31 + t * (1.0 / 33));
-        const double p = (a + t4 * b) + t8 * (c + t4 * d);
-        out[i] = 2.0 * s + 2.0 * s * (t * p);
-    }
+    for (std::int64_t i = 0; i < n; i++) out[i] = log1p_one(x[i]);
 }

@@ -86,10 +86,10 @@ def minimise(
     value, gradient = function(start) if first is None else first
     here = Point(start, value, gradient, calls=int(first is None))
     pairs: deque[tuple[Floats, Floats, float]] = deque(maxlen=PAIRS)
-    scaled = metric(here.gradient)
+    scaled, size = metric(here.gradient), 1.0
     here.decrement = 0.5 * _dot(here.gradient, scaled)
     while not done(here) and here.iterations < max_iter:
-        step = -_two_loops(here.gradient, pairs, metric) if pairs else -scaled
+        step = -_two_loops(here.gradient, pairs, metric, size) if pairs else -scaled
         slope = _dot(step, here.gradient)
         if not slope < 0:
             if not pairs:
@@ -106,21 +106,23 @@ def minimise(
             continue
         moved, turned = found.at - here.at, found.gradient - here.gradient
         bend = _dot(moved, turned)
+        here, before = found, scaled
+        scaled = metric(here.gradient)
         if bend > 1e-12 * np.sqrt(_dot(moved, moved) * _dot(turned, turned)):
             pairs.append((moved, turned, bend))
-        here = found
-        scaled = metric(here.gradient)
+            # How large the inverse Hessian is beside the metric, along the step (Shanno & Phua, 1978).
+            size = bend / max(_dot(turned, scaled - before), 1e-300)
         here.decrement = 0.5 * _dot(here.gradient, scaled)
     return here
 
 
-def _two_loops(g: Floats, pairs: Any, metric: Metric) -> Floats:
+def _two_loops(g: Floats, pairs: Any, metric: Metric, size: float) -> Floats:
     q, shares = g.copy(), []
     for s, y, bend in reversed(pairs):
         share = _dot(s, q) / bend
         q -= share * y
         shares.append(share)
-    r = metric(q)
+    r = size * metric(q)
     for (s, y, bend), share in zip(pairs, reversed(shares), strict=True):
         r = r + (share - _dot(y, r) / bend) * s
     return r
@@ -154,4 +156,6 @@ def _search(function: Function, here: Point, step: Floats, slope: float, roundin
 
 
 def _dot(a: Floats, b: Floats) -> float:
-    return float(np.dot(a.ravel(), b.ravel()))
+    return float(
+        np.einsum("i,i->", a.ravel(), b.ravel())
+    )  # not BLAS: its threads and ours would wait for each other

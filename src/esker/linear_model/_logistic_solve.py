@@ -38,10 +38,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Logistic", "metric_for", "solve_logistic"]
 
-#: Up to so many columns a sample's second moments are summed and factored.
-WIDEST = 4096
+#: Up to so many columns a sample's second moments are summed and factored; of several classes, their eigenvectors found.
+WIDEST, WIDEST_JOINT = 4096, 2048
 #: Rows of the first sample, and how many times as many the next one has; a column's share of the last one.
 FIRST, GROWTH, SHARE = 2048, 8, 16
+#: Rows of a sample, unless columns ask for more.
+MOST = 1 << 15
+#: Operations that a sample's Hessian may take while the sample is learned from.
+CHEAP = 2e8
 #: Steps on a sample before its curvature is looked at again, and how often that is.
 STEPS, LOOKS = 4, 6
 
@@ -108,7 +112,7 @@ class _Problem:
 
 def metric_for(models: int, d: int, solver: str) -> str:
     """Which curvature is known: that of a sample ("newton"), a product form ("kronecker"), or columns' own ("diagonal")."""
-    if solver == "lbfgs" or d > WIDEST:
+    if solver == "lbfgs" or d > (WIDEST if models == 1 else WIDEST_JOINT):
         return "diagonal"
     return "newton" if models == 1 else "kronecker"
 
@@ -152,7 +156,7 @@ def solve_logistic(
     """
     known = d if d else WIDEST
     least = max(FIRST, SHARE * known if metric_for(models, known, solver) != "diagonal" else n // 16)
-    size = min(n, max(least, min(n // 16, 1 << 16)))
+    size = min(n, max(least, min(n // 16, MOST)))
     if d:
         _reserve(rows, models, d, size, metric_for(models, d, solver))
     sample = draw(rows, n, size, d)
@@ -226,7 +230,9 @@ def _warm(problem: _Problem, sample: Sample, at: Floats, started: bool) -> tuple
         enough, first = 0.02 * min(1.0, at.size / m), objective(at)
         for i in range(LOOKS):
             curvature = objective.curvature
-            some = thinned(rows, max(FIRST, 4 * d)) if problem.metric == "newton" else rows
+            some = rows
+            if problem.metric == "newton":
+                some = thinned(rows, max(FIRST, 4 * d, int(CHEAP / d**2)))
             found = minimise(
                 objective,
                 at,
