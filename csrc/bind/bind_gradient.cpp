@@ -1,6 +1,7 @@
-// Gradient for Python.
+// Gradient for Python, and the products of its minimiser.
 #include "bind/array.hpp"
 #include "fold/gradient.hpp"
+#include "solve/basis.hpp"
 
 namespace esker::bind {
 
@@ -73,6 +74,28 @@ void bind_gradient(py::module_& m) {
                 return s;
             },
             py::arg("arrays"));
+
+    py::class_<Basis>(m, "Basis", "A square matrix that rows are multiplied with.")
+        .def(py::init([](const Array<double>& vectors) {
+                 require(vectors.ndim() == 2 && vectors.shape(0) == vectors.shape(1),
+                         "vectors must be (d, d)");
+                 return Basis(vectors.data(), vectors.shape(0));
+             }),
+             py::arg("vectors").noconvert())
+        .def(
+            "times",
+            [](const Basis& s, const Array<double>& rows, bool transposed) {
+                require(rows.ndim() == 2 && rows.shape(1) == s.d,
+                        "rows must be of " + std::to_string(s.d) + " numbers");
+                std::vector<double> out(static_cast<std::size_t>(rows.size()));
+                const Index n = rows.shape(0);
+                {
+                    const py::gil_scoped_release release;
+                    s.times(out.data(), rows.data(), n, transposed);
+                }
+                return own(std::move(out), {n, s.d});
+            },
+            py::arg("rows").noconvert(), py::arg("transposed"), "rows V, or rows V'.");
 }
 
 }  // namespace esker::bind

@@ -92,7 +92,7 @@ class Product:
         centred: bool,
     ) -> None:
         c = np.maximum(curvature, 1e-3 * max(float(curvature.max()), 1e-12))[:, None]
-        self.vectors = vectors
+        self.basis = None if vectors is None else core.Basis(np.ascontiguousarray(vectors))
         flat = 1e-10 * max(float(values.mean()), 1e-300)
         self.inverse = 1.0 / (c * np.maximum(values, flat) + alpha)
         self.level = 1.0 / c if centred else np.zeros_like(c)
@@ -100,9 +100,12 @@ class Product:
 
     def __call__(self, g: Floats) -> Floats:
         out = np.empty_like(g)
-        turned = g[:, :-1] if self.vectors is None else g[:, :-1] @ self.vectors
-        step = self._divided(turned, self.inverse)
-        out[:, :-1] = step if self.vectors is None else step @ self.vectors.T
+        turned = np.ascontiguousarray(g[:, :-1])
+        if self.basis is None:
+            out[:, :-1] = self._divided(turned, self.inverse)
+        else:
+            step = self._divided(self.basis.times(turned, False), self.inverse)
+            out[:, :-1] = self.basis.times(step, True)
         out[:, -1:] = self._divided(g[:, -1:], self.level)
         return out
 

@@ -110,9 +110,17 @@ class _Problem:
         return Product(values, vectors, curvature, self.alpha, self.centred)
 
 
-def metric_for(models: int, d: int, solver: str) -> str:
+def metric_for(models: int, n: int, d: int, solver: str) -> str:
     """Which curvature is known: that of a sample ("newton"), a product form ("kronecker"), or columns' own ("diagonal")."""
-    if solver == "lbfgs" or d > (WIDEST if models == 1 else WIDEST_JOINT):
+    widest = WIDEST if models == 1 else WIDEST_JOINT
+    asked = solver == "newton-cholesky"
+    if asked and d > widest:
+        raise ValueError(
+            f"solver='newton-cholesky' takes up to {widest} columns of {'two' if models == 1 else 'several'} classes, got {d}; "
+            "use solver='auto'"
+        )
+    # Of few rows a factor takes longer than many walks.
+    if solver == "lbfgs" or d > widest or (not asked and d > max(n, 1000)):
         return "diagonal"
     return "newton" if models == 1 else "kronecker"
 
@@ -154,16 +162,16 @@ def solve_logistic(
     if_not_finite : callable
         Called where sums are not finite: it may know a better error.
     """
-    known = d if d else WIDEST
-    least = max(FIRST, SHARE * known if metric_for(models, known, solver) != "diagonal" else n // 16)
+    known = d if d else WIDEST_JOINT
+    least = max(FIRST, SHARE * known if metric_for(models, n, known, solver) != "diagonal" else n // 16)
     size = min(n, max(least, min(n // 16, MOST)))
     if d:
-        _reserve(rows, models, d, size, metric_for(models, d, solver))
+        _reserve(rows, models, d, size, metric_for(models, n, d, solver))
     sample = draw(rows, n, size, d)
     if not d:
         d = sample.rows.X.shape[1]
-        _reserve(rows, models, d, size, metric_for(models, d, solver))
-    metric = metric_for(models, d, solver)
+        _reserve(rows, models, d, size, metric_for(models, n, d, solver))
+    metric = metric_for(models, n, d, solver)
     shift, alpha = sample.mean(), penalty / sample.weight
     if not np.isfinite(shift).all():
         if_not_finite()
