@@ -37,16 +37,12 @@ void dense_two(Gradient::Sums& s, const DenseView<T>& x, const Block& block, Ind
     const Index fit = (Index{128} << 10) / std::max<Index>(1, x.cols * static_cast<Index>(sizeof(T)));
     const Index few = std::clamp<Index>(fit / 4 * 4, 4, gradient_few);
     const auto& kernel = kernels().gradient<T>();
-    const RowStripKernels& strips = kernels().row_strips;
     double scores[gradient_few];
     for (Index i = begin; i < end; i += few) {
         const Index n = std::min(few, end - i);
         kernel.scores(scores, x.row(i), x.stride, at.shift.data(), at.coef.data(), n, x.cols);
         two_classes(s, scores, block, at.intercept[0], i, n);
-        if constexpr (std::is_same_v<T, float>)
-            strips.sum_f32(s.slope.data(), scores, 1, x.row(i), x.stride, at.shift.data(), n, x.cols);
-        else
-            strips.sum_f64(s.slope.data(), scores, 1, x.row(i), x.stride, at.shift.data(), n, x.cols);
+        kernel.sum(s.slope.data(), scores, x.row(i), x.stride, at.shift.data(), n, x.cols);
     }
 }
 

@@ -1,24 +1,63 @@
 // Gradients over dense rows. Tiles are of group_cols by tile_vectors vectors, as a Gram's, but read the rows
 // where they lie: a few loads from different rows cost less than packing them again.
+// Four rows at a time, so that an addition need not wait for the one before it; as many columns as a vector
+// has doubles, where a compiler would take as many as it has numbers of the rows.
 template <class T>
 void gradient_scores(double* __restrict out, const T* __restrict x, std::int64_t stride,
                      const double* __restrict shift, const double* __restrict w, std::int64_t rows,
                      std::int64_t cols) {
+    using V = typename Vector<double>::type;
+    using Loose = typename Vector<double>::loose;
+    using Few = typename Narrow<T>::type;
+    constexpr std::int64_t n = lanes<double>;
     std::int64_t i = 0;
-    for (; i + 4 <= rows; i += 4) {  // four sums, so that an addition need not wait for the one before it
-        const T *r0 = x + i * stride, *r1 = r0 + stride, *r2 = r1 + stride, *r3 = r2 + stride;
-        double a = 0, b = 0, c = 0, d = 0;
-#pragma omp simd reduction(+ : a, b, c, d)
-        for (std::int64_t j = 0; j < cols; j++) {
-            const double s = shift[j], own = w[j];
-            a += (static_cast<double>(r0[j]) - s) * own;
-            b += (static_cast<double>(r1[j]) - s) * own;
-            c += (static_cast<double>(r2[j]) - s) * own;
-            d += (static_cast<double>(r3[j]) - s) * own;
+    for (; i + 4 <= rows; i += 4) {
+        const T* r[4] = {x + i * stride, x + (i + 1) * stride, x + (i + 2) * stride, x + (i + 3) * stride};
+        V sum[4] = {};
+        std::int64_t j = 0;
+        for (; j + n <= cols; j += n) {
+            const V s = *reinterpret_cast<const Loose*>(shift + j),
+                    own = *reinterpret_cast<const Loose*>(w + j);
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; k++)
+                sum[k] += (__builtin_convertvector(*reinterpret_cast<const Few*>(r[k] + j), V) - s) * own;
         }
-        out[i] = a, out[i + 1] = b, out[i + 2] = c, out[i + 3] = d;
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++) {
+            double total = 0;
+            for (std::int64_t l = 0; l < n; l++) total += sum[k][l];
+            for (std::int64_t c = j; c < cols; c++) total += (static_cast<double>(r[k][c]) - shift[c]) * w[c];
+            out[i + k] = total;
+        }
     }
     for (; i < rows; i++) out[i] = shifted_dot(x + i * stride, shift, w, cols);
+}
+
+template <class T>
+void gradient_sum(double* __restrict out, const double* __restrict g, const T* __restrict x,
+                  std::int64_t stride, const double* __restrict shift, std::int64_t rows, std::int64_t cols) {
+    using V = typename Vector<double>::type;
+    using Loose = typename Vector<double>::loose;
+    using Few = typename Narrow<T>::type;
+    constexpr std::int64_t n = lanes<double>;
+    std::int64_t i = 0;
+    for (; i + 4 <= rows; i += 4) {
+        const T* r[4] = {x + i * stride, x + (i + 1) * stride, x + (i + 2) * stride, x + (i + 3) * stride};
+        const double a = g[i], b = g[i + 1], c = g[i + 2], e = g[i + 3];
+        std::int64_t j = 0;
+        auto at = [&](int k) { return __builtin_convertvector(*reinterpret_cast<const Few*>(r[k] + j), V); };
+        for (; j + n <= cols; j += n) {
+            const V s = *reinterpret_cast<const Loose*>(shift + j);
+            *reinterpret_cast<Loose*>(out + j) +=
+                (a * (at(0) - s) + b * (at(1) - s)) + (c * (at(2) - s) + e * (at(3) - s));
+        }
+        for (; j < cols; j++) {
+            const double s = shift[j];
+            out[j] += (a * (static_cast<double>(r[0][j]) - s) + b * (static_cast<double>(r[1][j]) - s)) +
+                      (c * (static_cast<double>(r[2][j]) - s) + e * (static_cast<double>(r[3][j]) - s));
+        }
+    }
+    for (; i < rows; i++) shifted_axpy(out, g[i], x + i * stride, shift, cols);
 }
 
 template <class T, class X>
@@ -169,6 +208,7 @@ constexpr GradientKernels<T> gradient_kernels() {
     return {group_cols,
             strip_cols<T>,
             gradient_scores<T>,
+            gradient_sum<T>,
             gradient_centre<T, T>,
             gradient_centre<T, float>,
             gradient_product<T, false>,

@@ -14,6 +14,9 @@ struct GradientKernels {
     // out[i] = sum of (x[i][j] - shift[j]) w[j], in float64
     void (*scores)(double* out, const T* x, std::int64_t stride, const double* shift, const double* w,
                    std::int64_t rows, std::int64_t cols);
+    // out[j] += sum of g[i] (x[i][j] - shift[j])
+    void (*sum)(double* out, const double* g, const T* x, std::int64_t stride, const double* shift,
+                std::int64_t rows, std::int64_t cols);
     // out = x - shift, rows `pitch` numbers apart; what lies beyond the columns is zero, as are rows up to a
     // multiple of `high`
     void (*centre)(T* out, std::int64_t pitch, const T* x, std::int64_t stride, const double* shift,

