@@ -22,7 +22,7 @@ import esker
 from esker import FormatError
 from esker.feature_extraction import FeatureHasher
 from esker.feature_extraction.text import HashingVectorizer
-from esker.linear_model import Ridge, SGDClassifier, SGDRegressor
+from esker.linear_model import LogisticRegression, Ridge, SGDClassifier, SGDRegressor
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((300, 7))
@@ -35,6 +35,7 @@ TARGETS = {
     "objects": LABELS[(X[:, 0] > 0).astype(int) + (X[:, 1] > 1)].astype(object),
 }
 
+WHOLE = [(LogisticRegression(C=2.0), "binary"), (LogisticRegression(C=2.0), "words")]  # no partial_fit
 FITTED = [
     (Ridge(alpha=0.5), "number"),
     (Ridge(alpha=[1.0, 2.0], fit_intercept=False), "numbers"),
@@ -70,7 +71,7 @@ def ridge_file(tmp_path):
 # --- there and back ---
 
 
-@pytest.mark.parametrize(("model", "target"), FITTED, ids=ids)
+@pytest.mark.parametrize(("model", "target"), [*FITTED, *WHOLE], ids=ids)
 def test_what_was_saved_comes_back(model, target, tmp_path):
     model = clone(model).fit(X, TARGETS[target])
     path = tmp_path / "model.esker"

@@ -35,6 +35,7 @@ ESTIMATORS = {
     "ElasticNetCV": "esker.linear_model",
     "Lasso": "esker.linear_model",
     "LassoCV": "esker.linear_model",
+    "LogisticRegression": "esker.linear_model",
     "Ridge": "esker.linear_model",
     "RidgeCV": "esker.linear_model",
     "RidgeClassifier": "esker.linear_model",

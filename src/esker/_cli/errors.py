@@ -76,9 +76,7 @@ def answers(model: Any, block: Block) -> tuple[NDArray[Any], NDArray[Any] | None
     said = model._answer(scores, block.X.dtype)
     if not has_chances(model):
         return said, None
-    from esker.linear_model._sgd_classifier import _probabilities
-
-    return said, _probabilities(scores, block.X.dtype)
+    return said, model._chances(scores, block.X.dtype)
 
 
 def has_chances(model: Any) -> bool:

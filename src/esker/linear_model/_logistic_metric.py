@@ -114,7 +114,7 @@ class Product:
             return g * by
         total = by.sum(axis=0)
         mean = np.divide((g * by).sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
-        return (g - mean) * by
+        return np.asarray((g - mean) * by)
 
 
 def spectrum(rows: Block, shift: Floats, centred: bool) -> tuple[Floats, Floats]:

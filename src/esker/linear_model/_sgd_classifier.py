@@ -261,7 +261,11 @@ class SGDClassifier(LinearClassifier, SGD):
         -------
         ndarray of shape (n, classes); the path where `out` is given.
         """
-        return self._apply(X, _probabilities, out)
+        return self._apply(X, self._chances, out)
+
+    def _chances(self, scores: NDArray[np.float64], dtype: Any) -> NDArray[np.float64]:
+        """Probabilities of scores."""
+        return _probabilities(scores, dtype)
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Any:

@@ -251,7 +251,13 @@ class LogisticRegression(LinearClassifier):
         -------
         ndarray of shape (n, classes); the path where `out` is given.
         """
-        return self._apply(X, _probabilities, out)
+        return self._apply(X, self._chances, out)
+
+    def _chances(self, scores: NDArray[np.float64], dtype: Any) -> NDArray[np.float64]:
+        """Probabilities of scores."""
+        if scores.ndim == 1:
+            return np.column_stack([expit(-scores), expit(scores)])
+        return np.asarray(softmax(scores, axis=1))
 
     def predict_log_proba(self, X: Any) -> Any:
         """Logarithms of `predict_proba`."""
@@ -298,9 +304,3 @@ class LogisticRegression(LinearClassifier):
 
 def _infinite(C: Any) -> bool:
     return isinstance(C, float) and bool(np.isposinf(C))
-
-
-def _probabilities(scores: NDArray[np.float64], dtype: Any) -> NDArray[np.float64]:
-    if scores.ndim == 1:
-        return np.column_stack([expit(-scores), expit(scores)])
-    return np.asarray(softmax(scores, axis=1))
