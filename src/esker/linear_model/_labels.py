@@ -159,20 +159,22 @@ def _indexed(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64], N
     """The sorted classes, each label's index in them, and how many rows each has."""
     if labels.dtype.kind in "iu" and len(labels):
         low, high = int(labels.min()), int(labels.max())
-        if (
-            high - low < min(MOST, len(labels)) and abs(high) < 1 << 62
-        ):  # counted without being sorted, in a thirtieth of the time
-            at = labels.astype(np.intp) - low
-            counts = np.bincount(at)
+        if high - low < min(MOST, len(labels)) and abs(high) < 1 << 62:
+            # Counted without being sorted, in a thirtieth of the time.
+            at = labels.astype(np.intp, copy=False)
+            at = at - low if low else at
+            if high - low == 1:
+                more = int(np.count_nonzero(at))
+                counts = np.array([len(at) - more, more])
+            else:
+                counts = np.bincount(at)
             present = np.flatnonzero(counts)
+            classes = (present + low).astype(labels.dtype)
+            if len(present) == len(counts):
+                return classes, at.astype(np.float64), counts
             place = np.zeros(len(counts))
             place[present] = np.arange(len(present))
-            classes = (present + low).astype(labels.dtype)
-            return (
-                classes,
-                at.astype(np.float64) if len(present) == len(counts) else place[at],
-                counts[present],
-            )
+            return classes, place[at], counts[present]
     classes, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     return classes, index.astype(np.float64), counts
 

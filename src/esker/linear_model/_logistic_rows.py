@@ -96,7 +96,7 @@ class Sample:
         return np.asarray(self.rows.sample_weight @ self.rows.X, dtype=np.float64).ravel()
 
 
-def draw(rows: Rows, n: int, size: int, columns: int) -> Sample:
+def draw(rows: Rows, n: int, size: int, columns: int, classes: int) -> Sample:
     """About `size` of n rows, one from each of as many equal stretches; rare classes give more, which weigh less.
 
     Rows in memory are picked; a source is walked once.
@@ -107,7 +107,7 @@ def draw(rows: Rows, n: int, size: int, columns: int) -> Sample:
         weight = float(n) if whole.sample_weight is None else float(whole.sample_weight.sum())
         if n <= size:
             return Sample(_scaled(whole, np.ones(n)), weight, True)
-        places, each = _places(np.asarray(whole.y).ravel(), size)
+        places, each = _places(np.asarray(whole.y).ravel(), size, classes)
         return Sample(_scaled(_taken(whole, places, columns), each), weight, False)
     wanted = np.arange(n) if n <= size else _stretches(n, size)
     parts: list[Block] = []
@@ -155,8 +155,12 @@ def _stretches(n: int, size: int) -> NDArray[np.intp]:
     return ((np.arange(size) + golden) * n / size).astype(np.intp)
 
 
-def _places(y: Floats, size: int) -> tuple[NDArray[np.intp], Floats]:
+def _places(y: Floats, size: int, classes: int) -> tuple[NDArray[np.intp], Floats]:
     """Rows to take and how many each stands for."""
+    seen = np.bincount(y[:: max(1, len(y) >> 16)].astype(np.intp), minlength=classes)
+    if seen.min() * 3 * classes >= seen.sum():  # none is rare; to count them all takes as long as half a walk
+        places = _stretches(len(y), size)
+        return places, np.ones(len(places))
     counts = np.bincount(y.astype(np.intp))
     present = int((counts > 0).sum())
     if counts[counts > 0].min() * 4 * present >= len(y):

@@ -167,7 +167,7 @@ def solve_logistic(
     size = min(n, max(least, min(n // 16, MOST)))
     if d:
         _reserve(rows, models, d, size, metric_for(models, n, d, solver))
-    sample = draw(rows, n, size, d)
+    sample = draw(rows, n, size, d, max(models, 2))
     if not d:
         d = sample.rows.X.shape[1]
         _reserve(rows, models, d, size, metric_for(models, n, d, solver))
