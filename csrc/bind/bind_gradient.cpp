@@ -33,10 +33,12 @@ void bind_gradient(py::module_& m) {
             [matrix](const Gradient& s) {
                 auto f = s.finish();
                 return py::make_tuple(f.value, matrix(s, std::move(f.slope)), own(std::move(f.level)),
-                                      own(std::move(f.curvature)));
+                                      own(std::move(f.curvature)), f.spread);
             },
-            "Sums of w l; of w slope (x - shift), (models, d); of w slope and of w p (1 - p), (models,).")
+            "Sums of w l; of w slope (x - shift), (models, d); of w slope and of w p (1 - p), (models,); of "
+            "w |x - shift|^2, where asked for.")
         .def_readwrite("precise", &Gradient::precise)
+        .def_readwrite("spreads", &Gradient::spreads)
         .def_readonly("cols", &Gradient::cols)
         .def_readonly("models", &Gradient::models)
         .def_readonly("rows", &Gradient::rows)
@@ -47,8 +49,8 @@ void bind_gradient(py::module_& m) {
                  d["coef"] = matrix(s, s.coef);
                  d["intercept"] = copy(s.intercept);
                  d["shift"] = copy(s.shift);
-                 d["weight"] = copy(std::vector<double>{s.sums.weight, s.sums.value});
-                 d["rows"] = copy(std::vector<std::int64_t>{s.rows, s.precise});
+                 d["weight"] = copy(std::vector<double>{s.sums.weight, s.sums.value, s.sums.spread});
+                 d["rows"] = copy(std::vector<std::int64_t>{s.rows, s.precise, s.spreads});
                  d["level"] = copy(s.sums.level);
                  d["curvature"] = copy(s.sums.curvature);
                  d["slope"] = own(std::vector<double>(s.sums.slope), {s.cols, s.models});
@@ -62,9 +64,9 @@ void bind_gradient(py::module_& m) {
                 Gradient s(coef.shape(1), vector_of(coef), vector_of(py::cast<Array<double>>(d["intercept"])),
                            vector_of(py::cast<Array<double>>(d["shift"])));
                 const auto weight = vector_of(py::cast<Array<double>>(d["weight"]));
-                s.sums.weight = weight.at(0), s.sums.value = weight.at(1);
+                s.sums.weight = weight.at(0), s.sums.value = weight.at(1), s.sums.spread = weight.at(2);
                 const auto rows = vector_of(py::cast<Array<std::int64_t>>(d["rows"]));
-                s.rows = rows.at(0), s.precise = rows.at(1) != 0;
+                s.rows = rows.at(0), s.precise = rows.at(1) != 0, s.spreads = rows.at(2) != 0;
                 auto take = [&](std::vector<double>& to, const char* name) {
                     auto from = vector_of(py::cast<Array<double>>(d[name]));
                     require(from.size() == to.size(), std::string(name) + " does not fit coef");

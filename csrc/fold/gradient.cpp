@@ -32,6 +32,33 @@ double checked(const Block& block, Index begin, Index end, Index models) {
 }
 
 template <class T>
+double spread_of(const DenseView<T>& x, const Block& block, Index begin, Index end,
+                 const std::vector<double>& shift) {
+    std::vector<double> sum(static_cast<std::size_t>(x.cols), 0.0);
+    for (Index i = begin; i < end; i++)
+        kernels().rows<T>().column_squares(sum.data(), x.row(i), shift.data(), block.w(i), x.cols);
+    double total = 0;
+    for (const double v : sum) total += v;
+    return total;
+}
+
+// At most twice the sums about zero.
+template <class T, class I>
+double spread_of(const CsrView<T, I>& x, const Block& block, Index begin, Index end,
+                 const std::vector<double>& shift) {
+    double origin = 0, total = 0;
+    for (const double v : shift) origin += v * v;
+    for (Index i = begin; i < end; i++) {
+        const auto row = x.row(i);
+        double own = origin;
+        for (Index j = 0; j < row.size; j++)
+            own += static_cast<double>(row.values[j]) * static_cast<double>(row.values[j]);
+        total += block.w(i) * own;
+    }
+    return origin > 0 ? 2 * total : total;
+}
+
+template <class T>
 void dense_two(Gradient::Sums& s, const DenseView<T>& x, const Block& block, Index begin, Index end,
                const Gradient& at) {
     const Index fit = (Index{128} << 10) / std::max<Index>(1, x.cols * static_cast<Index>(sizeof(T)));
@@ -169,7 +196,7 @@ const T* Gradient::strips() {
 // Shards join in their order.
 void Gradient::gather(const std::vector<Sums>& shards) {
     for (const Sums& s : shards) {
-        sums.weight += s.weight, sums.value += s.value;
+        sums.weight += s.weight, sums.value += s.value, sums.spread += s.spread;
         for (std::size_t k = 0; k < sums.level.size(); k++)
             sums.level[k] += s.level[k], sums.curvature[k] += s.curvature[k];
     }
@@ -194,6 +221,7 @@ void Gradient::deal(const X& x, const Block& block, F&& rows_of) {
         Sums& s = shards[static_cast<std::size_t>(i)] = empty_sums(x.cols, models, models);
         const Index begin = x.rows * i / n, end = x.rows * (i + 1) / n;
         s.weight = checked(block, begin, end, models);
+        if (spreads) s.spread = spread_of(x, block, begin, end, shift);
         rows_of(s, begin, end);
     });
     gather(shards);
@@ -276,7 +304,7 @@ void Gradient::merge(const Gradient& other) {
 }
 
 Gradient::Summary Gradient::finish() const {
-    Summary f{sums.value, std::vector<double>(sums.slope.size()), sums.level, sums.curvature};
+    Summary f{sums.value, sums.spread, std::vector<double>(sums.slope.size()), sums.level, sums.curvature};
     for (Index j = 0; j < cols; j++)
         for (Index k = 0; k < models; k++)
             f.slope[static_cast<std::size_t>(k * cols + j)] =

@@ -10,14 +10,16 @@
 namespace esker {
 
 struct Gradient {
-    // Sums of w and w l, and of each model w slope, w slope (x - shift) and w p (1 - p).
+    // Sums of w, w l and, where asked for, w |x - shift|^2 (of sparse rows at most so much); and of each
+    // model w slope, w slope (x - shift) and w p (1 - p).
     struct Sums {
-        double weight = 0, value = 0;
+        double weight = 0, value = 0, spread = 0;
         std::vector<double> level, curvature;  // models
         std::vector<double> slope;             // cols x models
     };
     Index cols = 0, models = 0, rows = 0;
     bool precise = false;      // whether dense float32 rows of several models are multiplied in float64, too
+    bool spreads = false;      // whether sums of |x - shift|^2 are asked for
     std::vector<double> coef;  // models x cols
     std::vector<double> intercept;  // models: the scores where x = shift
     std::vector<double> shift;      // cols
@@ -28,7 +30,7 @@ struct Gradient {
     void update(const Block& block);  // y: one column, the class's index
     void merge(const Gradient& other);
     struct Summary {
-        double value;
+        double value, spread;
         std::vector<double> slope;  // models x cols
         std::vector<double> level, curvature;
     };

@@ -29,6 +29,8 @@ class Slopes(NamedTuple):
     level: NDArray[np.float64]
     #: (models,): of w p (1 - p), p being the model's probability.
     curvature: NDArray[np.float64]
+    #: Of ``w |x - shift|^2``, at least, where `spreads` asked for it; else 0.
+    spread: float
 
 
 class Gradient:
@@ -46,6 +48,8 @@ class Gradient:
         About what slopes are summed; 0 by default.
     precise : bool
         Multiply float32 rows of several models in float64, in twice the time.
+    spreads : bool
+        Sum ``|x - shift|^2``, too.
 
     Notes
     -----
@@ -70,7 +74,7 @@ class Gradient:
         w = np.ascontiguousarray(coef, dtype=np.float64)
         centre = np.zeros(w.shape[1]) if shift is None else np.ascontiguousarray(shift, dtype=np.float64)
         self._state = core.Gradient(w, np.ascontiguousarray(intercept, dtype=np.float64), centre)
-        self._state.precise = precise
+        self._state.precise, self._state.spreads = precise, spreads
 
     @property
     def weight(self) -> float:

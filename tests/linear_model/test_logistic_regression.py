@@ -244,6 +244,31 @@ def test_certificate_is_true() -> None:
     assert model.objective_ == pytest.approx(objective(model, X, y, 0.1), rel=1e-12)
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("tol", [1e-1, 1e-2, 1e-4])
+def test_the_gap_is_a_bound(sparse: bool, fit_intercept: bool, tol: float) -> None:
+    X, y = problem(n=2000, seed=16, sparse=sparse)
+    best = objective(reference(X, y, C=0.01, fit_intercept=fit_intercept), X, y, 0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = LogisticRegression(
+            C=0.01, tol=tol, max_iter=1, fit_intercept=fit_intercept, solver="lbfgs"
+        ).fit(X, y)
+        near = LogisticRegression(C=0.01, tol=1e-7, fit_intercept=fit_intercept).fit(X, y)
+    for found in (model, near):
+        value = objective(found, X, y, 0.01)
+        assert value - best <= found.duality_gap_ + 1e-13
+    assert near.duality_gap_ < 1e-6
+
+
+def test_no_bound_is_known_without_a_penalty_or_of_many_intercepts() -> None:
+    X, y = problem(n=300, classes=3)
+    assert LogisticRegression().fit(X, y).duality_gap_ == np.inf
+    assert LogisticRegression(fit_intercept=False).fit(X, y).duality_gap_ < 1e-3
+    assert LogisticRegression(C=np.inf).fit(X, y > 0).duality_gap_ == np.inf
+
+
 def test_same_bits_for_any_number_of_threads() -> None:
     for classes in (2, 3):
         X, y = problem(n=6000, d=20, classes=classes, seed=12, dtype=np.float32)

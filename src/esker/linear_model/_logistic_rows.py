@@ -55,21 +55,44 @@ class Objective:
         self.calls, self._if_not_finite = 0, if_not_finite
         #: Whether float32 rows are multiplied in float64, where they would not be.
         self.precise = False
+        #: The mean of |x - shift|^2, at least, once rows were walked.
+        self.spread: float | None = None
 
     def __call__(self, at: Floats) -> tuple[float, Floats]:
         w = at[:, :-1]
-        state = Gradient(w, at[:, -1], self.shift, precise=self.precise)
+        state = Gradient(w, at[:, -1], self.shift, precise=self.precise, spreads=self.spread is None)
         for block in self.walk():
             state.update(block)
         self.calls += 1
         found = state.finish()
         if not np.isfinite(found.value):
             self._if_not_finite()
+        if self.spread is None:
+            self.spread = found.spread / self.weight
         self.curvature = found.curvature / self.weight
         gradient = np.empty_like(at)
         np.add(found.slope / self.weight, self.alpha * w, out=gradient[:, :-1])
         gradient[:, -1] = found.level / self.weight if self.centred else 0.0
         return found.value / self.weight + 0.5 * self.alpha * float(np.vdot(w, w)), gradient
+
+    def gap(self, gradient: Floats) -> float:
+        """At most so far is the value from its minimum where the gradient, just formed, is this; inf where no bound is known.
+
+        Without intercepts the value is strongly convex: ``|g|^2 / (2 alpha)``, the duality gap at the point's own slopes. One intercept b is first
+        moved to its best place, which is at most t away, as p (1 - p) changes by a factor of at most e^t on the way; the other
+        slopes change by at most t times the mixed derivatives, of which Cauchy and Schwarz know a bound.
+        """
+        if self.alpha == 0 or (self.centred and len(gradient) > 1):
+            return float("inf")
+        size = float(np.sqrt(np.vdot(gradient[:, :-1], gradient[:, :-1])))
+        if not self.centred:
+            return size**2 / (2 * self.alpha)
+        level, bend = abs(float(gradient[0, -1])), float(self.curvature[0])
+        if not level < bend or self.spread is None:
+            return float("inf")
+        t = -float(np.log1p(-level / bend))
+        size += t * float(np.sqrt(bend * np.exp(t) * self.spread / 4))
+        return level * t + size**2 / (2 * self.alpha)
 
 
 @dataclass

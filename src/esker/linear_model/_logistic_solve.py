@@ -62,6 +62,8 @@ class Logistic:
         The objective: mean loss plus penalty.
     gradient_norm : float
         The largest size of a partial derivative of it.
+    gap : float
+        How far the value can be from its minimum, at most; inf where no bound is known.
     decrement : float
         About how far the value is from its minimum.
     converged, stuck, interrupted : bool
@@ -76,6 +78,7 @@ class Logistic:
     intercept: Floats
     value: float
     gradient_norm: float
+    gap: float
     decrement: float
     converged: bool
     stuck: bool
@@ -189,12 +192,14 @@ def solve_logistic(
     objective = Objective(rows.walk, sample.weight, shift, alpha, centred, if_not_finite)
     found, history = _finish(problem, sample, objective, at, curvature, tol, max_iter)
     norm = _size(found.gradient, shift)
+    gap = objective.gap(found.gradient)
     w = found.at[:, :-1]
     return Logistic(
         w.copy(),
         found.at[:, -1] - w @ shift if centred else np.zeros(models),
         found.value,
         norm,
+        gap,
         found.decrement,
         _good(found, norm, tol),
         found.stuck,

@@ -90,6 +90,8 @@ class LogisticRegression(LinearClassifier):
         The mean loss plus the penalty divided by C and the sum of weights, before `coef_` was rounded to X's dtype.
     gradient_norm_ : float
         The largest size of a partial derivative of it.
+    duality_gap_ : float
+        How far `objective_` is from its minimum, at most, but for rounding: two classes, or no intercepts, with a penalty; else inf.
     converged_ : bool
         Whether `tol` was reached.
     history_ : list of (float, float)
@@ -214,6 +216,7 @@ class LogisticRegression(LinearClassifier):
         self.n_iter_ = np.array([found.iterations], dtype=np.int32)
         self.n_passes_ = found.passes
         self.objective_, self.gradient_norm_ = found.value, found.gradient_norm
+        self.duality_gap_ = found.gap
         self.converged_, self.history_, self.metric_ = found.converged, found.history, found.metric
         if not found.converged and not found.interrupted:
             warnings.warn(
