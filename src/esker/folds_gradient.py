@@ -69,7 +69,13 @@ class Gradient:
     exact_merge = True
 
     def __init__(
-        self, coef: ArrayLike, intercept: ArrayLike, shift: ArrayLike | None = None, *, precise: bool = False
+        self,
+        coef: ArrayLike,
+        intercept: ArrayLike,
+        shift: ArrayLike | None = None,
+        *,
+        precise: bool = False,
+        spreads: bool = False,
     ) -> None:
         w = np.ascontiguousarray(coef, dtype=np.float64)
         centre = np.zeros(w.shape[1]) if shift is None else np.ascontiguousarray(shift, dtype=np.float64)
