@@ -276,14 +276,15 @@ class Gradient:
     A classifier's loss over rows, and its slopes.
     """
     precise: bool
+    spreads: bool
     @staticmethod
     def from_arrays(arrays: dict[str, typing.Any]) -> Gradient:
         ...
     def __init__(self, coef: numpy.typing.NDArray[numpy.float64], intercept: numpy.typing.NDArray[numpy.float64], shift: numpy.typing.NDArray[numpy.float64]) -> None:
         ...
-    def finish(self) -> tuple[float, numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+    def finish(self) -> tuple[float, numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], float]:
         """
-        Sums of w l; of w slope (x - shift), (models, d); of w slope and of w p (1 - p), (models,).
+        Sums of w l; of w slope (x - shift), (models, d); of w slope and of w p (1 - p), (models,); of w |x - shift|^2, where asked for.
         """
     def merge(self, other: Gradient) -> None:
         ...

@@ -57,6 +57,8 @@ class Objective:
         self.precise = False
         #: The mean of |x - shift|^2, at least, once rows were walked.
         self.spread: float | None = None
+        #: The gradient that was formed last.
+        self.latest: Floats | None = None
 
     def __call__(self, at: Floats) -> tuple[float, Floats]:
         w = at[:, :-1]
@@ -73,6 +75,7 @@ class Objective:
         gradient = np.empty_like(at)
         np.add(found.slope / self.weight, self.alpha * w, out=gradient[:, :-1])
         gradient[:, -1] = found.level / self.weight if self.centred else 0.0
+        self.latest = gradient
         return found.value / self.weight + 0.5 * self.alpha * float(np.vdot(w, w)), gradient
 
     def gap(self, gradient: Floats) -> float:
@@ -82,7 +85,7 @@ class Objective:
         moved to its best place, which is at most t away, as p (1 - p) changes by a factor of at most e^t on the way; the other
         slopes change by at most t times the mixed derivatives, of which Cauchy and Schwarz know a bound.
         """
-        if self.alpha == 0 or (self.centred and len(gradient) > 1):
+        if self.alpha == 0 or (self.centred and len(gradient) > 1) or gradient is not self.latest:
             return float("inf")
         size = float(np.sqrt(np.vdot(gradient[:, :-1], gradient[:, :-1])))
         if not self.centred:

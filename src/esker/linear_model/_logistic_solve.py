@@ -156,7 +156,7 @@ def solve_logistic(
     centred : bool
         Whether there are intercepts.
     tol : float
-        Done where no partial derivative exceeds this, and the value is about ``tol^2`` of itself from its minimum.
+        Done where no partial derivative exceeds this, and the value is about ``tol^2`` from its minimum.
     max_iter : int
         Steps on all rows.
     solver : str
@@ -192,6 +192,9 @@ def solve_logistic(
     objective = Objective(rows.walk, sample.weight, shift, alpha, centred, if_not_finite)
     found, history = _finish(problem, sample, objective, at, curvature, tol, max_iter)
     norm = _size(found.gradient, shift)
+    if objective.latest is not found.gradient and not stopped():  # a step was tried and not taken
+        objective(found.at)
+        objective.latest = found.gradient
     gap = objective.gap(found.gradient)
     w = found.at[:, :-1]
     return Logistic(
@@ -231,10 +234,8 @@ def _warm(problem: _Problem, sample: Sample, at: Floats, started: bool) -> tuple
     """The minimum of growing samples, each to what chance leaves of it; and the curvature there."""
     size = len(sample.rows)
     d = at.shape[1] - 1
-    sizes = [size] if not sample.whole else []
-    while (
-        not started and sizes and sizes[0] // GROWTH >= max(FIRST, 4 * d if problem.metric == "newton" else 0)
-    ):
+    sizes = [] if sample.whole or started else [size]
+    while sizes and sizes[0] // GROWTH >= max(FIRST, 4 * d if problem.metric == "newton" else 0):
         sizes.insert(0, sizes[0] // GROWTH)
     curvature = _flat_curvature(problem.models)
     for m in sizes:
