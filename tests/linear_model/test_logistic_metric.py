@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from esker._native import core, threads
 from esker.blocks import Block
-from esker.linear_model._logistic_metric import Newton, Product, spectrum
+from esker.linear_model._logistic_metric import Newton, Shared, frame
 from esker.linear_model._logistic_rows import Objective, weighted_by_curvature
 
 
@@ -48,9 +48,9 @@ def test_of_equal_classes_the_product_is_the_hessian(centred: bool) -> None:
     X, y = rng.standard_normal((n, d)) @ rng.standard_normal((d, d)), rng.integers(0, K, n).astype(float)
     weight = np.full(n, 1 / n)
     shift = X.mean(axis=0) if centred else np.zeros(d)
-    metric = Product(
-        *spectrum(Block(X, y, weight), shift, centred), np.full(K, (K - 1) / K**2), alpha, centred
-    )
+    zero = np.zeros((K, d + 1))
+    block = Block(X, y, weight)
+    metric = Shared(frame(block, zero, shift, centred, turn=True), zero, shift, alpha, centred)
     objective = Objective(lambda: [Block(X, y, weight)], 1.0, shift, alpha, centred)
     objective(np.zeros((K, d + 1)))
     np.testing.assert_allclose(objective.curvature, (K - 1) / K**2)

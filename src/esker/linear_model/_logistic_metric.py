@@ -1,22 +1,22 @@
-"""What is known of a logistic loss's curvature, as a metric for L-BFGS: a sample's Hessian, or a product form of it.
+"""What is known of a logistic loss's curvature, as a metric for L-BFGS: a sample's Hessian, or its diagonal in some basis.
 
 Of two classes and moderately many columns, the Hessian of a sample is a Gram of its rows with weights w p (1 - p), whose
-centring is the elimination of the intercept. Of several classes, it is close to a Kronecker product: each class's curvature
-times the rows' covariance, less what moves all classes at once and so changes nothing but the penalty. Of many columns, the
-covariance's diagonal is left.
+centring is the elimination of the intercept. Of several classes, each one's curvature is taken for diagonal in a basis that
+they share, but for its intercept; of many columns, that basis is the columns themselves.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
 
 from esker._errors import NotPositiveDefinite
 from esker._native import core
 from esker.folds import Gram
+from esker.linear_model._logistic_rows import curvatures, weighted_by_doubt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Newton", "Product", "spectrum"]
+__all__ = ["Frame", "Newton", "Shared", "frame", "spectrum"]
 
 
 class Newton:
@@ -68,53 +68,71 @@ class Newton:
         return out
 
 
-class Product:
-    """The inverse of curvature x covariance + alpha for each model, over steps that move not all models at once.
+@dataclass
+class Frame:
+    """A sample's rows in a basis that all models share: the eigenvectors of its covariance, or the columns themselves."""
+
+    rows: Block
+    basis: core.Basis | None
+    turned: Any
+    shift: Floats
+
+
+def frame(rows: Block, at: Floats, shift: Floats, centred: bool, *, turn: bool) -> Frame:
+    """The basis that suits a sample at a point, where `turn`; else the columns."""
+    if not turn:
+        return Frame(rows, None, rows.X, shift)
+    vectors = spectrum(weighted_by_doubt(rows, at, shift), shift, centred)[1]
+    V = vectors.astype(rows.X.dtype)
+    turned = np.ascontiguousarray(rows.X @ V - (shift @ vectors).astype(V.dtype))
+    return Frame(rows, core.Basis(np.ascontiguousarray(vectors)), turned, np.zeros(len(shift)))
+
+
+class Shared:
+    """The inverse Hessian of each model, as if its curvature were diagonal in a shared basis but for the intercept.
+
+    A model's rows in doubt lie in a place of their own, so that its intercept and its coefficients depend on each other: that part is exact.
+    Of several models, steps that move all at once, which change nothing but the penalty, are left out.
 
     Parameters
     ----------
-    values : ndarray of shape (d,)
-        The covariance's eigenvalues; or its diagonal.
-    vectors : ndarray of shape (d, d) or None
-        Its eigenvectors, as columns; None stands for ones at the columns themselves.
-    curvature : ndarray of shape (models,)
-        The mean of ``p (1 - p)``.
+    frame : Frame
+    at : ndarray of shape (models, d + 1)
+    shift : ndarray of shape (d,)
     alpha : float
     centred : bool
     """
 
-    def __init__(
-        self,
-        values: Floats,
-        vectors: NDArray[np.floating] | None,
-        curvature: Floats,
-        alpha: float,
-        centred: bool,
-    ) -> None:
-        c = np.maximum(curvature, 1e-3 * max(float(curvature.max()), 1e-12))[:, None]
-        self.basis = None if vectors is None else core.Basis(np.ascontiguousarray(vectors))
-        flat = 1e-10 * max(float(values.mean()), 1e-300)
-        self.inverse = 1.0 / (c * np.maximum(values, flat) + alpha)
-        self.level = 1.0 / c if centred else np.zeros_like(c)
-        self.joint = len(c) > 1
+    def __init__(self, frame: Frame, at: Floats, shift: Floats, alpha: float, centred: bool) -> None:
+        curvature = curvatures(frame.rows, at, shift)
+        c = np.maximum(curvature.sum(axis=0), 1e-300)[:, None]
+        Z = frame.turned
+        if sparse.issparse(Z):
+            first, second = (Z.T @ curvature).T, (Z.multiply(Z).T @ curvature).T
+        else:
+            some = curvature.astype(Z.dtype)
+            first, second = some.T @ Z, some.T @ (Z * Z)
+        first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+        spread = second - first * first / c if centred else second
+        least = 1e-6 * second + 1e-10 * second.mean(axis=1, keepdims=True) + 1e-300
+        self.basis, self.centred, self.joint = frame.basis, centred, len(at) > 1
+        self.inverse = 1.0 / (np.maximum(spread, least) + alpha)
+        self.mean = first / c - frame.shift
+        self.level = 1.0 / np.maximum(c, 1e-3 * max(float(c.max()), 1e-12))
 
     def __call__(self, g: Floats) -> Floats:
         out = np.empty_like(g)
-        turned = np.ascontiguousarray(g[:, :-1])
-        if self.basis is None:
-            out[:, :-1] = self._divided(turned, self.inverse)
-        else:
-            step = self._divided(self.basis.times(turned, False), self.inverse)
-            out[:, :-1] = self.basis.times(step, True)
-        out[:, -1:] = self._divided(g[:, -1:], self.level)
+        right, level = np.ascontiguousarray(g[:, :-1]), g[:, -1:]
+        if self.basis is not None:
+            right = self.basis.times(right, False)
+        step = (right - self.mean * level if self.centred else right) * self.inverse
+        out[:, :-1] = step if self.basis is None else self.basis.times(step, True)
+        out[:, -1:] = (
+            level * self.level - (self.mean * step).sum(axis=1, keepdims=True) if self.centred else 0.0
+        )
+        if self.joint:
+            out -= out.mean(axis=0)
         return out
-
-    def _divided(self, g: Floats, by: Floats) -> Floats:
-        if not self.joint:
-            return g * by
-        total = by.sum(axis=0)
-        mean = np.divide((g * by).sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
-        return np.asarray((g - mean) * by)
 
 
 def spectrum(rows: Block, shift: Floats, centred: bool) -> tuple[Floats, Floats]:

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Objective", "Sample", "draw", "thinned", "weighted_by_curvature", "weighted_by_doubt"]
+__all__ = [
+    "Objective",
+    "Sample",
+    "curvatures",
+    "draw",
+    "thinned",
+    "weighted_by_curvature",
+    "weighted_by_doubt",
+]
 
 
 class Objective:
@@ -157,21 +165,30 @@ def thinned(rows: Block, size: int) -> Block:
     return _scaled(_taken(rows, _stretches(len(rows), size), rows.X.shape[1]), np.ones(size))
 
 
+def chances(rows: Block, at: Floats, shift: Floats) -> Floats:
+    """Each model's probability of a sample's rows, shape (n, models)."""
+    w = at[:, :-1]
+    scores = np.asarray(rows.X @ w.T.astype(rows.X.dtype), dtype=np.float64) + (at[:, -1] - w @ shift)
+    return np.asarray(expit(scores) if len(at) == 1 else softmax(scores, axis=1))
+
+
+def curvatures(rows: Block, at: Floats, shift: Floats) -> Floats:
+    """A sample's weights times ``p (1 - p)`` of each model, shape (n, models)."""
+    assert rows.sample_weight is not None
+    p = chances(rows, at, shift)
+    return rows.sample_weight[:, None] * (p * (1.0 - p))
+
+
 def weighted_by_curvature(rows: Block, at: Floats, shift: Floats) -> Block:
     """A sample of two classes, its weights times ``p (1 - p)``."""
-    w = at[0, :-1]
-    p = expit(np.asarray(rows.X @ w.astype(rows.X.dtype), dtype=np.float64) + (at[0, -1] - shift @ w))
-    assert rows.sample_weight is not None
-    return Block(rows.X, None, rows.sample_weight * p * (1.0 - p))
+    return Block(rows.X, None, curvatures(rows, at, shift)[:, 0])
 
 
 def weighted_by_doubt(rows: Block, at: Floats, shift: Floats) -> Block:
-    """A sample of several classes, its weights times ``sum p (1 - p)``, summing to 1 again."""
-    w = at[:, :-1]
-    scores = np.asarray(rows.X @ w.T.astype(rows.X.dtype), dtype=np.float64) + (at[:, -1] - w @ shift)
-    doubt = 1.0 - (softmax(scores, axis=1) ** 2).sum(axis=1)
+    """A sample, its weights times the models' sum of ``p (1 - p)``, summing to 1 again."""
     assert rows.sample_weight is not None
-    weight = rows.sample_weight * np.maximum(doubt, 1e-6)  # no row is beyond all doubt
+    doubt = curvatures(rows, at, shift).sum(axis=1)
+    weight = np.maximum(doubt, 1e-6 * rows.sample_weight)  # no row is beyond all doubt
     return Block(rows.X, None, weight / weight.sum())
 
 

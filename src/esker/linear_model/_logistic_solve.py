@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from esker._progress import stopped
 from esker.linear_model._lbfgs import PAIRS, Point, minimise
-from esker.linear_model._logistic_metric import Newton, Product, spectrum
+from esker.linear_model._logistic_metric import Frame, Newton, Shared, frame
 from esker.linear_model._logistic_rows import (
     Objective,
     Sample,
     draw,
     thinned,
     weighted_by_curvature,
-    weighted_by_doubt,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +44,8 @@ FIRST, GROWTH, SHARE = 2048, 8, 16
 MOST = 1 << 15
 #: Operations that a sample's Hessian may take while the sample is learned from.
 CHEAP = 2e8
+#: Steps on all rows before the curvature of several classes is looked at again: from the start, then, and later.
+AGAIN = (2, 4, 12)
 #: Steps on a sample before its curvature is looked at again, and how often that is.
 STEPS, LOOKS = 4, 6
 
@@ -96,25 +96,19 @@ class _Problem:
     centred: bool
     metric: str
     shift: Floats
-    known: tuple[Floats, Any] | None = None
+    frame: Frame | None = None
 
-    def look(self, rows: Block, at: Floats, curvature: Floats, *, anew: bool) -> Callable[[Floats], Floats]:
-        """The metric of a sample at a point; of several models the rows' share of it is looked at `anew` or kept."""
+    def look(self, rows: Block, at: Floats, *, anew: bool) -> Callable[[Floats], Floats]:
+        """The metric of a sample at a point; a basis is found `anew` or kept."""
         if self.metric == "newton":
             return Newton(weighted_by_curvature(rows, at, self.shift), self.alpha, self.shift, self.centred)
-        if self.known is None or anew:
-            if self.models > 1:
-                rows = weighted_by_doubt(rows, at, self.shift)
-            if self.metric == "kronecker":
-                self.known = spectrum(rows, self.shift, self.centred)
-            else:
-                self.known = _squares(rows, self), None
-        values, vectors = self.known
-        return Product(values, vectors, curvature, self.alpha, self.centred)
+        if self.frame is None or anew:
+            self.frame = frame(rows, at, self.shift, self.centred, turn=self.metric == "shared")
+        return Shared(self.frame, at, self.shift, self.alpha, self.centred)
 
 
 def metric_for(models: int, n: int, d: int, solver: str) -> str:
-    """Which curvature is known: that of a sample ("newton"), a product form ("kronecker"), or columns' own ("diagonal")."""
+    """Which curvature is known: that of a sample ("newton"), that of each class in a shared basis ("shared"), or in the columns ("diagonal")."""
     widest = WIDEST if models == 1 else WIDEST_JOINT
     asked = solver == "newton-cholesky"
     if asked and d > widest:
@@ -125,7 +119,7 @@ def metric_for(models: int, n: int, d: int, solver: str) -> str:
     # Of few rows a factor takes longer than many walks.
     if solver == "lbfgs" or d > widest or (not asked and d > max(n, 1000)):
         return "diagonal"
-    return "newton" if models == 1 else "kronecker"
+    return "newton" if models == 1 else "shared"
 
 
 def solve_logistic(
@@ -188,9 +182,9 @@ def solve_logistic(
             start[:, :-1],
             start[:, -1] + start[:, :-1] @ shift[: start.shape[1] - 1],
         )
-    at, curvature = _warm(problem, sample, at, start is not None)
+    at = _warm(problem, sample, at, start is not None)
     objective = Objective(rows.walk, sample.weight, shift, alpha, centred, if_not_finite)
-    found, history = _finish(problem, sample, objective, at, curvature, tol, max_iter)
+    found, history = _finish(problem, sample, objective, at, tol, max_iter)
     norm = _size(found.gradient, shift)
     if objective.latest is not found.gradient and not stopped():  # a step was tried and not taken
         objective(found.at)
@@ -223,34 +217,32 @@ def _reserve(rows: Rows, models: int, d: int, size: int, metric: str) -> None:
         row = (blocks.nnz or 0) // max(blocks.n_rows or 1, 1) * (blocks.dtype.itemsize + 8)
     numbers = models * (d + 1)
     shards = min(max((1 << 22) // numbers, 2), 16)
-    vectors = 8 * numbers * (2 * PAIRS + 10 + shards)
-    square = {"newton": 1, "kronecker": 4, "diagonal": 0}[metric] * 8 * d * (d + 1)
+    vectors = 8 * numbers * (2 * PAIRS + 16 + shards)
+    square = {"newton": 1, "shared": 5, "diagonal": 0}[metric] * 8 * d * (d + 1)
     blocks.reserve(
         2 * size * (row + 16) + vectors + square, f"LogisticRegression of {d} columns and {models} models"
     )
 
 
-def _warm(problem: _Problem, sample: Sample, at: Floats, started: bool) -> tuple[Floats, Floats]:
-    """The minimum of growing samples, each to what chance leaves of it; and the curvature there."""
+def _warm(problem: _Problem, sample: Sample, at: Floats, started: bool) -> Floats:
+    """The minimum of growing samples, each to what chance leaves of it."""
     size = len(sample.rows)
     d = at.shape[1] - 1
     sizes = [] if sample.whole or started else [size]
     while sizes and sizes[0] // GROWTH >= max(FIRST, 4 * d if problem.metric == "newton" else 0):
         sizes.insert(0, sizes[0] // GROWTH)
-    curvature = _flat_curvature(problem.models)
     for m in sizes:
         rows = thinned(sample.rows, m)
         objective = Objective(lambda rows=rows: [rows], 1.0, problem.shift, problem.alpha, problem.centred)  # type: ignore[misc]
         enough, first = 0.02 * min(1.0, at.size / m), objective(at)
         for i in range(LOOKS):
-            curvature = objective.curvature
             some = rows
             if problem.metric == "newton":
                 some = thinned(rows, max(FIRST, 4 * d, int(CHEAP / d**2)))
             found = minimise(
                 objective,
                 at,
-                problem.look(some, at, curvature, anew=i == 0),
+                problem.look(some, at, anew=i == 0),
                 partial(_within, enough),
                 max_iter=STEPS,
                 rounding=1e-9,
@@ -259,8 +251,7 @@ def _warm(problem: _Problem, sample: Sample, at: Floats, started: bool) -> tuple
             at, first = found.at, (found.value, found.gradient)
             if found.iterations < STEPS:
                 break
-        curvature = objective.curvature
-    return at, curvature
+    return at
 
 
 def _finish(
@@ -268,7 +259,6 @@ def _finish(
     sample: Sample,
     objective: Objective,
     at: Floats,
-    curvature: Floats,
     tol: float,
     max_iter: int,
 ) -> tuple[Point, list[tuple[float, float]]]:
@@ -287,17 +277,12 @@ def _finish(
     iterations, first = 0, None
     try:
         while True:
-            if first is None and (sample.whole or problem.metric != "newton"):
-                first = objective(at)
-                curvature = objective.curvature
             found = minimise(
                 objective,
                 at,
-                problem.look(sample.rows, at, curvature, anew=iterations == 0),
+                problem.look(sample.rows, at, anew=iterations == 0),
                 done,
-                max_iter=min(
-                    max_iter - iterations, 2 if sample.whole and problem.metric == "newton" else max_iter
-                ),
+                max_iter=min(max_iter - iterations, _until(sample, problem, iterations)),
                 rounding=1e-8 if coarse and not objective.precise else 1e-13,
                 first=first,
             )
@@ -312,7 +297,7 @@ def _finish(
                 or _good(found, _size(found.gradient, problem.shift), tol)
             ):
                 return found, history
-            at, first, curvature = found.at, (found.value, found.gradient), objective.curvature
+            at, first = found.at, (found.value, found.gradient)
     except InterruptedError:
         if not last:
             raise
@@ -320,12 +305,25 @@ def _finish(
         return last[0], history
 
 
+def _until(sample: Sample, problem: _Problem, iterations: int) -> int:
+    """Steps until the curvature is looked at again: of all rows it is exact, so soon; else where it changes much, early."""
+    if problem.metric == "newton":
+        return 2 if sample.whole else 1 << 30
+    return (
+        AGAIN[0]
+        if sample.whole and not iterations
+        else AGAIN[1]
+        if sample.whole and iterations < 6
+        else AGAIN[2]
+    )
+
+
 def _within(share: float, point: Point) -> bool:
     return point.decrement <= share * abs(point.value)
 
 
 def _good(point: Point, size: float, tol: float) -> bool:
-    return size <= tol and point.decrement <= max(tol * tol, 1e-13)
+    return size <= tol and point.decrement <= max(10 * tol * tol, 1e-13)
 
 
 def _size(gradient: Floats, shift: Floats) -> float:
@@ -333,20 +331,3 @@ def _size(gradient: Floats, shift: Floats) -> float:
     return float(
         max(np.abs(gradient[:, :-1] + gradient[:, -1:] * shift).max(), np.abs(gradient[:, -1]).max())
     )
-
-
-def _flat_curvature(models: int) -> Floats:
-    return np.full(models, 0.25) if models == 1 else np.full(models, (models - 1) / models**2)
-
-
-def _squares(rows: Block, problem: _Problem) -> Floats:
-    """The columns' mean squares about the shift."""
-    weight = rows.sample_weight
-    assert weight is not None
-    if sparse.issparse(rows.X):
-        squares = rows.X.multiply(rows.X).T @ weight
-    else:
-        squares = np.einsum("i,ij,ij->j", weight, rows.X, rows.X)
-    mean = problem.shift
-    spread = np.asarray(squares, dtype=np.float64).ravel() - (mean * mean if problem.centred else 0.0)
-    return np.maximum(spread, 1e-12 * np.maximum(mean * mean, 1e-300))

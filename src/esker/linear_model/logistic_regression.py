@@ -63,8 +63,8 @@ class LogisticRegression(LinearClassifier):
         Taken and not used: nothing is drawn.
     solver : {"auto", "lbfgs", "newton-cholesky"}
         All are L-BFGS in a metric: "newton-cholesky", for two classes and up to 4,096 columns, in that of a sample's Hessian;
-        "lbfgs" in that of the columns' sizes; "auto" takes the former where it can be, of several classes the product of the
-        columns' covariance and each class's curvature.
+        "lbfgs" in that of the columns' sizes; "auto" takes the former where it can be, of several classes each one's
+        curvature in the basis of the covariance.
     max_iter : int
         Steps on all rows.
     verbose : int
@@ -96,7 +96,7 @@ class LogisticRegression(LinearClassifier):
         Whether `tol` was reached.
     history_ : list of (float, float)
         Objective and largest partial derivative at each point on all rows.
-    metric_ : {"newton", "kronecker", "diagonal"}
+    metric_ : {"newton", "shared", "diagonal"}
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
