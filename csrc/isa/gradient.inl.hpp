@@ -116,11 +116,14 @@ inline double log_one(double x) {
 
 // With margin m = score or -score and e = exp(-|m|): the loss is log1p(e) + max(-m, 0), the slope's size 1 /
 // (1 + exp(m)); no overflow either way (model/loss.hpp).
-inline void gradient_logistic(double* __restrict scores, const double* __restrict y,
-                              const double* __restrict weight, double base, std::int64_t rows,
-                              double* __restrict sums) {
+template <bool weighted>
+inline void logistic_rows(double* __restrict scores, const double* __restrict y,
+                          const double* __restrict weight, double base, std::int64_t rows,
+                          double* __restrict sums) {
     double value = 0, level = 0, curvature = 0;
-    auto one = [&](std::int64_t i, double w) __attribute__((always_inline)) {
+#pragma omp simd reduction(+ : value, level, curvature)
+    for (std::int64_t i = 0; i < rows; i++) {
+        const double w = weighted ? weight[i] : 1.0;
         const double label = 2.0 * y[i] - 1.0, m = label * (scores[i] + base);
         const double e = exp_one(m < 0 ? m : -m), per = 1.0 / (1.0 + e);
         const double p = m > 0 ? e * per : per, g = -w * label * p;
@@ -128,15 +131,13 @@ inline void gradient_logistic(double* __restrict scores, const double* __restric
         level += g;
         curvature += w * p * (1.0 - p);
         scores[i] = g;
-    };
-    if (weight) {
-#pragma omp simd reduction(+ : value, level, curvature)
-        for (std::int64_t i = 0; i < rows; i++) one(i, weight[i]);
-    } else {
-#pragma omp simd reduction(+ : value, level, curvature)
-        for (std::int64_t i = 0; i < rows; i++) one(i, 1.0);
     }
     sums[0] += value, sums[1] += level, sums[2] += curvature;
+}
+
+inline void gradient_logistic(double* scores, const double* y, const double* weight, double base,
+                              std::int64_t rows, double* sums) {
+    (weight ? logistic_rows<true> : logistic_rows<false>)(scores, y, weight, base, rows, sums);
 }
 
 template <class T>
