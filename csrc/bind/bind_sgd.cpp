@@ -47,6 +47,7 @@ py::dict to_arrays(const Sgd& s) {
     py::dict d;
     const std::string& name = s.loss_name;
     d["loss"] = copy(std::vector<std::uint8_t>(name.begin(), name.end()));
+    d["loss_parameter"] = copy(std::vector<double>{s.loss_parameter});
     d["lane_target"] = copy(s.table.target);
     d["lane_rate"] = copy(s.table.rate);
     d["lane_l1"] = copy(s.table.l1);
@@ -72,15 +73,17 @@ py::dict to_arrays(const Sgd& s) {
 
 Sgd from_arrays(const py::dict& d) {
     const auto letters = get<std::uint8_t>(d, "loss");
+    const auto parameter = get<double>(d, "loss_parameter");
     const auto flags = get<std::int64_t>(d, "flags");
     const auto counts = get<std::int64_t>(d, "counts");
     const auto sums = get<double>(d, "sums");
-    require(flags.size() == 4 && counts.size() == 3 && sums.size() == 3 && flags[3] >= 0 && flags[3] <= 2,
+    require(parameter.size() == 1 && flags.size() == 4 && counts.size() == 3 && sums.size() == 3 &&
+                flags[3] >= 0 && flags[3] <= 2,
             "the arrays are not those of an Sgd state");
     Sgd s(std::string(letters.begin(), letters.end()),
           {get<std::int32_t>(d, "lane_target"), get<double>(d, "lane_rate"), get<double>(d, "lane_l1"),
            get<double>(d, "lane_l2")},
-          flags[0], flags[1], flags[2]);
+          flags[0], flags[1], flags[2], parameter[0]);
     s.set_layout(static_cast<Layout>(flags[3]));
     s.cols = counts[0], s.rows = counts[1], s.steps = counts[2];
     // Sizes below are products with cols: no table of a process has more entries than this.
@@ -123,13 +126,13 @@ void bind_sgd(py::module_& m) {
     py::class_<Sgd>(m, "Sgd", "Linear models in lanes that learn by scale-free AdaGrad steps.")
         .def(py::init([](const std::string& loss, const Array<std::int32_t>& target,
                          const Array<double>& rate, const Array<double>& l1, const Array<double>& l2,
-                         bool fit_intercept, bool classes, bool scaled_penalty) {
+                         bool fit_intercept, bool classes, bool scaled_penalty, double loss_parameter) {
                  return Sgd(loss, {vector_of(target), vector_of(rate), vector_of(l1), vector_of(l2)},
-                            fit_intercept, classes, scaled_penalty);
+                            fit_intercept, classes, scaled_penalty, loss_parameter);
              }),
              py::arg("loss"), py::arg("lane_target").noconvert(), py::arg("lane_rate").noconvert(),
              py::arg("lane_l1").noconvert(), py::arg("lane_l2").noconvert(), py::arg("fit_intercept"),
-             py::arg("classes"), py::arg("scaled_penalty"))
+             py::arg("classes"), py::arg("scaled_penalty"), py::arg("loss_parameter") = 0.0)
         .def(
             "update_rows",
             [](Sgd& s, const py::object& x, const Array<double>& y, const Weights& weight,
@@ -186,6 +189,8 @@ void bind_sgd(py::module_& m) {
             [](const Sgd& s) {
                 return (s.w.size() + s.h.size() + s.last.size() + s.p1.size() + s.p2.size()) * 4;
             })
+        .def_readonly("loss", &Sgd::loss_name)
+        .def_readonly("loss_parameter", &Sgd::loss_parameter)
         .def_readonly("cols", &Sgd::cols)
         .def_readonly("rows", &Sgd::rows)
         .def_readonly("steps", &Sgd::steps)

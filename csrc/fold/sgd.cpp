@@ -13,9 +13,12 @@ int padded(int lanes) noexcept {
 
 }  // namespace
 
-Sgd::Sgd(std::string name, LaneTable t, bool fit_intercept, bool classes, bool scaled_penalty)
+Sgd::Sgd(std::string name, LaneTable t, bool fit_intercept, bool classes, bool scaled_penalty,
+         double loss_parameter)
     : loss_name(std::move(name)),
-      loss(loss_named(loss_name)),
+      loss_parameter(loss_parameter),
+      loss(loss_named(loss_name, loss_parameter)),
+      degree(std::visit([](const auto& l) { return l.degree; }, loss)),
       table(std::move(t)),
       fit_intercept(fit_intercept),
       classes(classes),
@@ -33,6 +36,8 @@ Sgd::Sgd(std::string name, LaneTable t, bool fit_intercept, bool classes, bool s
             "a lane's penalties must be finite and not negative");
         require(table.target[k] >= 0, "a lane's target must not be negative");
     }
+    require(!classes || std::visit([](const auto& l) { return !l.log_link; }, loss),
+            "loss='" + loss_name + "' learns counts or amounts, not classes");
     bias.assign(n, 0.0);
     bias_h.assign(n, 0.0);
     y_centre.assign(n, 0.0);
@@ -150,17 +155,17 @@ void Sgd::rescale_features(const std::vector<double>& new_centre, const std::vec
 void Sgd::rescale_targets(const std::vector<double>& new_centre, const std::vector<double>& new_scale) {
     for (int k = 0; k < lanes(); k++) {
         const auto q = static_cast<std::size_t>(k);
-        const double ratio = y_scale[q] / new_scale[q];
+        const double ratio = y_scale[q] / new_scale[q], of_slope = degree == 2 ? ratio : 1.0;
         if (bias_h[q] > 0)  // before its first step a lane predicts the centre, wherever that is
             bias[q] = (bias[q] * y_scale[q] + y_centre[q] - new_centre[q]) / new_scale[q];
-        bias_h[q] *= ratio * ratio;
+        bias_h[q] *= of_slope * of_slope;
         if (ratio != 1.0)
             for (Index j = 0; j < cols; j++) {
                 weight_at(j, k) = static_cast<float>(static_cast<double>(weight_at(j, k)) * ratio);
                 float& sum = accumulator_at(j, k);
                 if (sum > first_accumulator)
                     sum = std::max(first_accumulator,
-                                   static_cast<float>(static_cast<double>(sum) * (ratio * ratio)));
+                                   static_cast<float>(static_cast<double>(sum) * (of_slope * of_slope)));
             }
     }
     y_centre = new_centre;
@@ -177,8 +182,8 @@ float Sgd::settled(Index j, int k) const {
     const double gap = static_cast<std::uint32_t>(static_cast<std::uint32_t>(steps) - last_visit(j));
     if (scaled_penalty || root == 0) return weight;  // acts when the feature is seen
     const double e = table.rate[q] / std::sqrt(mean_nonzeros());
-    const double top = std::abs(static_cast<double>(weight)) * root - e * table.l1[q] * gap;
-    return top <= 0 ? 0.0f : static_cast<float>(std::copysign(top / (root + e * table.l2[q] * gap), weight));
+    const double top = std::abs(static_cast<double>(weight)) * root - e * l1(q) * gap;
+    return top <= 0 ? 0.0f : static_cast<float>(std::copysign(top / (root + e * l2(q) * gap), weight));
 }
 
 Sgd::Coefficients Sgd::finish() const {
@@ -214,7 +219,7 @@ Sgd Sgd::select(const std::vector<int>& chosen) const {
     bool same = static_cast<int>(chosen.size()) == lanes();
     for (std::size_t i = 0; same && i < chosen.size(); i++) same = chosen[i] == static_cast<int>(i);
     if (same) return *this;
-    Sgd s(loss_name, std::move(t), fit_intercept, classes, scaled_penalty);
+    Sgd s(loss_name, std::move(t), fit_intercept, classes, scaled_penalty, loss_parameter);
     s.rows = rows;
     s.steps = steps;
     s.weight_sum = weight_sum;
@@ -248,15 +253,15 @@ Sgd Sgd::select(const std::vector<int>& chosen) const {
 // Models are averaged feature by feature with their accumulators as weights: who saw more of a feature knows
 // more of it.
 void Sgd::merge(const Sgd& other) {
-    require(loss_name == other.loss_name && fit_intercept == other.fit_intercept &&
-                classes == other.classes && scaled_penalty == other.scaled_penalty &&
-                table.target == other.table.target && table.rate == other.table.rate &&
-                table.l1 == other.table.l1 && table.l2 == other.table.l2,
+    require(loss_name == other.loss_name && loss_parameter == other.loss_parameter &&
+                fit_intercept == other.fit_intercept && classes == other.classes &&
+                scaled_penalty == other.scaled_penalty && table.target == other.table.target &&
+                table.rate == other.table.rate && table.l1 == other.table.l1 && table.l2 == other.table.l2,
             "only Sgd states with the same loss, lanes, penalties and intercept merge: this one has " +
                 std::to_string(lanes()) + " lanes of " + loss_name + ", the other " +
                 std::to_string(other.lanes()) + " of " + other.loss_name +
                 (loss_name == other.loss_name && lanes() == other.lanes()
-                     ? " with other rates, targets or penalties"
+                     ? " with another parameter, or other rates, targets or penalties"
                      : ""));
     if (other.rows == 0 && other.layout == Layout::unknown) return widen(other.cols);
     if (rows == 0 && layout == Layout::unknown) {

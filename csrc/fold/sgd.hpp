@@ -6,9 +6,10 @@
 // rescaling a feature rescales its weight and changes nothing else. All rates are divided by the root of the
 // mean number of nonzeros a row, as in normalised updates (Ross, Mineiro & Langford, UAI 2013). Dense rows
 // are standardised first, by running moments that are refreshed when the number of rows is a power of two, up
-// to 65,536; the weights are then re-expressed, the function stays. Targets of the squared loss are
-// standardised the same way, and its step is the closed form that cannot overshoot (Karampatziakis &
-// Langford, UAI 2011).
+// to 65,536; the weights are then re-expressed, the function stays. Targets of losses that scale with them
+// are standardised the same way. Steps of losses that say `flows` follow their slope and cannot overshoot
+// (Karampatziakis & Langford, UAI 2011). Where the prediction is a logarithm, the intercept starts at that of
+// the running mean.
 #pragma once
 
 #include <limits>
@@ -39,7 +40,9 @@ enum class Layout {
 struct Sgd {
     // --- what the learner is; the same for all states that merge ---
     std::string loss_name;
+    double loss_parameter;  // epsilon, quantile or power; 0 for losses without
     AnyLoss loss;
+    int degree;  // of the loss: what its value scales with
     LaneTable table;
     bool fit_intercept = true, classes = false, scaled_penalty = true;
 
@@ -53,7 +56,7 @@ struct Sgd {
     std::vector<std::uint32_t> last;   // sparse, with a penalty: the step of a feature's last visit
     std::vector<double> bias, bias_h;  // one a lane
     double weight_sum = 0, nonzero_sum = 0;  // their ratio is the mean number of nonzeros a row
-    Moments x_moments, y_moments;            // of dense rows; of the targets of the squared loss
+    Moments x_moments, y_moments;            // of dense rows; of targets that are not labels
     std::vector<double> centre, scale;       // dense: x' = (x - centre) * scale
     std::vector<double> y_centre, y_scale;   // one a lane: y' = (y - centre) / scale
 
@@ -61,7 +64,8 @@ struct Sgd {
     std::vector<double> loss_sum;
     double meter_weight = 0;
 
-    Sgd(std::string loss, LaneTable table, bool fit_intercept, bool classes, bool scaled_penalty);
+    Sgd(std::string loss, LaneTable table, bool fit_intercept, bool classes, bool scaled_penalty,
+        double loss_parameter = 0.0);
 
     void update(const Block& block) { update_rows(block, 0, block.n); }
     void update_rows(const Block& block, Index begin, Index end);
@@ -87,6 +91,14 @@ struct Sgd {
     int pattern() const noexcept { return width_ < 16 ? 16 : width_; }
     Index flat() const noexcept;  // floats of a dense table
     Shrink shrink() const noexcept;
+    // A lane's penalties as its standardised target has them: with scaled_penalty the targets' units do not
+    // matter.
+    double l1(std::size_t lane) const noexcept {
+        return scaled_penalty || degree != 2 ? table.l1[lane] : table.l1[lane] / y_scale[lane];
+    }
+    double l2(std::size_t lane) const noexcept {
+        return scaled_penalty || degree != 1 ? table.l2[lane] : table.l2[lane] * y_scale[lane];
+    }
     bool timed() const noexcept { return timed_; }
     Index stride() const noexcept { return stride_; }  // of the sparse table
     std::uint32_t last_visit(Index feature) const;

@@ -11,10 +11,11 @@ namespace esker::rows {
 // The losses are in the state's sum, added in the rows' order, once `flush` has been called.
 template <class L>
 struct Meter {
-    double slope(Sgd& s, double p, double y, double weight) {
-        const double scale = L::bounded_slope ? 1.0 : s.y_scale[0] * s.y_scale[0];
-        s.loss_sum[0] += weight * L::value(p, y) * scale;
-        return L::slope(p, y);
+    double slope(Sgd& s, const L& loss, double p, double y, double weight) {
+        double slope, value;
+        over(loss, &slope, &value, &p, &y, s.y_scale.data(), 1);
+        s.loss_sum[0] += weight * value;
+        return slope;
     }
     void flush(Sgd&) {}
 };
@@ -25,7 +26,7 @@ struct Meter<Logistic> {
     int n = 0;
     double e[room], beyond[room], weights[room], values[room];
 
-    double slope(Sgd& s, double p, double y, double weight) {
+    double slope(Sgd& s, const Logistic&, double p, double y, double weight) {
         if (n == room) flush(s);
         const double margin = p * y;
         const double small = f.exp_one(-std::abs(margin));

@@ -110,6 +110,7 @@ struct LaneKernels {
     double (*exp_one)(double x);
     void (*exp)(double* out, const double* x, std::int64_t n);  // at most 2 ulp; x is clamped to [-708, 709]
     void (*log1p)(double* out, const double* x, std::int64_t n);  // at most 2 ulp for x in [0, 1]
+    void (*log)(double* out, const double* x, std::int64_t n);    // at most 2 ulp for normal x above 0
 };
 
 }  // namespace esker

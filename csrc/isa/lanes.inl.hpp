@@ -329,5 +329,6 @@ constexpr LaneKernels lane_kernels() {
             standardise<double>,
             exp_one,
             exp_n,
-            log1p_n};
+            log1p_n,
+            log_n};
 }

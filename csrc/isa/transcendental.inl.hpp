@@ -21,9 +21,8 @@ inline void exp_n(double* __restrict out, const double* __restrict x, std::int64
     for (std::int64_t i = 0; i < n; i++) out[i] = exp_one(x[i]);
 }
 
-inline double log1p_one(double x) {
-    const double s = x / (2.0 + x), t = s * s;  // log1p(x) = 2 atanh(s), s <= 1/3
-    const double t2 = t * t, t4 = t2 * t2, t8 = t4 * t4;
+inline double twice_atanh(double s) {  // |s| <= 1/3
+    const double t = s * s, t2 = t * t, t4 = t2 * t2, t8 = t4 * t4;
     const double a = (1.0 / 3 + t * (1.0 / 5)) + t2 * (1.0 / 7 + t * (1.0 / 9));
     const double b = (1.0 / 11 + t * (1.0 / 13)) + t2 * (1.0 / 15 + t * (1.0 / 17));
     const double c = (1.0 / 19 + t * (1.0 / 21)) + t2 * (1.0 / 23 + t * (1.0 / 25));
@@ -31,7 +30,24 @@ inline double log1p_one(double x) {
     const double p = (a + t4 * b) + t8 * (c + t4 * d);
     return 2.0 * s + 2.0 * s * (t * p);
 }
+inline double log1p_one(double x) { return twice_atanh(x / (2.0 + x)); }
 inline void log1p_n(double* __restrict out, const double* __restrict x, std::int64_t n) {
 #pragma omp simd
     for (std::int64_t i = 0; i < n; i++) out[i] = log1p_one(x[i]);
+}
+inline void log_n(double* __restrict out, const double* __restrict x, std::int64_t n) {
+    constexpr double magic = 0x1.8p52;
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; i++) {
+        const std::int64_t bits = __builtin_bit_cast(std::int64_t, x[i]);
+        // x = 2^k m with m in [sqrt(1/2), sqrt(2)); k + 1024 above the bits of m
+        const std::uint64_t high =
+            (static_cast<std::uint64_t>(bits) + (0x4000000000000000u - 0x3fe6a09e667f3bcdu)) >> 52;
+        const std::int64_t k = static_cast<std::int64_t>(high) - 1024;
+        const double m = __builtin_bit_cast(double, bits - (k << 52));
+        const double exponent =
+            __builtin_bit_cast(double, __builtin_bit_cast(std::int64_t, magic) + k) - magic;
+        out[i] = exponent * 0x1.62e42fefa0000p-1 +
+                 (twice_atanh((m - 1.0) / (m + 1.0)) + exponent * 0x1.cf79abc9e3b3ap-40);
+    }
 }

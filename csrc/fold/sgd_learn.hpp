@@ -1,0 +1,179 @@
+// How Sgd learns from a row, read once for all lanes: a template of the loss and of how rows are read.
+// sgd_learn_*.cpp compile it, each for losses of one kind.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "fold/sgd_layout.hpp"
+#include "fold/sgd_meter.hpp"
+#include "fold/sgd_targets.hpp"
+
+namespace esker::rows {
+
+// One row in 64, scattered, carries the increments that have become too small to add one by one.
+inline float how_often(Index step) noexcept {
+    const auto mixed = static_cast<std::uint64_t>(step) * 0x9E3779B97F4A7C15u;
+    return (mixed >> 58) == 0 ? 64.0f : 0.0f;
+}
+
+// The slope as accumulators count it: an exponential beyond all reason in one row must not freeze a feature.
+template <class L>
+double counted(const Sgd& s, const L& loss, double slope, int k) {
+    if constexpr (L::log_link) {
+        const auto t = static_cast<std::size_t>(s.table.target[static_cast<std::size_t>(k)]);
+        const Moments& m = s.y_moments;
+        const double mean = m.mean[t];
+        if (!(mean > 0)) return slope;
+        const double most = loss.most_slope(mean, std::sqrt(m.m2[t] / m.weight + mean * mean));
+        return std::clamp(slope, -most, most);
+    } else {
+        return slope;
+    }
+}
+
+template <class L, class Rows>
+void learn_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, Index i, double weight,
+               Shrink shrink) {
+    const int n = s.lanes();
+    rows.open(s, r, i);
+    s.steps++;
+    rows.see(s, weight);
+    see_targets<L>(s, block.y + i * block.targets, block.targets, weight);
+    const Index count = rows.dot(s, r);
+    labels(r.label.data(), s, block, i);
+    for (int k = 0; k < n; k++) r.prediction[k] = static_cast<double>(r.dot[k]) + s.bias[k];
+    over(loss, r.slope.data(), r.value.data(), r.prediction.data(), r.label.data(), s.y_scale.data(), n);
+
+    bool still = true;
+    for (int k = 0; k < n; k++) {
+        s.loss_sum[k] += weight * r.value[k];
+        still = still && r.slope[k] == 0.0;
+    }
+    s.meter_weight += weight;
+    s.weight_sum += weight;
+    s.nonzero_sum += weight * static_cast<double>(count);
+    if (still && shrink == Shrink::none)
+        return;  // a penalty acts on every visit, whatever the other lanes do
+
+    const double share =
+        std::sqrt(std::min(1.0, s.weight_sum / s.nonzero_sum));  // 1 / root of the mean count
+    const double root = weight == 1.0 ? 1.0 : std::sqrt(weight);
+    for (int k = 0; k < n; k++) {
+        const double rate = s.table.rate[k] * share;
+        const double slope = counted(s, loss, r.slope[k], k);
+        r.g[k] = static_cast<float>(root * slope);
+        r.eg[k] = static_cast<float>(rate * weight * slope);
+        r.el2[k] = static_cast<float>(rate * s.l2(static_cast<std::size_t>(k)));
+        r.el1[k] = static_cast<float>(rate * s.l1(static_cast<std::size_t>(k)));
+        s.bias_h[k] += weight * slope * slope;
+    }
+    if (Rows::flat && s.width() < s.pattern())
+        for (auto* v : {&r.g, &r.eg, &r.el2, &r.el1}) repeat(*v, s.width(), s.pattern());
+    const LaneStep step{r.g.data(), r.eg.data(), r.el2.data(), r.el1.data(), how_often(s.steps)};
+
+    if constexpr (!L::flows) {
+        rows.step(s, r, step, shrink);
+        if (s.fit_intercept)
+            for (int k = 0; k < n; k++)
+                if (s.bias_h[k] > 0)
+                    s.bias[k] -= s.table.rate[k] * weight * r.slope[k] / std::sqrt(s.bias_h[k]);
+    } else {
+        // A step of size 1 would move the prediction by slope x reach.
+        rows.accumulate(s, r, step);
+        for (int k = 0; k < n; k++) {
+            const double of_bias =
+                s.fit_intercept && s.bias_h[k] > 0 ? s.table.rate[k] / std::sqrt(s.bias_h[k]) : 0.0;
+            const double reach = s.table.rate[k] * share * static_cast<double>(r.reach[k]) + of_bias;
+            const double effective =
+                reach > 0
+                    ? loss.in_units(s.y_scale[k]).moved(r.prediction[k], r.label[k], weight * reach) / reach
+                    : 0.0;
+            r.eg[k] = static_cast<float>(s.table.rate[k] * share * effective);
+            s.bias[k] -= of_bias * effective;
+        }
+        if (Rows::flat && s.width() < s.pattern()) repeat(r.eg, s.width(), s.pattern());
+        rows.apply(s, r, step, shrink);
+    }
+}
+
+// The same for a single lane. Each row waits for the one before it, so its few numbers stay in registers and
+// its loss is left for later.
+template <class L, class Rows>
+void learn_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, const Block& block, Index i,
+                  double weight, Shrink shrink) {
+    rows.open(s, r, i);
+    s.steps++;
+    see_targets<L>(s, block.y + i * block.targets, block.targets, weight);
+    const double prediction = static_cast<double>(rows.product(s)) + s.bias[0];
+    double label = 0;
+    labels(&label, s, block, i);
+    double slope = meter.slope(s, loss, prediction, label, weight);
+    s.meter_weight += weight;
+    s.weight_sum += weight;
+    s.nonzero_sum += weight * static_cast<double>(rows.count);
+    if (slope == 0.0 && shrink == Shrink::none) return;
+
+    slope = counted(s, loss, slope, 0);
+    const double rate = s.table.rate[0];
+    const double shared = rate * std::sqrt(std::min(1.0, s.weight_sum / s.nonzero_sum));
+    const auto g = static_cast<float>(weight == 1.0 ? slope : std::sqrt(weight) * slope);
+    const auto el2 = static_cast<float>(shared * s.l2(0));
+    const auto el1 = static_cast<float>(shared * s.l1(0));
+    auto eg = static_cast<float>(shared * weight * slope);
+    s.bias_h[0] += weight * slope * slope;
+    const bool biased = s.fit_intercept && s.bias_h[0] > 0;
+    const LaneStep step{&g, &eg, &el2, &el1, how_often(s.steps)};
+    if constexpr (!L::flows) {
+        rows.step(s, step, shrink);
+        if (biased) s.bias[0] -= rate * weight * slope / std::sqrt(s.bias_h[0]);
+    } else {
+        const double of_bias = biased ? rate / std::sqrt(s.bias_h[0]) : 0.0;
+        const double reach = shared * static_cast<double>(rows.accumulate(step)) + of_bias;
+        const double effective =
+            reach > 0 ? loss.in_units(s.y_scale[0]).moved(prediction, label, weight * reach) / reach : 0.0;
+        eg = static_cast<float>(shared * effective);
+        s.bias[0] -= of_bias * effective;
+        rows.apply(s, step, shrink);
+    }
+}
+
+template <class L, class Rows>
+void learn_rows(Sgd& s, const L& loss, Rows& rows, const Block& block, Index begin, Index end) {
+    Row r(s);
+    const Shrink shrink = s.shrink();
+    // Far enough ahead that the lines are there, near enough that they still are: 4 rows for records, 12 for
+    // the rows.
+    constexpr Index near = 4, far = 12, farther = 24;
+    const bool large = static_cast<std::size_t>(s.w.size()) * sizeof(float) > (std::size_t{1} << 20);
+    Meter<L> meter;
+    auto at = [&](Index p) { return block.order ? block.order[p] : p; };
+    for (Index p = begin; p < end; p++) {
+        if (p + farther < end) {
+            rows.prefetch_bounds(at(p + farther));
+            __builtin_prefetch(block.y + at(p + farther) * block.targets);
+        }
+        if (p + far < end) rows.prefetch_row(at(p + far));
+        if (large && p + near < end) rows.prefetch(s, at(p + near));
+        const Index i = at(p);
+        const double weight = block.w(i);
+        s.rows++;
+        if (weight > 0) {
+            if constexpr (Rows::single)
+                learn_single(s, loss, r, rows, meter, block, i, weight, shrink);
+            else
+                learn_row(s, loss, r, rows, block, i, weight, shrink);
+        }
+    }
+    meter.flush(s);
+}
+
+// The rows at positions [begin, end), through views of the state's layout.
+template <class L>
+void learn(Sgd& s, const L& loss, const Block& block, Index begin, Index end) {
+    in_layout(s, block, begin, end, [&](const auto& x, const Block& b, Index from, Index to) {
+        with_rows(x, s, [&](auto&& rows) { learn_rows(s, loss, rows, b, from, to); });
+    });
+}
+
+}  // namespace esker::rows
