@@ -23,7 +23,10 @@ class Sgd:
 
     Parameters
     ----------
-    loss : {"squared_error", "log_loss", "hinge"}
+    loss : str
+        Of numbers: "squared_error", "huber", "epsilon_insensitive", "squared_epsilon_insensitive", "quantile"; of counts and
+        amounts, the prediction being the logarithm of their mean: "poisson", "gamma", "tweedie"; of labels -1 and +1, or
+        with ``classes=True`` of class indices: "log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron".
     lane_target : array-like of int, shape (K,)
         The column of y that each lane learns; with ``classes=True``, the class index that it tells from the rest.
     lane_rate : array-like of float, shape (K,)
@@ -38,6 +41,9 @@ class Sgd:
         "feature": the penalty acts on a weight times its feature's scale, so that units of features do not matter. The
         scale is the root mean square of the values when present (CSR) or the standard deviation (dense rows).
         "raw": on the weight itself.
+    loss_parameter : float
+        The epsilon of "huber" and of the epsilon-insensitive losses, in units of y; the quantile; the power of "tweedie", 1
+        to 2. 0 for losses without.
 
     Notes
     -----
@@ -76,6 +82,7 @@ class Sgd:
         fit_intercept: bool = True,
         classes: bool = False,
         penalty_scale: str = "feature",
+        loss_parameter: float = 0.0,
     ) -> None:
         if penalty_scale not in ("feature", "raw"):
             raise ValueError(f"penalty_scale must be 'feature' or 'raw', got {penalty_scale!r}")
@@ -86,7 +93,7 @@ class Sgd:
 
         self._state = core.Sgd(
             loss, target, lane_numbers(lane_rate), lane_numbers(lane_l1), lane_numbers(lane_l2),
-            fit_intercept, classes, penalty_scale == "feature",
+            fit_intercept, classes, penalty_scale == "feature", float(loss_parameter),
         )  # fmt: skip
 
     @classmethod
@@ -99,6 +106,11 @@ class Sgd:
     def lanes(self) -> int:
         """How many models."""
         return int(self._state.lanes)
+
+    @property
+    def loss(self) -> tuple[str, float]:
+        """The loss's name and parameter."""
+        return str(self._state.loss), float(self._state.loss_parameter)
 
     @property
     def rates(self) -> NDArray[np.float64]:

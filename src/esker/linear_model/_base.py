@@ -157,6 +157,13 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
 class LinearRegressor(RegressorMixin, LinearModel):  # type: ignore[misc]
     """A linear model of numbers."""
 
+    def _mean(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The means that scores stand for: themselves, but for a model with a link."""
+        return scores
+
+    def _answer(self, scores: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
+        return super()._answer(self._mean(scores), dtype)
+
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """R²; for Blocks in one streamed pass over their own targets and weights.
 
@@ -177,7 +184,7 @@ class LinearRegressor(RegressorMixin, LinearModel):  # type: ignore[misc]
             total = float(w.sum())
             if total == 0:
                 continue
-            miss = target - self._scores(block.X).reshape(target.shape[0], -1)
+            miss = target - self._mean(self._scores(block.X)).reshape(target.shape[0], -1)
             error = error + w @ miss**2
             centre = w @ target / total
             delta = centre - mean

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
@@ -18,7 +19,7 @@ from esker.learning import Schedule, learn
 from esker.learning_holdout import NUMBERS, ROWS, SPARSE_NUMBERS
 from esker.learning_stream import Stream
 from esker.linear_model._base import LinearModel, learn_width
-from esker.linear_model._sgd_parameters import Checked, lane_bytes, raced_rates
+from esker.linear_model._sgd_parameters import LOSS_PARAMETERS, Checked, lane_bytes, raced_rates
 
 if TYPE_CHECKING:
     from esker.blocks import Blocks
@@ -78,6 +79,7 @@ class SGD(LinearModel):
     """What both have: lanes, the walk, and how its result becomes attributes."""
 
     _losses: tuple[str, ...]
+    _losses_elsewhere: dict[str, str]
 
     # --- fit ---
 
@@ -98,7 +100,7 @@ class SGD(LinearModel):
         blocks.reserve(_held_bytes(blocks, n_rows, share), "a held-out set to decide by")
         kept = getattr(self, "_kept", None) if self.warm_start else None
         if kept is not None:
-            earlier = Stream.of(kept)
+            earlier = self._earlier(kept, checked, "fit with warm_start=True")
             state = earlier.state.select(earlier.winners(earlier.progressive()))
         else:
             state = self._state(targets, checked, blocks)
@@ -189,8 +191,9 @@ class SGD(LinearModel):
             np.full(lanes, checked.l1),
             np.full(lanes, checked.l2),
             fit_intercept=bool(self.fit_intercept),
-            classes=self.loss != "squared_error",
+            classes=is_classifier(self),
             penalty_scale=self.penalty_scale,
+            loss_parameter=checked.loss_parameter,
         )
 
     def _share_held_out(self, blocks: Blocks, n_rows: int | None) -> float:
@@ -210,7 +213,9 @@ class SGD(LinearModel):
         return min(share, min(ROWS, NUMBERS // width if width else ROWS) / n_rows)
 
     def _identity(self) -> dict[str, Any]:
-        names = ("loss", "penalty", "alpha", "l1_ratio", "fit_intercept", "penalty_scale", "early_stopping")
+        names = ["loss", "penalty", "alpha", "l1_ratio", "fit_intercept", "penalty_scale", "early_stopping"]
+        if self.loss in LOSS_PARAMETERS:
+            names.append(LOSS_PARAMETERS[self.loss])
         return {name: getattr(self, name) for name in names}
 
     def _show(self, entry: dict[str, Any]) -> None:
@@ -243,7 +248,10 @@ class SGD(LinearModel):
         if checked.max_time is not None or self.checkpoint is not None:
             raise ValueError("max_time and checkpoint are for fit; leave them None with partial_fit")
         kept = getattr(self, "_kept", None)
-        stream = Stream(self._state(targets, checked, None)) if kept is None else Stream.of(kept)
+        if kept is None:
+            stream = Stream(self._state(targets, checked, None))
+        else:
+            stream = self._earlier(kept, checked, "partial_fit")
         with threads(self.n_threads):
             for block in blocks:
                 stream.take(block, 0, len(block), blocks.source)
@@ -253,6 +261,18 @@ class SGD(LinearModel):
         learn_width(self, stream.state.cols, None)
         self._take(stream.state.select(stream.winners(stream.progressive())), blocks.dtype)
         return self
+
+    def _earlier(self, kept: Any, checked: Checked, how: str) -> Stream:
+        """The stream that there is, which has learned by the same loss."""
+        stream = Stream.of(kept)
+        if stream.state.loss != (self.loss, checked.loss_parameter):
+            loss, parameter = stream.state.loss
+            name = LOSS_PARAMETERS.get(loss)
+            raise ValueError(
+                f"{how} goes on from a model with loss={loss!r}{f' and {name}={parameter:g}' if name else ''}; set "
+                "the same, or fit anew"
+            )
+        return stream
 
     def _take(self, state: Sgd, dtype: Any) -> None:
         coef, intercept = state.finish()
@@ -267,5 +287,5 @@ class SGD(LinearModel):
                 )
 
     def _twin_parameters(self) -> dict[str, Any]:
-        names = ("loss", "penalty", "alpha", "l1_ratio", "fit_intercept", "random_state")
+        names = ("loss", "penalty", "alpha", "l1_ratio", "epsilon", "fit_intercept", "random_state")
         return {name: getattr(self, name) for name in names}

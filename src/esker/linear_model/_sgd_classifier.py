@@ -15,7 +15,7 @@ from esker.blocks.peeked import Peeked
 from esker.linear_model._base import LinearClassifier, as_blocks
 from esker.linear_model._labels import LOOK, NewLabel, encoded, first_labels
 from esker.linear_model._sgd import SGD
-from esker.linear_model._sgd_parameters import PARAMETERS, check
+from esker.linear_model._sgd_parameters import LOG_LINK, PARAMETERS, check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,10 @@ class SGDClassifier(LinearClassifier, SGD):
 
     Parameters
     ----------
-    loss : {{"log_loss", "hinge"}}
+    loss : {{"log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron", "squared_error", "huber", \
+"epsilon_insensitive", "squared_epsilon_insensitive"}}
+        The last four, as in scikit-learn, take -1 and +1 for numbers. Probabilities come with "log_loss" and
+        "modified_huber".
 {PARAMETERS.strip(chr(10))}
     class_weight : dict, "balanced" or None
         What a row of each class weighs more; "balanced" is ``n / (classes * rows of the class)``.
@@ -65,7 +68,18 @@ class SGDClassifier(LinearClassifier, SGD):
     True
     """
 
-    _losses = ("log_loss", "hinge")
+    _losses = (
+        "log_loss",
+        "hinge",
+        "squared_hinge",
+        "modified_huber",
+        "perceptron",
+        "squared_error",
+        "huber",
+        "epsilon_insensitive",
+        "squared_epsilon_insensitive",
+    )
+    _losses_elsewhere = dict.fromkeys(("quantile", *LOG_LINK), "SGDRegressor")
 
     def __init__(
         self,
@@ -241,15 +255,17 @@ class SGDClassifier(LinearClassifier, SGD):
         }
 
     def _has_probabilities(self) -> bool:
-        if self.loss != "log_loss":
+        if self.loss not in ("log_loss", "modified_huber"):
             raise AttributeError(
-                f"probability estimates are not available for loss={self.loss!r}; use loss='log_loss'"
+                f"probability estimates are not available for loss={self.loss!r}; use loss='log_loss' or 'modified_huber'"
             )
         return True
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any, out: Any = None) -> Any:
         """Probabilities of the classes; with more than two, each class's own, made to sum to one.
+
+        Of "modified_huber" a class's own is (score + 1) / 2, cut at 0 and 1 (Zhang, Ann. Stat. 2004).
 
         Parameters
         ----------
@@ -263,20 +279,21 @@ class SGDClassifier(LinearClassifier, SGD):
         """
         return self._apply(X, self._chances, out)
 
-    def _chances(self, scores: NDArray[np.float64], dtype: Any) -> NDArray[np.float64]:
-        """Probabilities of scores."""
-        return _probabilities(scores, dtype)
-
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Any:
         """Logarithms of `predict_proba`."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
+    def _chances(self, scores: NDArray[np.float64], dtype: Any) -> NDArray[np.float64]:
+        """What `predict_proba` says of scores."""
+        own = expit if self.loss == "log_loss" else _straight
+        p = own(scores)
+        if p.ndim == 1:
+            return np.column_stack([own(-scores), p])
+        total = p.sum(axis=1, keepdims=True)
+        return np.asarray(np.where(total > 0, p / np.where(total > 0, total, 1.0), 1.0 / p.shape[1]))
 
-def _probabilities(scores: NDArray[np.float64], dtype: Any) -> NDArray[np.float64]:
-    p = expit(scores)
-    if p.ndim == 1:
-        return np.column_stack([expit(-scores), p])
-    total = p.sum(axis=1, keepdims=True)
-    return np.asarray(np.where(total > 0, p / np.where(total > 0, total, 1.0), 1.0 / p.shape[1]))
+
+def _straight(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (np.clip(scores, -1.0, 1.0) + 1.0) / 2.0

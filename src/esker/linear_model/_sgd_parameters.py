@@ -9,21 +9,24 @@ import numpy as np
 
 from esker._parameters import check_choice, check_flag, check_integer, check_number, parse_duration
 
-__all__ = ["RATES", "Checked", "check", "lane_bytes", "raced_rates"]
+__all__ = ["LOG_LINK", "LOSS_PARAMETERS", "RATES", "Checked", "check", "lane_bytes", "raced_rates"]
 
 #: The rates that race by default.
 RATES = (0.02, 0.1, 0.5, 2.0)
 
 _LEARNING_RATES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
-_LOSSES = {
-    "modified_huber": "log_loss or hinge",
-    "squared_hinge": "hinge",
-    "perceptron": "hinge",
-    "squared_error": "log_loss, or SGDRegressor",
-    "huber": "squared_error",
-    "epsilon_insensitive": "squared_error",
-    "squared_epsilon_insensitive": "squared_error",
+#: Losses that have a parameter, and its name.
+LOSS_PARAMETERS = {
+    "huber": "epsilon",
+    "epsilon_insensitive": "epsilon",
+    "squared_epsilon_insensitive": "epsilon",
+    "quantile": "quantile",
+    "tweedie": "power",
 }
+#: What those parameters are when nobody says so.
+_DEFAULTS = {"epsilon": 0.1, "quantile": 0.5, "power": 1.5}
+#: Losses whose prediction is the logarithm of the target's mean.
+LOG_LINK = ("poisson", "gamma", "tweedie")
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,12 @@ class Checked:
     l1: float
     l2: float
     max_time: float | None
+    loss_parameter: float
 
 
 def check(model: Any, losses: tuple[str, ...]) -> Checked:
     """Check every parameter; a ValueError names the one that is wrong, or that has no effect here, and the way out."""
-    loss = model.loss
-    if isinstance(loss, str) and loss in _LOSSES and loss not in losses:
-        raise ValueError(f"loss={loss!r} is not implemented; use {_LOSSES[loss]}")
-    check_choice("loss", loss, losses)
+    _check_loss(model, losses)
     check_choice("penalty", model.penalty, ("l2", "l1", "elasticnet", None))
     alpha = check_number("alpha", model.alpha, 0)
     ratio = check_number("l1_ratio", model.l1_ratio, 0, 1)
@@ -72,7 +73,38 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
     if model.penalty is None:
         alpha = 0.0
     share = {"l2": 0.0, "l1": 1.0, "elasticnet": ratio, None: 0.0}[model.penalty]
-    return Checked(alpha * share, alpha * (1 - share), parse_duration(model.max_time))
+    name = LOSS_PARAMETERS.get(model.loss)
+    parameter = 0.0 if name is None else float(getattr(model, name))
+    return Checked(alpha * share, alpha * (1 - share), parse_duration(model.max_time), parameter)
+
+
+def _check_loss(model: Any, losses: tuple[str, ...]) -> None:
+    """The loss is one of this class's, its parameter is right, and no other loss's parameter is set."""
+    loss, others = model.loss, model._losses_elsewhere
+    if isinstance(loss, str) and loss in others:
+        raise ValueError(f"loss={loss!r} is for {others[loss]}; {type(model).__name__} has {', '.join(losses)}")
+    check_choice("loss", loss, losses)
+    for name, default in _DEFAULTS.items():
+        if not hasattr(model, name):
+            continue
+        value = getattr(model, name)
+        if LOSS_PARAMETERS.get(loss) == name:
+            _check_loss_parameter(name, loss, value)
+        elif value != default:
+            users = [other for other in losses if LOSS_PARAMETERS.get(other) == name]
+            raise ValueError(
+                f"{name}={value!r} has no effect with loss={loss!r}; leave it {default}, or use "
+                f"loss={' or '.join(repr(user) for user in users)}"
+            )
+
+
+def _check_loss_parameter(name: str, loss: str, value: Any) -> None:
+    if name == "epsilon":
+        check_number(name, value, 0, open_low=loss == "huber")
+    elif name == "power":
+        check_number(name, value, 1, 2)
+    elif not 0 < check_number(name, value, 0, 1) < 1:
+        raise ValueError(f"quantile must be in (0, 1), got {value!r}")
 
 
 def _refuse(model: Any) -> None:
@@ -87,8 +119,6 @@ def _refuse(model: Any) -> None:
         raise ValueError(f"average={model.average!r} is not implemented; use average=False")
     if model.power_t is not None:
         raise ValueError(f"power_t={model.power_t!r} has no effect with learning_rate='auto'; leave it None")
-    if model.epsilon != 0.1:
-        raise ValueError(f"epsilon={model.epsilon!r} has no effect with loss={model.loss!r}; leave it 0.1")
     if getattr(model, "n_jobs", None) is not None:
         raise ValueError(
             f"n_jobs={model.n_jobs!r} is not used: all classes learn in one walk; leave it None, see n_threads"
@@ -156,7 +186,8 @@ PARAMETERS = """
     warm_start : bool
         Whether `fit` goes on from the model that there is.
     penalty_scale : {"feature", "raw"}
-        Whether the penalty acts on a weight times its feature's scale, or on the weight itself as in scikit-learn.
+        Whether the penalty acts on a weight times its feature's scale, and as if targets of regression had a standard
+        deviation of 1, so that units do not matter; or on the weight itself as in scikit-learn's objective.
     max_time : float, str or None
         Seconds, or a text such as "30s", "2min"; the best model so far is kept then.
     max_memory : int, str or None
@@ -167,6 +198,9 @@ PARAMETERS = """
     n_threads : int or None
     shuffle_rows : int or None
         Rows among which an epoch mixes; the default depends on the shape of the data alone.
-    power_t, epsilon, average : None, 0.1, False
+    epsilon : float
+        Of "huber" the distance from which on a miss counts linearly, above 0; of the epsilon-insensitive losses the distance
+        that costs nothing. In units of y.
+    power_t, average : None, False
         As scikit-learn's; other values have no effect here and are refused.
 """

@@ -5,11 +5,15 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from esker.linear_model._base import LinearRegressor, as_blocks
 from esker.linear_model._sgd import SGD
-from esker.linear_model._sgd_parameters import PARAMETERS, check
+from esker.linear_model._sgd_parameters import LOG_LINK, PARAMETERS, check
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from esker.folds import Sgd
 
 __all__ = ["SGDRegressor"]
@@ -20,7 +24,14 @@ class SGDRegressor(LinearRegressor, SGD):
 
     Parameters
     ----------
-    loss : {{"squared_error"}}
+    loss : {{"squared_error", "huber", "epsilon_insensitive", "squared_epsilon_insensitive", "quantile", "poisson", "gamma", \
+"tweedie"}}
+        The last three have a log link, ``predict`` being ``exp(X @ coef_ + intercept_)``: counts of at least 0 (Poisson),
+        amounts above 0 (gamma), and amounts of which some are 0 (Tweedie); the loss is half the deviance.
+    quantile : float
+        With ``loss="quantile"``: the share of targets that lie below the prediction, in (0, 1).
+    power : float
+        With ``loss="tweedie"``: the power of the mean that the variance is, in [1, 2]; 1 is Poisson's, 2 gamma's.
 {PARAMETERS.strip(chr(10))}
 
     Attributes
@@ -53,7 +64,17 @@ class SGDRegressor(LinearRegressor, SGD):
     1.0
     """
 
-    _losses = ("squared_error",)
+    _losses = (
+        "squared_error",
+        "huber",
+        "epsilon_insensitive",
+        "squared_epsilon_insensitive",
+        "quantile",
+        *LOG_LINK,
+    )
+    _losses_elsewhere = dict.fromkeys(
+        ("log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron"), "SGDClassifier"
+    )
 
     def __init__(
         self,
@@ -68,6 +89,8 @@ class SGDRegressor(LinearRegressor, SGD):
         shuffle: bool = True,
         verbose: int = 0,
         epsilon: float = 0.1,
+        quantile: float = 0.5,
+        power: float = 1.5,
         random_state: Any = None,
         learning_rate: str = "auto",
         eta0: float | None = None,
@@ -94,6 +117,8 @@ class SGDRegressor(LinearRegressor, SGD):
         self.shuffle = shuffle
         self.verbose = verbose
         self.epsilon = epsilon
+        self.quantile = quantile
+        self.power = power
         self.random_state = random_state
         self.learning_rate = learning_rate
         self.eta0 = eta0
@@ -154,3 +179,18 @@ class SGDRegressor(LinearRegressor, SGD):
     def _take(self, state: Sgd, dtype: Any) -> None:
         super()._take(state, dtype)
         self.coef_ = self.coef_[0]
+
+    def _mean(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.loss not in LOG_LINK:
+            return scores
+        with np.errstate(over="ignore"):  # infinity is what it says
+            return np.asarray(np.exp(scores))
+
+    def to_sklearn(self) -> Any:
+        """A fitted `sklearn.linear_model.SGDRegressor` with equal predictions, for the losses that it has."""
+        if self.loss in ("quantile", *LOG_LINK):
+            raise ValueError(
+                f"scikit-learn's SGDRegressor has no loss={self.loss!r}; coef_ and intercept_ are plain arrays, and "
+                "esker.save keeps the model"
+            )
+        return super().to_sklearn()
