@@ -61,7 +61,7 @@ struct SquaredEpsilonInsensitive {
     double excess(double p, double y) const noexcept { return std::max(0.0, std::abs(p - y) - epsilon); }
     double value(double p, double y) const noexcept { return excess(p, y) * excess(p, y); }
     double slope(double p, double y) const noexcept { return std::copysign(2.0 * excess(p, y), p - y); }
-    double curvature(double p, double y) const noexcept { return excess(p, y) > 0 ? 2.0 : 0.0; }
+    double curvature(double p, double y) const noexcept { return std::abs(p - y) >= epsilon ? 2.0 : 0.0; }
     double moved(double p, double y, double t) const noexcept {
         return std::copysign(-std::expm1(-2.0 * t) * excess(p, y), p - y);
     }

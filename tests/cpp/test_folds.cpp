@@ -72,7 +72,7 @@ static check::Add sketch("RowSketch", [] {
 });
 
 static check::Add sgd("Sgd", [] {
-    for (const char* loss : {"log_loss", "hinge", "squared_error"}) {
+    for (const char* loss : {"log_loss", "hinge", "squared_hinge", "modified_huber", "squared_error"}) {
         const LaneTable table{
             {0, 0, 0, 0, 0}, {0.01, 0.1, 0.3, 1, 3}, {0, 0, 1e-4, 0, 0}, {0, 1e-3, 0, 0, 1e-3}};
         const Sgd fresh(loss, table, true, std::string(loss) != "squared_error", true);

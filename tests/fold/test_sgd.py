@@ -133,14 +133,20 @@ def test_a_lane_is_the_model_learned_alone(dense):
 
 
 @pytest.mark.parametrize("dense", [False, True])
-@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
+@pytest.mark.parametrize(
+    "loss", ["log_loss", "squared_error", "huber", "quantile", "poisson", "modified_huber"]
+)
 def test_bits_do_not_depend_on_cuts_or_selection(dense, loss):
     x, y, weight = sparse_rows()
     x = x.toarray() if dense else x
-    classes = loss == "log_loss"
+    classes = loss in ("log_loss", "modified_huber")
+    parameter = {"huber": 0.3, "quantile": 0.8}.get(loss, 0.0)
 
     def make():
-        return Sgd(loss, [int(classes)] * 4, [0.1, 0.2, 0.5, 1], None, [1e-3] * 4, classes=classes)
+        rates = [0.1, 0.2, 0.5, 1]
+        return Sgd(
+            loss, [int(classes)] * 4, rates, None, [1e-3] * 4, classes=classes, loss_parameter=parameter
+        )
 
     whole, cut = make(), make()
     whole.update(Block(x, y, weight))
@@ -247,11 +253,15 @@ def models_of_all_kinds():
     """Coefficients of a lane alone and of several, of each loss, with each penalty."""
     for x, y, weight in (sparse_rows(), rows_of_every_length(np.float32, np.int64)):
         for lanes in (1, 4, 8):
-            for loss in ("log_loss", "squared_error"):
+            for loss in ("log_loss", "squared_error", "poisson", "tweedie"):
                 for l1, l2 in ((0.0, 0.0), (0.0, 1e-3), (1e-3, 1e-3)):
                     classes = loss == "log_loss"
                     rates = np.linspace(0.1, 0.5, lanes)
-                    s = Sgd(loss, [int(classes)] * lanes, rates, [l1] * lanes, [l2] * lanes, classes=classes)
+                    parameter = 1.5 if loss == "tweedie" else 0.0
+                    s = Sgd(
+                        loss, [int(classes)] * lanes, rates, [l1] * lanes, [l2] * lanes,
+                        classes=classes, loss_parameter=parameter,
+                    )  # fmt: skip
                     s.update(Block(x, y, weight))
                     yield s.finish()[0]
 
@@ -307,7 +317,11 @@ def test_merge_widen_and_refusals():
     with pytest.raises(ValueError, match="rate must be positive"):
         Sgd("hinge", [1], [0.0], classes=True)
     with pytest.raises(ValueError, match="loss must be"):
-        Sgd("poisson", [0], [1.0])
+        Sgd("absolute", [0], [1.0])
+    with pytest.raises(ValueError, match="counts or amounts, not classes"):
+        Sgd("poisson", [1], [1.0], classes=True)
+    with pytest.raises(ValueError, match="with another parameter"):
+        Sgd("quantile", [0], [1.0], loss_parameter=0.5).merge(Sgd("quantile", [0], [1.0], loss_parameter=0.6))
     with pytest.raises(ValueError, match="needs y"):
         a.update(Block(x))
     with pytest.raises(ValueError, match="columns, the state has seen"):

@@ -59,7 +59,8 @@ def sgd(loss: str, **options: Any) -> Case:
         return folds.Sgd(loss, targets, rates, lane_l2=[0.0, 1e-3, 1e-3, 0.1], **options)
 
     name = f"Sgd-{loss}" + "".join(f"-{value}" for value in options.values())
-    return Case(name, make, storages_agree=False, classes=options.get("classes", False))
+    classes = options.get("classes", loss in ("poisson", "tweedie"))  # 0 and 1 are counts too
+    return Case(name, make, storages_agree=False, classes=classes)
 
 
 CASES = [
@@ -73,6 +74,15 @@ CASES = [
     sgd("squared_error"),
     sgd("log_loss", classes=True),
     sgd("hinge", classes=True, penalty_scale="raw"),
+    sgd("huber", loss_parameter=0.3),
+    sgd("epsilon_insensitive", loss_parameter=0.1, penalty_scale="raw"),
+    sgd("squared_epsilon_insensitive", loss_parameter=0.1),
+    sgd("quantile", loss_parameter=0.9, penalty_scale="raw"),
+    sgd("poisson"),
+    sgd("tweedie", loss_parameter=1.5),
+    sgd("squared_hinge", classes=True),
+    sgd("modified_huber", classes=True),
+    sgd("perceptron", classes=True),
 ]
 states = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 exact = pytest.mark.parametrize(

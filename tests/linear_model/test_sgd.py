@@ -34,7 +34,14 @@ FAILS = {
     "ignore::sklearn.exceptions.SkipTestWarning", "ignore::sklearn.exceptions.ConvergenceWarning"
 )
 @parametrize_with_checks(
-    [SGDRegressor(), SGDClassifier(), SGDClassifier(loss="hinge")],
+    [
+        SGDRegressor(),
+        SGDRegressor(loss="huber"),
+        SGDRegressor(loss="quantile"),
+        SGDClassifier(),
+        SGDClassifier(loss="hinge"),
+        SGDClassifier(loss="modified_huber"),
+    ],
     expected_failed_checks=lambda estimator: FAILS,
 )
 def test_scikit_learn_checks(estimator, check):
@@ -159,7 +166,7 @@ def test_max_time_is_kept_with_many_classes():
 # --- scikit-learn's parameters ---
 
 REFUSED = {
-    "loss": "huber",
+    "loss": {"SGDClassifier": "quantile", "SGDRegressor": "hinge"},
     "learning_rate": "invscaling",
     "power_t": 0.3,
     "epsilon": 0.2,
@@ -191,8 +198,9 @@ def test_every_parameter_of_scikit_learn_is_accepted_or_refused_by_name(ours, ca
     assert theirs == set(ours().get_params()) & (REFUSED.keys() | ACCEPTED.keys())
     X, y = table(300)
     for name in theirs & REFUSED.keys():
+        value = REFUSED[name][ours.__name__] if name == "loss" else REFUSED[name]
         with pytest.raises(ValueError, match=rf"^{name}="):
-            ours(**{name: REFUSED[name]}).fit(X, y)
+            ours(**{name: value}).fit(X, y)
     for name in theirs & ACCEPTED.keys():
         model = ours(**{"max_iter": 2, "tol": None, name: ACCEPTED[name]})
         if name == "n_iter_no_change":
@@ -205,7 +213,9 @@ def test_every_parameter_of_scikit_learn_is_accepted_or_refused_by_name(ours, ca
 
 BAD = [
     ({"loss": "log"}, "loss must be one of"),
-    ({"loss": "modified_huber"}, "use log_loss or hinge"),
+    ({"loss": "poisson"}, "loss='poisson' is for SGDRegressor"),
+    ({"loss": "huber", "epsilon": 0.0}, "epsilon must be a number above 0"),
+    ({"epsilon": 0.3}, "no effect with loss='log_loss'"),
     ({"penalty": "l3"}, "penalty must be one of"),
     ({"alpha": -1}, "alpha must be a number of at least 0"),
     ({"alpha": np.nan}, "alpha"),

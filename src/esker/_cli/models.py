@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from esker._cli.options import NUMBERS
+
 if TYPE_CHECKING:
     import argparse
 
@@ -16,6 +18,9 @@ __all__ = ["model_of", "refuse_idle_options"]
 USED_BY = {
     "task": ("sgd", "ridge"),
     "loss": ("sgd",),
+    "epsilon": ("sgd",),
+    "quantile": ("sgd",),
+    "power": ("sgd",),
     "penalty": ("sgd",),
     "l1_ratio": ("sgd", "elastic-net"),
     "epochs": ("sgd",),
@@ -23,6 +28,12 @@ USED_BY = {
     "solver": ("ridge",),
     "tol": ("ridge", "lasso", "elastic-net"),
     "positive": ("ridge", "lasso", "elastic-net"),
+}
+#: Parameters of a loss -> the losses that have one.
+LOSSES = {
+    "epsilon": ("huber", "epsilon_insensitive", "squared_epsilon_insensitive"),
+    "quantile": ("quantile",),
+    "power": ("tweedie",),
 }
 #: What a model does, to say why an option has no effect with it.
 DOES = {
@@ -47,6 +58,12 @@ def refuse_idle_options(args: argparse.Namespace) -> None:
             f"--{name.replace('_', '-')} has no effect with --model {args.model}, {DOES[args.model]}; leave it out or use "
             f"--model {' or --model '.join(models)}"
         )
+    for name, losses in LOSSES.items():
+        if getattr(args, name) is not None and args.loss not in losses:
+            which = "by default" if args.loss is None else f"with --loss {args.loss}"
+            raise ValueError(
+                f"--{name} has no effect {which}; leave it out or use --loss {' or --loss '.join(losses)}"
+            )
     auto = args.alpha == "auto"
     if args.model != "sgd" and args.seed is not None and args.holdout is None:
         raise ValueError(
@@ -75,7 +92,7 @@ def refuse_idle_options(args: argparse.Namespace) -> None:
 
 
 def _task_of(loss: str) -> str:
-    return "regression" if loss == "squared_error" else "classification"
+    return "regression" if loss in NUMBERS else "classification"
 
 
 def model_of(args: argparse.Namespace, blocks: Blocks, max_time: float | None) -> Any:
@@ -86,6 +103,9 @@ def model_of(args: argparse.Namespace, blocks: Blocks, max_time: float | None) -
     given = {
         "alpha": None if auto else args.alpha,
         "loss": args.loss,
+        "epsilon": args.epsilon,
+        "quantile": args.quantile,
+        "power": args.power,
         "penalty": args.penalty,
         "l1_ratio": args.l1_ratio,
         "max_iter": args.epochs,

@@ -6,7 +6,20 @@ import argparse
 
 from esker._cli.features import add_features
 
-__all__ = ["fraction", "parser"]
+__all__ = ["LABELS", "NUMBERS", "fraction", "parser"]
+
+#: sgd's losses, of numbers and of labels.
+NUMBERS = (
+    "squared_error",
+    "huber",
+    "epsilon_insensitive",
+    "squared_epsilon_insensitive",
+    "quantile",
+    "poisson",
+    "gamma",
+    "tweedie",
+)
+LABELS = ("log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron")
 
 FILES = "files, folders or globs, which are read as one; - for standard input"
 FORMATS = "of the files, such as svmlight, vw, csv or parquet; else their first bytes and names tell"
@@ -122,7 +135,15 @@ def _add_learning(fit: argparse.ArgumentParser) -> None:
         choices=("auto", "regression", "classification"),
         help="ridge: default regression; sgd: default auto, by the first labels",
     )
-    add("--loss", choices=("squared_error", "log_loss", "hinge"), help="sgd: what is minimised")
+    add("--loss", choices=(*NUMBERS, *LABELS), help="sgd: what is minimised")
+    add(
+        "--epsilon",
+        metavar="E",
+        type=float,
+        help="sgd with --loss huber or an epsilon-insensitive one: where the loss turns, in units of the target",
+    )
+    add("--quantile", metavar="Q", type=float, help="sgd with --loss quantile: the share of targets below")
+    add("--power", metavar="P", type=float, help="sgd with --loss tweedie: of the variance, 1 to 2")
     add(
         "--alpha",
         metavar="A|auto",

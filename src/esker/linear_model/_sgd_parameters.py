@@ -82,7 +82,9 @@ def _check_loss(model: Any, losses: tuple[str, ...]) -> None:
     """The loss is one of this class's, its parameter is right, and no other loss's parameter is set."""
     loss, others = model.loss, model._losses_elsewhere
     if isinstance(loss, str) and loss in others:
-        raise ValueError(f"loss={loss!r} is for {others[loss]}; {type(model).__name__} has {', '.join(losses)}")
+        raise ValueError(
+            f"loss={loss!r} is for {others[loss]}; {type(model).__name__} has {', '.join(losses)}"
+        )
     check_choice("loss", loss, losses)
     for name, default in _DEFAULTS.items():
         if not hasattr(model, name):
