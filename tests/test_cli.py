@@ -206,6 +206,9 @@ def test_the_task_follows_the_labels_unless_told(folder, capsys):
         ("number.svm", [], "SGDRegressor"),
         ("class.svm", ["--task", "regression"], "SGDRegressor"),
         ("class.svm", ["--loss", "squared_error"], "SGDRegressor"),
+        ("class.svm", ["--loss", "modified_huber"], "SGDClassifier"),
+        ("class.svm", ["--loss", "huber", "--epsilon", "0.5"], "SGDRegressor"),
+        ("class.svm", ["--loss", "quantile", "--quantile", "0.9"], "SGDRegressor"),
         ("class.svm", ["--loss", "hinge"], "SGDClassifier"),
     ]:
         assert run("fit", file, "--model", "sgd", "--epochs", 1, "-o", "m", *more) == 0
@@ -333,6 +336,16 @@ def test_too_few_and_too_many_columns_without_names(folder, capsys):
         (["--model", "ridge", "--seed", "3"], "--seed has no effect"),
         (["--model", "sgd", "--l1-ratio", "0.5"], "--l1-ratio has no effect"),
         (["--model", "sgd", "--task", "regression", "--loss", "hinge"], "--loss hinge is for classification"),
+        (["--model", "ridge", "--epsilon", "1"], "--epsilon has no effect with --model ridge"),
+        (
+            ["--model", "sgd", "--epsilon", "0.1"],
+            "--epsilon has no effect by default; leave it out or use --loss huber",
+        ),
+        (
+            ["--model", "sgd", "--loss", "huber", "--quantile", "0.1"],
+            "--quantile has no effect with --loss huber",
+        ),
+        (["--model", "sgd", "--loss", "quantile", "--quantile", "2"], "quantile must be"),
         (["--model", "sgd", "--max-time", "soon"], "max_time must be a positive number of seconds"),
         (["--model", "sgd", "--max-time", "0s"], "max_time must be"),
         (["--model", "sgd", "--holdout", "110%"], "expected a share of the rows"),

@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'KernelMatrix', 'LeaveOneOut', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'multiply', 'multiply_factored', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
+__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'KernelMatrix', 'LeaveOneOut', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -143,7 +143,7 @@ class Sgd:
     @staticmethod
     def from_arrays(arrays: dict[str, typing.Any]) -> Sgd:
         ...
-    def __init__(self, loss: str, lane_target: numpy.typing.NDArray[numpy.int32], lane_rate: numpy.typing.NDArray[numpy.float64], lane_l1: numpy.typing.NDArray[numpy.float64], lane_l2: numpy.typing.NDArray[numpy.float64], fit_intercept: bool, classes: bool, scaled_penalty: bool) -> None:
+    def __init__(self, loss: str, lane_target: numpy.typing.NDArray[numpy.int32], lane_rate: numpy.typing.NDArray[numpy.float64], lane_l1: numpy.typing.NDArray[numpy.float64], lane_l2: numpy.typing.NDArray[numpy.float64], fit_intercept: bool, classes: bool, scaled_penalty: bool, loss_parameter: typing.SupportsFloat | typing.SupportsIndex = 0.0) -> None:
         ...
     def copy(self) -> Sgd:
         ...
@@ -180,6 +180,12 @@ class Sgd:
         ...
     @property
     def lanes(self) -> int:
+        ...
+    @property
+    def loss(self) -> str:
+        ...
+    @property
+    def loss_parameter(self) -> float:
         ...
     @property
     def nbytes(self) -> int:
@@ -579,6 +585,14 @@ def install_blas(routines: collections.abc.Sequence[typing_extensions.CapsuleTyp
 def log_bin(x: typing.SupportsFloat | typing.SupportsIndex) -> int:
     """
     floor(4 log2 |x|), from comparisons alone.
+    """
+def loss_moved(loss: str, parameter: typing.SupportsFloat | typing.SupportsIndex, prediction: numpy.typing.NDArray[numpy.float64], target: numpy.typing.NDArray[numpy.float64], time: numpy.typing.NDArray[numpy.float64]) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    How far predictions that follow their slope for a time fall.
+    """
+def loss_parts(loss: str, parameter: typing.SupportsFloat | typing.SupportsIndex, prediction: numpy.typing.NDArray[numpy.float64], target: numpy.typing.NDArray[numpy.float64]) -> tuple[typing.Any, ...]:
+    """
+    (values, slopes, curvatures, values of lanes, slopes of lanes) of predictions and targets.
     """
 def multiply(gram: Gram, b: numpy.typing.NDArray[numpy.float64]) -> numpy.typing.NDArray[numpy.float64]:
     """

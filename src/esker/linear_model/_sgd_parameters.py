@@ -73,8 +73,8 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
     if model.penalty is None:
         alpha = 0.0
     share = {"l2": 0.0, "l1": 1.0, "elasticnet": ratio, None: 0.0}[model.penalty]
-    name = LOSS_PARAMETERS.get(model.loss)
-    parameter = 0.0 if name is None else float(getattr(model, name))
+    own = LOSS_PARAMETERS.get(model.loss)
+    parameter = 0.0 if own is None else float(getattr(model, own))
     return Checked(alpha * share, alpha * (1 - share), parse_duration(model.max_time), parameter)
 
 
