@@ -17,19 +17,13 @@ inline float how_often(Index step) noexcept {
     return (mixed >> 58) == 0 ? 64.0f : 0.0f;
 }
 
-// The slope as accumulators count it: an exponential beyond all reason in one row must not freeze a feature.
+// The slope that a row of this weight adds up to as its prediction follows it; a step of size 1 would move
+// the prediction by slope x reach.
 template <class L>
-double counted(const Sgd& s, const L& loss, double slope, int k) {
-    if constexpr (L::log_link) {
-        const auto t = static_cast<std::size_t>(s.table.target[static_cast<std::size_t>(k)]);
-        const Moments& m = s.y_moments;
-        const double mean = m.mean[t];
-        if (!(mean > 0)) return slope;
-        const double most = loss.most_slope(mean, std::sqrt(m.m2[t] / m.weight + mean * mean));
-        return std::clamp(slope, -most, most);
-    } else {
-        return slope;
-    }
+double followed(const L& loss, double p, double y, double weight, double reach, double unit, double most) {
+    if (!(reach > 0)) return 0.0;
+    const double slope = loss.in_units(unit).moved(p, y, weight * reach) / reach;
+    return L::log_link ? std::clamp(slope, -weight * most, weight * most) : slope;
 }
 
 template <class L, class Rows>
@@ -39,6 +33,8 @@ void learn_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, In
     rows.open(s, r, i);
     s.steps++;
     rows.see(s, weight);
+    if constexpr (L::log_link)
+        for (int k = 0; k < n; k++) r.most[k] = most_slope(s, loss, static_cast<std::size_t>(k));
     see_targets<L>(s, block.y + i * block.targets, block.targets, weight);
     const Index count = rows.dot(s, r);
     labels(r.label.data(), s, block, i);
@@ -61,7 +57,8 @@ void learn_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, In
     const double root = weight == 1.0 ? 1.0 : std::sqrt(weight);
     for (int k = 0; k < n; k++) {
         const double rate = s.table.rate[k] * share;
-        const double slope = counted(s, loss, r.slope[k], k);
+        if constexpr (L::log_link) r.slope[k] = std::clamp(r.slope[k], -r.most[k], r.most[k]);
+        const double slope = r.slope[k];
         r.g[k] = static_cast<float>(root * slope);
         r.eg[k] = static_cast<float>(rate * weight * slope);
         r.el2[k] = static_cast<float>(rate * s.l2(static_cast<std::size_t>(k)));
@@ -79,16 +76,13 @@ void learn_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, In
                 if (s.bias_h[k] > 0)
                     s.bias[k] -= s.table.rate[k] * weight * r.slope[k] / std::sqrt(s.bias_h[k]);
     } else {
-        // A step of size 1 would move the prediction by slope x reach.
         rows.accumulate(s, r, step);
         for (int k = 0; k < n; k++) {
             const double of_bias =
                 s.fit_intercept && s.bias_h[k] > 0 ? s.table.rate[k] / std::sqrt(s.bias_h[k]) : 0.0;
             const double reach = s.table.rate[k] * share * static_cast<double>(r.reach[k]) + of_bias;
             const double effective =
-                reach > 0
-                    ? loss.in_units(s.y_scale[k]).moved(r.prediction[k], r.label[k], weight * reach) / reach
-                    : 0.0;
+                followed(loss, r.prediction[k], r.label[k], weight, reach, s.y_scale[k], r.most[k]);
             r.eg[k] = static_cast<float>(s.table.rate[k] * share * effective);
             s.bias[k] -= of_bias * effective;
         }
@@ -104,6 +98,8 @@ void learn_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, co
                   double weight, Shrink shrink) {
     rows.open(s, r, i);
     s.steps++;
+    double most = 0;
+    if constexpr (L::log_link) most = most_slope(s, loss, 0);
     see_targets<L>(s, block.y + i * block.targets, block.targets, weight);
     const double prediction = static_cast<double>(rows.product(s)) + s.bias[0];
     double label = 0;
@@ -114,7 +110,7 @@ void learn_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, co
     s.nonzero_sum += weight * static_cast<double>(rows.count);
     if (slope == 0.0 && shrink == Shrink::none) return;
 
-    slope = counted(s, loss, slope, 0);
+    if constexpr (L::log_link) slope = std::clamp(slope, -most, most);
     const double rate = s.table.rate[0];
     const double shared = rate * std::sqrt(std::min(1.0, s.weight_sum / s.nonzero_sum));
     const auto g = static_cast<float>(weight == 1.0 ? slope : std::sqrt(weight) * slope);
@@ -130,8 +126,7 @@ void learn_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, co
     } else {
         const double of_bias = biased ? rate / std::sqrt(s.bias_h[0]) : 0.0;
         const double reach = shared * static_cast<double>(rows.accumulate(step)) + of_bias;
-        const double effective =
-            reach > 0 ? loss.in_units(s.y_scale[0]).moved(prediction, label, weight * reach) / reach : 0.0;
+        const double effective = followed(loss, prediction, label, weight, reach, s.y_scale[0], most);
         eg = static_cast<float>(shared * effective);
         s.bias[0] -= of_bias * effective;
         rows.apply(s, step, shrink);

@@ -11,14 +11,14 @@ namespace esker::rows {
 // The numbers of one row, one entry a lane (padded), kept between rows to avoid allocation.
 struct Row {
     std::vector<float> dot, g, eg, el2, el1, reach;
-    std::vector<double> prediction, label, slope, value;
+    std::vector<double> prediction, label, slope, value, most;
     std::vector<float> values, expanded;  // a row as float32; a standardised row, once for each lane
 
     explicit Row(const Sgd& s) {
         const auto p = static_cast<std::size_t>(std::max(s.pattern(), s.width()));
         for (auto* v : {&dot, &g, &eg, &el2, &el1, &reach}) v->assign(p, 0.0f);
         const auto n = static_cast<std::size_t>(s.lanes());
-        for (auto* v : {&prediction, &label, &slope, &value}) v->assign(n, 0.0);
+        for (auto* v : {&prediction, &label, &slope, &value, &most}) v->assign(n, 0.0);
     }
 };
 

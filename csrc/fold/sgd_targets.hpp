@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "fold/sgd_rows.hpp"
 
@@ -50,20 +51,50 @@ inline void start_intercepts(Sgd& s) {
     }
 }
 
+// Welford's update by one row. A target `outlying` times as far off as is usual counts as that far: what one
+// absurd row says of the scale must not rule all others.
+inline void see_robustly(Moments& m, const double* y, double weight, double outlying) {
+    const double before = m.weight;
+    m.weight += weight;
+    m.rows++;
+    for (std::size_t t = 0; t < m.mean.size(); t++) {
+        const double far = outlying * std::sqrt(before > 0 ? m.m2[t] / before : 0.0);
+        double by = y[t] - m.mean[t];
+        if (far > 0) by = std::clamp(by, -far, far);
+        m.mean[t] += by * (weight / m.weight);
+        m.m2[t] += by * by * (weight * before / m.weight);
+    }
+}
+
 template <class L>
 void see_targets(Sgd& s, const double* y, Index targets, double weight) {
     if constexpr (L::degree > 0 || L::log_link) {
         if (s.steps > settled_rows || s.classes) return;
         Moments& m = s.y_moments;
         m.widen(targets);
-        m.weight += weight;
-        m.rows++;
-        kernels().rows<double>().moments(m.mean.data(), m.m2.data(), y, weight / m.weight, weight, targets);
+        if constexpr (L::outlying > 0) {
+            see_robustly(m, y, weight, L::outlying);
+        } else {
+            m.weight += weight;
+            m.rows++;
+            kernels().rows<double>().moments(m.mean.data(), m.m2.data(), y, weight / m.weight, weight,
+                                             targets);
+        }
         if constexpr (L::log_link)
             start_intercepts(s);
         else
             standardise_targets(s);
     }
+}
+
+// The largest slope of a lane that a row may have, before this row is seen: what is far beyond it, an
+// exponential or a target, says nothing but that it is.
+template <class L>
+double most_slope(const Sgd& s, const L& loss, std::size_t lane) {
+    const Moments& m = s.y_moments;
+    const auto t = static_cast<std::size_t>(s.table.target[lane]);
+    if (t >= m.mean.size() || !(m.mean[t] > 0)) return std::numeric_limits<double>::max();
+    return loss.most_slope(m.mean[t], std::sqrt(m.m2[t] / m.weight + m.mean[t] * m.mean[t]));
 }
 
 }  // namespace esker::rows

@@ -1,9 +1,9 @@
 // Losses of counts and amounts, whose mean is exp(p): half the deviance of a distribution whose variance is
 // the mean to a power (Jorgensen, J. R. Stat. Soc. B 1987), 0 where the mean is the target.
 //
-// least(y) tells what targets the distribution has; most_slope bounds what one row's slope counts in the
-// accumulators: 100 times the slope that a target of root mean square `root` has at the mean. exp(p) can be
-// beyond all reason for one row, and must not freeze a feature.
+// takes(y) tells what targets the distribution has; most_slope bounds a row's slope: 100 times that of a
+// target of root mean square `root` at the mean. exp(p) can be beyond all reason for one row, and must not
+// freeze a feature.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace esker {
 
 constexpr double largest_log = 700.0;  // exp of this is finite, with room
 constexpr double least_log = std::numeric_limits<double>::min();
-constexpr double outlying = 100.0;
+constexpr double unusual = 100.0;
 
 inline double mean_of(double p) noexcept { return std::exp(std::clamp(p, -largest_log, largest_log)); }
 // -log(1 - f + f r), for 0 <= f <= 1 and r >= 0, to full precision near 0 too.
@@ -27,9 +27,10 @@ inline double log_fall(double r, double f) noexcept {
 struct Poisson {
     static constexpr bool flows = true, log_link = true;
     static constexpr int degree = 0;
+    static constexpr double outlying = 100;
     static constexpr const char* targets = "of at least 0";
     static bool takes(double y) noexcept { return y >= 0 && std::isfinite(y); }
-    static double most_slope(double, double root) noexcept { return outlying * root; }
+    static double most_slope(double, double root) noexcept { return unusual * root; }
     static double value(double p, double y) noexcept {
         return (y > 0 ? y * (std::log(y) - p) - y : 0.0) + mean_of(p);
     }
@@ -63,9 +64,10 @@ struct Poisson {
 struct Gamma {
     static constexpr bool flows = true, log_link = true;
     static constexpr int degree = 0;
+    static constexpr double outlying = 100;
     static constexpr const char* targets = "above 0";
     static bool takes(double y) noexcept { return y > 0 && std::isfinite(y); }
-    static double most_slope(double mean, double root) noexcept { return outlying * root / mean; }
+    static double most_slope(double mean, double root) noexcept { return unusual * root / mean; }
     static double ratio(double p, double y) noexcept { return y * mean_of(-p); }
     static double value(double p, double y) noexcept { return ratio(p, y) - 1.0 - (std::log(y) - p); }
     static double slope(double p, double y) noexcept { return 1.0 - ratio(p, y); }
@@ -95,11 +97,12 @@ struct Gamma {
 struct Tweedie {
     static constexpr bool flows = true, log_link = true;
     static constexpr int degree = 0;
+    static constexpr double outlying = 100;
     static constexpr const char* targets = "of at least 0";
     double power;
     static bool takes(double y) noexcept { return y >= 0 && std::isfinite(y); }
     double most_slope(double mean, double root) const noexcept {
-        return outlying * root * std::pow(mean, 1.0 - power);
+        return unusual * root * std::pow(mean, 1.0 - power);
     }
     // mean^(1 - power), of which mean times it is mean^(2 - power)
     double factor(double p) const noexcept { return mean_of((1.0 - power) * p); }

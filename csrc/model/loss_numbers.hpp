@@ -10,6 +10,7 @@ namespace esker {
 struct Squared {
     static constexpr bool flows = true, log_link = false;
     static constexpr int degree = 2;
+    static constexpr double outlying = 0;
     static double value(double p, double y) noexcept { return 0.5 * (p - y) * (p - y); }
     static double slope(double p, double y) noexcept { return p - y; }
     static double curvature(double, double) noexcept { return 1.0; }
@@ -21,6 +22,7 @@ struct Squared {
 struct Huber {
     static constexpr bool flows = true, log_link = false;
     static constexpr int degree = 2;
+    static constexpr double outlying = 5;
     double epsilon;
     double value(double p, double y) const noexcept {
         const double r = std::abs(p - y);
@@ -41,6 +43,7 @@ struct Huber {
 struct EpsilonInsensitive {
     static constexpr bool flows = true, log_link = false;
     static constexpr int degree = 1;
+    static constexpr double outlying = 5;
     double epsilon;
     double excess(double p, double y) const noexcept { return std::max(0.0, std::abs(p - y) - epsilon); }
     double value(double p, double y) const noexcept { return excess(p, y); }
@@ -57,6 +60,7 @@ struct EpsilonInsensitive {
 struct SquaredEpsilonInsensitive {
     static constexpr bool flows = true, log_link = false;
     static constexpr int degree = 2;
+    static constexpr double outlying = 0;
     double epsilon;
     double excess(double p, double y) const noexcept { return std::max(0.0, std::abs(p - y) - epsilon); }
     double value(double p, double y) const noexcept { return excess(p, y) * excess(p, y); }
@@ -73,6 +77,7 @@ struct SquaredEpsilonInsensitive {
 struct Quantile {
     static constexpr bool flows = true, log_link = false;
     static constexpr int degree = 1;
+    static constexpr double outlying = 5;
     double quantile;
     double value(double p, double y) const noexcept {
         return p > y ? (1.0 - quantile) * (p - y) : quantile * (y - p);

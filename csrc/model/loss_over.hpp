@@ -9,6 +9,9 @@
 //   degree: value(s p, s y) = s^degree value(p, y), with the parameter that in_units(s) gives: such targets
 //   are
 //     standardised. Of degree 0 are losses of labels -1 and +1 and of counts, which are taken as they are;
+//   outlying: how many standard deviations off a target counts at most in the targets' own moments, where the
+//   loss is
+//     one that outliers must not rule; 0 for any;
 //   log_link: the prediction is the logarithm of the target's mean.
 #pragma once
 

@@ -192,8 +192,8 @@ def test_squared_hinge_reaches_the_exact_objective():
 
 
 def test_probabilities_of_modified_huber_are_those_of_scikit_learn():
-    _, Z, f = rows()
-    for y in ((f > 0).astype(int), np.digitize(f, [-0.5, 0.5]), np.digitize(f, [-5, -4, 5])):
+    rng, Z, f = rows()
+    for y in ((f > 0).astype(int), np.digitize(f, [-0.5, 0.5]), rng.integers(0, 30, size=2 * N)):
         model = SGDClassifier("modified_huber", random_state=0, max_iter=5, tol=None).fit(Z, y)
         twin = model.to_sklearn()
         np.testing.assert_allclose(model.predict_proba(Z), twin.predict_proba(Z), atol=1e-12)
@@ -206,7 +206,8 @@ def test_a_raw_penalty_is_in_the_units_of_the_objective():
     y = 200 * (f + 0.3 * rng.standard_normal(2 * N))
     lasso = sklearn.linear_model.Lasso(alpha=20).fit(Z, y)
     model = SGDRegressor(penalty="l1", alpha=20, penalty_scale="raw", random_state=0).fit(Z, y)
-    np.testing.assert_allclose(model.coef_, lasso.coef_, atol=4)
+    ours, best = (((m.predict(Z) - y) ** 2).mean() / 2 + 20 * np.abs(m.coef_).sum() for m in (model, lasso))
+    assert ours < 1.01 * best
     Z1 = np.c_[Z, np.ones(len(Z))]
 
     def objective(w):  # the tube of width 0 with an l2 penalty
@@ -313,7 +314,7 @@ def test_targets_out_of_range_are_refused_with_their_row(loss, bad, words):
 
 def test_counts_that_are_all_zero():
     _, Z, _ = rows()
-    model = SGDRegressor("poisson", random_state=0).fit(Z, np.zeros(len(Z)))
+    model = SGDRegressor("poisson", random_state=0, max_iter=10, tol=None).fit(Z, np.zeros(len(Z)))
     assert np.isfinite(model.coef_).all()
     assert model.predict(Z).max() < 0.05
 
@@ -323,14 +324,14 @@ def test_one_absurd_row_ruins_nothing(csr):
     rng, Z, f = rows()
     y = rng.poisson(3 * np.exp(f)).astype(float)
     A, B, _, _, a, b = halves(Z, y, csr)
-    clean = mean_tweedie_deviance(b, SGDRegressor("poisson", random_state=0).fit(A, a).predict(B), power=1)
-    A = A.copy()
-    A[[500], [3]] = 1e12  # one feature; the others still learn
     keep = np.arange(D) != 3
+    clean = SGDRegressor("poisson", random_state=0).fit(A[:, keep], a).predict(B[:, keep])
+    A = A.copy()
+    A[[500], [3]] = 1e12  # the other features still learn
     model = SGDRegressor("poisson", random_state=0).fit(A, a)
-    assert np.isfinite(model.coef_).all()
-    rest = np.exp(f[N:] * 0 + (Z[N:, keep] * UNITS[keep]) @ model.coef_[keep] + model.intercept_[0])
-    assert mean_tweedie_deviance(b, rest, power=1) < 2 * clean
+    assert mean_tweedie_deviance(b, model.predict(B), power=1) < 1.1 * mean_tweedie_deviance(
+        b, clean, power=1
+    )
     a = a.copy()
     a[2000] = 1e7
     model = SGDRegressor("poisson", random_state=0).fit(halves(Z, y, csr)[0], a)
