@@ -22,7 +22,7 @@ struct Squared {
 struct Huber {
     static constexpr bool flows = true, log_link = false;
     static constexpr int degree = 2;
-    static constexpr double outlying = 5;
+    static constexpr double outlying = 10;
     double epsilon;
     double value(double p, double y) const noexcept {
         const double r = std::abs(p - y);
@@ -43,7 +43,7 @@ struct Huber {
 struct EpsilonInsensitive {
     static constexpr bool flows = true, log_link = false;
     static constexpr int degree = 1;
-    static constexpr double outlying = 5;
+    static constexpr double outlying = 10;
     double epsilon;
     double excess(double p, double y) const noexcept { return std::max(0.0, std::abs(p - y) - epsilon); }
     double value(double p, double y) const noexcept { return excess(p, y); }
@@ -77,7 +77,7 @@ struct SquaredEpsilonInsensitive {
 struct Quantile {
     static constexpr bool flows = true, log_link = false;
     static constexpr int degree = 1;
-    static constexpr double outlying = 5;
+    static constexpr double outlying = 10;
     double quantile;
     double value(double p, double y) const noexcept {
         return p > y ? (1.0 - quantile) * (p - y) : quantile * (y - p);
