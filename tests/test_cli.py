@@ -210,6 +210,11 @@ def test_the_task_follows_the_labels_unless_told(folder, capsys):
         ("class.svm", ["--loss", "huber", "--epsilon", "0.5"], "SGDRegressor"),
         ("class.svm", ["--loss", "quantile", "--quantile", "0.9"], "SGDRegressor"),
         ("class.svm", ["--loss", "hinge"], "SGDClassifier"),
+        (
+            "class.svm",
+            ["--learning-rate", "invscaling", "--eta0", "0.1", "--power-t", "0.5"],
+            "SGDClassifier",
+        ),
     ]:
         assert run("fit", file, "--model", "sgd", "--epochs", 1, "-o", "m", *more) == 0
         assert type(esker.load("m")).__name__ == kind
@@ -346,6 +351,8 @@ def test_too_few_and_too_many_columns_without_names(folder, capsys):
             "--quantile has no effect with --loss huber",
         ),
         (["--model", "sgd", "--loss", "quantile", "--quantile", "2"], "quantile must be"),
+        (["--model", "ridge", "--eta0", "1"], "--eta0 has no effect with --model ridge"),
+        (["--model", "sgd", "--power-t", "1"], "--power-t 1.0 has no effect"),
         (["--model", "sgd", "--max-time", "soon"], "max_time must be a positive number of seconds"),
         (["--model", "sgd", "--max-time", "0s"], "max_time must be"),
         (["--model", "sgd", "--holdout", "110%"], "expected a share of the rows"),

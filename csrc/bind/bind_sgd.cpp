@@ -1,4 +1,6 @@
 // Sgd for Python.
+#include <cstring>
+
 #include "bind/array.hpp"
 #include "fold/sgd.hpp"
 
@@ -48,6 +50,10 @@ py::dict to_arrays(const Sgd& s) {
     const std::string& name = s.loss_name;
     d["loss"] = copy(std::vector<std::uint8_t>(name.begin(), name.end()));
     d["loss_parameter"] = copy(std::vector<double>{s.loss_parameter});
+    d["step"] = copy(std::vector<std::uint8_t>(s.step.name(), s.step.name() + std::strlen(s.step.name())));
+    d["step_shape"] = copy(std::vector<double>{s.step.power, s.step.offset});
+    d["lane_scale"] = copy(s.lane_scale);
+    d["l1_due"] = copy(s.l1_due);
     d["lane_target"] = copy(s.table.target);
     d["lane_rate"] = copy(s.table.rate);
     d["lane_l1"] = copy(s.table.l1);
@@ -74,16 +80,19 @@ py::dict to_arrays(const Sgd& s) {
 Sgd from_arrays(const py::dict& d) {
     const auto letters = get<std::uint8_t>(d, "loss");
     const auto parameter = get<double>(d, "loss_parameter");
+    const auto step = get<std::uint8_t>(d, "step");
+    const auto shape = get<double>(d, "step_shape");
     const auto flags = get<std::int64_t>(d, "flags");
     const auto counts = get<std::int64_t>(d, "counts");
     const auto sums = get<double>(d, "sums");
-    require(parameter.size() == 1 && flags.size() == 4 && counts.size() == 3 && sums.size() == 3 &&
-                flags[3] >= 0 && flags[3] <= 2,
+    require(parameter.size() == 1 && shape.size() == 2 && flags.size() == 4 && counts.size() == 3 &&
+                sums.size() == 3 && flags[3] >= 0 && flags[3] <= 2,
             "the arrays are not those of an Sgd state");
     Sgd s(std::string(letters.begin(), letters.end()),
           {get<std::int32_t>(d, "lane_target"), get<double>(d, "lane_rate"), get<double>(d, "lane_l1"),
            get<double>(d, "lane_l2")},
-          flags[0], flags[1], flags[2], parameter[0]);
+          flags[0], flags[1], flags[2], parameter[0],
+          step_named(std::string(step.begin(), step.end()), shape[0], shape[1]));
     s.set_layout(static_cast<Layout>(flags[3]));
     s.cols = counts[0], s.rows = counts[1], s.steps = counts[2];
     // Sizes below are products with cols: no table of a process has more entries than this.
@@ -94,6 +103,8 @@ Sgd from_arrays(const py::dict& d) {
     s.w = buffer_of(d["w"]);
     s.h = buffer_of(d["h"]);
     s.last = get<std::uint32_t>(d, "last");
+    s.lane_scale = get<double>(d, "lane_scale");
+    s.l1_due = get<double>(d, "l1_due");
     s.bias = get<double>(d, "bias");
     s.bias_h = get<double>(d, "bias_h");
     s.weight_sum = sums[0], s.nonzero_sum = sums[1], s.meter_weight = sums[2];
@@ -107,11 +118,12 @@ Sgd from_arrays(const py::dict& d) {
     const auto lanes = static_cast<std::size_t>(s.lanes()), cols = static_cast<std::size_t>(s.cols);
     const bool dense = s.layout == Layout::dense, sparse = s.layout == Layout::sparse;
     require(s.cols >= 0 && s.bias.size() == lanes && s.bias_h.size() == lanes && s.loss_sum.size() == lanes &&
-                s.y_centre.size() == lanes && s.y_scale.size() == lanes &&
+                s.y_centre.size() == lanes && s.lane_scale.size() == lanes && s.l1_due.size() == lanes &&
+                s.y_scale.size() == lanes &&
                 s.w.size() >= (sparse  ? cols * static_cast<std::size_t>(s.stride())
                                : dense ? static_cast<std::size_t>(s.flat())
                                        : 0) &&
-                s.h.size() >= (dense ? static_cast<std::size_t>(s.flat()) : 0) &&
+                s.h.size() >= (dense && s.fields() == 2 ? static_cast<std::size_t>(s.flat()) : 0) &&
                 (!s.timed() || s.width() == 1 || s.last.size() == cols) &&
                 (!dense ||
                  (s.centre.size() == cols && s.scale.size() == cols && s.x_moments.mean.size() == cols)),
@@ -123,16 +135,19 @@ Sgd from_arrays(const py::dict& d) {
 }  // namespace
 
 void bind_sgd(py::module_& m) {
-    py::class_<Sgd>(m, "Sgd", "Linear models in lanes that learn by scale-free AdaGrad steps.")
+    py::class_<Sgd>(m, "Sgd", "Linear models in lanes that learn by scale-free AdaGrad steps, or plain ones.")
         .def(py::init([](const std::string& loss, const Array<std::int32_t>& target,
                          const Array<double>& rate, const Array<double>& l1, const Array<double>& l2,
-                         bool fit_intercept, bool classes, bool scaled_penalty, double loss_parameter) {
+                         bool fit_intercept, bool classes, bool scaled_penalty, double loss_parameter,
+                         const std::string& step, double step_power, double step_offset) {
                  return Sgd(loss, {vector_of(target), vector_of(rate), vector_of(l1), vector_of(l2)},
-                            fit_intercept, classes, scaled_penalty, loss_parameter);
+                            fit_intercept, classes, scaled_penalty, loss_parameter,
+                            step_named(step, step_power, step_offset));
              }),
              py::arg("loss"), py::arg("lane_target").noconvert(), py::arg("lane_rate").noconvert(),
              py::arg("lane_l1").noconvert(), py::arg("lane_l2").noconvert(), py::arg("fit_intercept"),
-             py::arg("classes"), py::arg("scaled_penalty"), py::arg("loss_parameter") = 0.0)
+             py::arg("classes"), py::arg("scaled_penalty"), py::arg("loss_parameter") = 0.0,
+             py::arg("step") = "auto", py::arg("step_power") = 0.0, py::arg("step_offset") = 0.0)
         .def(
             "update_rows",
             [](Sgd& s, const py::object& x, const Array<double>& y, const Weights& weight,
@@ -191,6 +206,8 @@ void bind_sgd(py::module_& m) {
             })
         .def_readonly("loss", &Sgd::loss_name)
         .def_readonly("loss_parameter", &Sgd::loss_parameter)
+        .def_property_readonly(
+            "step", [](const Sgd& s) { return py::make_tuple(s.step.name(), s.step.power, s.step.offset); })
         .def_readonly("cols", &Sgd::cols)
         .def_readonly("rows", &Sgd::rows)
         .def_readonly("steps", &Sgd::steps)

@@ -14,11 +14,12 @@ int padded(int lanes) noexcept {
 }  // namespace
 
 Sgd::Sgd(std::string name, LaneTable t, bool fit_intercept, bool classes, bool scaled_penalty,
-         double loss_parameter)
+         double loss_parameter, Step step)
     : loss_name(std::move(name)),
       loss_parameter(loss_parameter),
       loss(loss_named(loss_name, loss_parameter)),
       degree(std::visit([](const auto& l) { return l.degree; }, loss)),
+      step(step),
       table(std::move(t)),
       fit_intercept(fit_intercept),
       classes(classes),
@@ -38,6 +39,9 @@ Sgd::Sgd(std::string name, LaneTable t, bool fit_intercept, bool classes, bool s
     }
     require(!classes || std::visit([](const auto& l) { return !l.log_link; }, loss),
             "loss='" + loss_name + "' learns counts or amounts, not classes");
+    require(!plain() || !scaled_penalty, "plain steps penalise raw weights: penalty_scale must be 'raw'");
+    lane_scale.assign(n, 1.0);
+    l1_due.assign(n, 0.0);
     bias.assign(n, 0.0);
     bias_h.assign(n, 0.0);
     y_centre.assign(n, 0.0);
@@ -86,17 +90,17 @@ void Sgd::widen(Index n) {
     cols = n;
     if (layout == Layout::sparse) {
         for (Index j = before; j < n; j++)
-            for (int k = 0; k < width_; k++) accumulator_at(j, k) = first_accumulator;
+            for (int k = 0; k < width_ && !plain(); k++) accumulator_at(j, k) = first_accumulator;
         if (timed() && width_ > 1) last.resize(static_cast<std::size_t>(n));
         if (timed())
             for (Index j = before; j < n; j++) set_last_visit(j, static_cast<std::uint32_t>(steps));
     } else if (layout == Layout::dense) {
         const auto old = static_cast<Index>(h.size());
         w.grow(static_cast<std::size_t>(flat()));
-        h.grow(static_cast<std::size_t>(flat()));
-        for (Index i = old; i < flat(); i++) h.data()[i] = first_accumulator;
+        if (fields_ == 2) h.grow(static_cast<std::size_t>(flat()));
+        for (Index i = old; i < flat() && !plain(); i++) h.data()[i] = first_accumulator;
         centre.resize(static_cast<std::size_t>(n), 0.0);
-        scale.resize(static_cast<std::size_t>(n), 0.0);  // no scale yet
+        scale.resize(static_cast<std::size_t>(n), plain() ? 1.0 : 0.0);  // 0: no scale yet
         x_moments.widen(n);
         refresh_penalty_weights();
     }
@@ -104,8 +108,9 @@ void Sgd::widen(Index n) {
 
 void Sgd::set_layout(Layout chosen) noexcept {
     layout = chosen;
-    timed_ = layout == Layout::sparse && shrink() != Shrink::none;
-    stride_ = record_floats(width_, timed_);
+    timed_ = layout == Layout::sparse && shrink() != Shrink::none && !plain();
+    fields_ = plain() && shrink() != Shrink::elastic ? 1 : 2;
+    stride_ = plain() ? fields_ * width_ : record_floats(width_, timed_);
 }
 
 void Sgd::choose_layout(Layout wanted) {
@@ -117,7 +122,7 @@ void Sgd::choose_layout(Layout wanted) {
 }
 
 void Sgd::refresh_penalty_weights() {
-    if (layout != Layout::dense || shrink() == Shrink::none) return;
+    if (layout != Layout::dense || shrink() == Shrink::none || plain()) return;
     p2.assign(static_cast<std::size_t>(flat()), 0.0f);
     p1.assign(static_cast<std::size_t>(flat()), 0.0f);
     // A weight here is that of the standardised feature: the raw weight is w * scale.
@@ -133,6 +138,7 @@ void Sgd::refresh_penalty_weights() {
 // f(x) = sum_j w_j (x_j - c_j) s_j + b stays the same function under new c and s.
 void Sgd::rescale_features(const std::vector<double>& new_centre, const std::vector<double>& new_scale,
                            double most) {
+    if (plain()) return;  // rows are taken as they are
     for (std::size_t j = 0; j < centre.size(); j++) {
         const double ratio = scale[j] > 0 && new_scale[j] > 0 ? scale[j] / new_scale[j] : 1.0;
         const double moved = (new_centre[j] - centre[j]) * new_scale[j];
@@ -153,6 +159,7 @@ void Sgd::rescale_features(const std::vector<double>& new_centre, const std::vec
 
 // y = y' s + c: the same predictions of y under new c and s.
 void Sgd::rescale_targets(const std::vector<double>& new_centre, const std::vector<double>& new_scale) {
+    if (plain()) return;
     for (int k = 0; k < lanes(); k++) {
         const auto q = static_cast<std::size_t>(k);
         const double ratio = y_scale[q] / new_scale[q], of_slope = degree == 2 ? ratio : 1.0;
@@ -175,6 +182,13 @@ void Sgd::rescale_targets(const std::vector<double>& new_centre, const std::vect
 float Sgd::settled(Index j, int k) const {
     const float weight = weight_at(j, k);
     const auto q = static_cast<std::size_t>(k);
+    if (plain()) {
+        const double size = static_cast<double>(weight) * lane_scale[q];
+        if (fields_ == 1 || weight == 0.0f) return static_cast<float>(size);
+        const double taken = accumulator_at(j, k),
+                     left = std::abs(size) - l1_due[q] - (size > 0 ? taken : -taken);
+        return left <= 0 ? 0.0f : static_cast<float>(std::copysign(left, size));
+    }
     if (!timed() || weight == 0.0f) return weight;
     // As the visit at the next row would: with the penalty's steps since the last one, the feature's scale
     // taken as the accumulators' own where the penalty is in its units (a visit would know the value).
@@ -219,7 +233,7 @@ Sgd Sgd::select(const std::vector<int>& chosen) const {
     bool same = static_cast<int>(chosen.size()) == lanes();
     for (std::size_t i = 0; same && i < chosen.size(); i++) same = chosen[i] == static_cast<int>(i);
     if (same) return *this;
-    Sgd s(loss_name, std::move(t), fit_intercept, classes, scaled_penalty, loss_parameter);
+    Sgd s(loss_name, std::move(t), fit_intercept, classes, scaled_penalty, loss_parameter, step);
     s.rows = rows;
     s.steps = steps;
     s.weight_sum = weight_sum;
@@ -238,13 +252,16 @@ Sgd Sgd::select(const std::vector<int>& chosen) const {
         const auto q = static_cast<std::size_t>(chosen[i]);
         s.bias[i] = bias[q];
         s.bias_h[i] = bias_h[q];
+        s.lane_scale[i] = lane_scale[q];
+        s.l1_due[i] = l1_due[q];
         s.y_centre[i] = y_centre[q];
         s.y_scale[i] = y_scale[q];
         s.loss_sum[i] = loss_sum[q];
         if (layout != Layout::unknown)
             for (Index j = 0; j < cols; j++) {
                 s.weight_at(j, static_cast<int>(i)) = weight_at(j, chosen[i]);
-                s.accumulator_at(j, static_cast<int>(i)) = accumulator_at(j, chosen[i]);
+                if (fields_ == 2 && s.fields_ == 2)
+                    s.accumulator_at(j, static_cast<int>(i)) = accumulator_at(j, chosen[i]);
             }
     }
     return s;
@@ -253,7 +270,7 @@ Sgd Sgd::select(const std::vector<int>& chosen) const {
 // Models are averaged feature by feature with their accumulators as weights: who saw more of a feature knows
 // more of it.
 void Sgd::merge(const Sgd& other) {
-    require(loss_name == other.loss_name && loss_parameter == other.loss_parameter &&
+    require(loss_name == other.loss_name && loss_parameter == other.loss_parameter && step == other.step &&
                 fit_intercept == other.fit_intercept && classes == other.classes &&
                 scaled_penalty == other.scaled_penalty && table.target == other.table.target &&
                 table.rate == other.table.rate && table.l1 == other.table.l1 && table.l2 == other.table.l2,
@@ -261,7 +278,7 @@ void Sgd::merge(const Sgd& other) {
                 std::to_string(lanes()) + " lanes of " + loss_name + ", the other " +
                 std::to_string(other.lanes()) + " of " + other.loss_name +
                 (loss_name == other.loss_name && lanes() == other.lanes()
-                     ? " with another parameter, or other rates, targets or penalties"
+                     ? " with another parameter, or other steps, rates, targets or penalties"
                      : ""));
     if (other.rows == 0 && other.layout == Layout::unknown) return widen(other.cols);
     if (rows == 0 && layout == Layout::unknown) {
@@ -281,7 +298,15 @@ void Sgd::merge(const Sgd& other) {
                              : 0.0;
     for (int k = 0; k < lanes(); k++) {
         const auto q = static_cast<std::size_t>(k);
-        for (Index j = 0; j < cols; j++) {
+        if (plain()) {
+            for (Index j = 0; j < cols; j++) {
+                const double mine = settled(j, k);
+                weight_at(j, k) = static_cast<float>(mine + share * (theirs.settled(j, k) - mine));
+                if (fields_ == 2) accumulator_at(j, k) = 0.0f;
+            }
+            lane_scale[q] = 1.0, l1_due[q] = 0.0;
+        }
+        for (Index j = 0; j < cols && !plain(); j++) {
             const double a = accumulator_at(j, k), b = theirs.accumulator_at(j, k);
             weight_at(j, k) = static_cast<float>((a * settled(j, k) + b * theirs.settled(j, k)) / (a + b));
             accumulator_at(j, k) = static_cast<float>(a + b);
@@ -299,6 +324,16 @@ void Sgd::merge(const Sgd& other) {
     y_moments.merge(theirs.y_moments);
     if (timed())
         for (Index j = 0; j < cols; j++) set_last_visit(j, static_cast<std::uint32_t>(steps));
+}
+
+void Sgd::shrink_lane(std::size_t lane, double by) {
+    double& scale = lane_scale[lane];
+    scale *= by > 0 ? by : 0.0;
+    if (scale > 1e-9) return;
+    const int k = static_cast<int>(lane);
+    for (Index j = 0; j < cols; j++)
+        weight_at(j, k) = static_cast<float>(static_cast<double>(weight_at(j, k)) * scale);
+    scale = 1.0;
 }
 
 std::vector<bool> Sgd::finite() const {

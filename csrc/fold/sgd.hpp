@@ -20,6 +20,7 @@
 #include "fold/fold.hpp"
 #include "fold/moments.hpp"
 #include "model/loss.hpp"
+#include "model/step.hpp"
 
 namespace esker {
 
@@ -43,6 +44,7 @@ struct Sgd {
     double loss_parameter;  // epsilon, quantile or power; 0 for losses without
     AnyLoss loss;
     int degree;  // of the loss: what its value scales with
+    Step step;
     LaneTable table;
     bool fit_intercept = true, classes = false, scaled_penalty = true;
 
@@ -55,6 +57,9 @@ struct Sgd {
     Buffer h;                          // dense: accumulators
     std::vector<std::uint32_t> last;   // sparse, with a penalty: the step of a feature's last visit
     std::vector<double> bias, bias_h;  // one a lane
+    std::vector<double>
+        lane_scale;              // plain: what a lane's weights count, to which l2 penalties have shrunk it
+    std::vector<double> l1_due;  // plain: the l1 penalty of all steps so far
     double weight_sum = 0, nonzero_sum = 0;  // their ratio is the mean number of nonzeros a row
     Moments x_moments, y_moments;            // of dense rows; of targets that are not labels
     std::vector<double> centre, scale;       // dense: x' = (x - centre) * scale
@@ -65,7 +70,7 @@ struct Sgd {
     double meter_weight = 0;
 
     Sgd(std::string loss, LaneTable table, bool fit_intercept, bool classes, bool scaled_penalty,
-        double loss_parameter = 0.0);
+        double loss_parameter = 0.0, Step step = {});
 
     void update(const Block& block) { update_rows(block, 0, block.n); }
     void update_rows(const Block& block, Index begin, Index end);
@@ -99,7 +104,10 @@ struct Sgd {
     double l2(std::size_t lane) const noexcept {
         return scaled_penalty || degree != 1 ? table.l2[lane] : table.l2[lane] * y_scale[lane];
     }
+    bool plain() const noexcept { return step.rule == Rule::plain; }
     bool timed() const noexcept { return timed_; }
+    // Floats of a record a lane: a weight, and an accumulator or, plain, what an l1 penalty has taken.
+    int fields() const noexcept { return fields_; }
     Index stride() const noexcept { return stride_; }  // of the sparse table
     std::uint32_t last_visit(Index feature) const;
     void set_last_visit(Index feature, std::uint32_t step);
@@ -123,12 +131,14 @@ struct Sgd {
                           double most = std::numeric_limits<double>::infinity());
     void rescale_targets(const std::vector<double>& centre, const std::vector<double>& scale);
     void refresh_penalty_weights();
-    std::vector<float> p2, p1;  // dense: how much the penalty of each weight counts
+    void shrink_lane(std::size_t lane, double by);  // plain: all weights of a lane, times `by`
+    std::vector<float> p2, p1;                      // dense: how much the penalty of each weight counts
 
 private:
     int width_ = 1;
     Index stride_ = 0;  // with timed_, what the layout and the penalties come to
     bool timed_ = false;
+    int fields_ = 2;
 };
 static_assert(Fold<Sgd>);
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "fold/sgd_rows.hpp"
+#include "fold/sgd_plain.hpp"
 
 namespace esker::rows {
 

@@ -26,9 +26,9 @@ double followed(const L& loss, double p, double y, double weight, double reach, 
     return L::log_link ? std::clamp(slope, -weight * most, weight * most) : slope;
 }
 
+// A row's losses and slopes, before it is learned from; whether there is a slope that is not 0.
 template <class L, class Rows>
-void learn_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, Index i, double weight,
-               Shrink shrink) {
+bool score_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, Index i, double weight) {
     const int n = s.lanes();
     rows.open(s, r, i);
     s.steps++;
@@ -49,9 +49,12 @@ void learn_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, In
     s.meter_weight += weight;
     s.weight_sum += weight;
     s.nonzero_sum += weight * static_cast<double>(count);
-    if (still && shrink == Shrink::none)
-        return;  // a penalty acts on every visit, whatever the other lanes do
+    return !still;
+}
 
+template <class L, class Rows>
+void step_row(Sgd& s, const L& loss, Row& r, Rows& rows, double weight, Shrink shrink) {
+    const int n = s.lanes();
     const double share =
         std::sqrt(std::min(1.0, s.weight_sum / s.nonzero_sum));  // 1 / root of the mean count
     const double root = weight == 1.0 ? 1.0 : std::sqrt(weight);
@@ -89,6 +92,32 @@ void learn_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, In
         if (Rows::flat && s.width() < s.pattern()) repeat(r.eg, s.width(), s.pattern());
         rows.apply(s, r, step, shrink);
     }
+}
+
+// Plain steps: one rate for all features of a lane. An l2 penalty is a factor of the lane, an l1 penalty is
+// due.
+template <class L, class Rows>
+void step_plainly(Sgd& s, const L& loss, Row& r, Rows& rows, double weight, Shrink shrink) {
+    const double fall = s.step.fall(s.steps);
+    double squares = 0;
+    if constexpr (L::flows) squares = rows.squares(r);
+    for (std::size_t k = 0; k < s.bias.size(); k++) {
+        const double rate = s.table.rate[k] * fall,
+                     of_bias = s.fit_intercept ? rate * Rows::intercept_rate : 0.0;
+        if constexpr (L::log_link) r.slope[k] = std::clamp(r.slope[k], -r.most[k], r.most[k]);
+        double effective = weight * r.slope[k];
+        if constexpr (L::flows)
+            effective = followed(loss, r.prediction[k], r.label[k], weight, rate * squares + of_bias,
+                                 s.y_scale[k], r.most[k]);
+        s.bias_h[k] += weight * r.slope[k] * r.slope[k];
+        s.bias[k] -= of_bias * effective;
+        if (shrink != Shrink::none) s.shrink_lane(k, 1.0 - rate * s.table.l2[k]);
+        s.l1_due[k] += rate * s.table.l1[k];
+        r.eg[k] = static_cast<float>(rate * effective / s.lane_scale[k]);
+        r.el1[k] = static_cast<float>(s.l1_due[k]);
+        r.el2[k] = static_cast<float>(s.lane_scale[k]);
+    }
+    rows.step(s, r, shrink);
 }
 
 // The same for a single lane. Each row waits for the one before it, so its few numbers stay in registers and
@@ -156,8 +185,12 @@ void learn_rows(Sgd& s, const L& loss, Rows& rows, const Block& block, Index beg
         if (weight > 0) {
             if constexpr (Rows::single)
                 learn_single(s, loss, r, rows, meter, block, i, weight, shrink);
+            else if (!score_row(s, loss, r, rows, block, i, weight) && shrink == Shrink::none)
+                continue;  // a penalty acts on every visit, whatever the other lanes do
+            else if constexpr (Rows::plain)
+                step_plainly(s, loss, r, rows, weight, shrink);
             else
-                learn_row(s, loss, r, rows, block, i, weight, shrink);
+                step_row(s, loss, r, rows, weight, shrink);
         }
     }
     meter.flush(s);

@@ -107,7 +107,7 @@ void prefetch_sparse_row(const CsrView<T, I>& x, Index i) {
 // CSR rows, records of 8 lanes or more.
 template <class T, class I>
 struct WideRows {
-    static constexpr bool single = false;
+    static constexpr bool single = false, plain = false;
     static constexpr bool flat = false;
     const CsrView<T, I>& x;
     const WideKernels<I>& kernel;
@@ -183,7 +183,7 @@ struct NonZeros {
 // CSR rows, records of a single lane; learn_single in sgd_walk.cpp walks them.
 template <class T, class I>
 struct SingleRows {
-    static constexpr bool single = true;
+    static constexpr bool single = true, plain = false;
     static constexpr bool flat = false;
     const CsrView<T, I>& x;
     const SingleKernels<I>& kernel;
@@ -245,7 +245,7 @@ struct SingleRows {
 // CSR rows, records of 4 lanes.
 template <class T, class I>
 struct NarrowRows {
-    static constexpr bool single = false;
+    static constexpr bool single = false, plain = false;
     static constexpr bool flat = true;
     const CsrView<T, I>& x;
     const NarrowKernels<I>& kernel;
@@ -310,7 +310,7 @@ struct NarrowRows {
 // Dense rows, standardised.
 template <class T>
 struct DenseRows {
-    static constexpr bool single = false;
+    static constexpr bool single = false, plain = false;
     static constexpr bool flat = true;
     const DenseView<T>& x;
     const LaneKernels& lanes = kernels().lanes;
@@ -348,20 +348,5 @@ struct DenseRows {
     void prefetch_row(Index i) const { prefetch_lines(x.row(i), x.cols); }
     void prefetch_bounds(Index) const {}
 };
-
-// Calls f with the rows of x as this state's layout reads them.
-template <class T, class F>
-void with_rows(const DenseView<T>& x, const Sgd& s, F&& f) {
-    f(DenseRows<T>(x, s));
-}
-template <class T, class I, class F>
-void with_rows(const CsrView<T, I>& x, const Sgd& s, F&& f) {
-    if (s.width() == 1)
-        f(SingleRows<T, I>(x, s));
-    else if (s.width() == 4)
-        f(NarrowRows<T, I>(x, s));
-    else
-        f(WideRows<T, I>(x, s));
-}
 
 }  // namespace esker::rows

@@ -10,6 +10,7 @@
 #include "isa/gram_thin_kernels.hpp"
 #include "isa/lane_kernels.hpp"
 #include "isa/normal_kernels.hpp"
+#include "isa/plain_lane_kernels.hpp"
 #include "isa/rotation_kernels.hpp"
 #include "isa/row_strip_kernels.hpp"
 #include "isa/text_kernels.hpp"
@@ -44,6 +45,7 @@ struct Isa {
     void (*exchange32)(std::uint32_t* keys, const std::int32_t* pairs, std::int64_t n);
     // ^ for each of n pairs of rows of 32 keys: the smaller keys to the first row, the greater to the second
     LaneKernels lanes;
+    PlainTable plain;
     GramKernels<float> gram_f32;
     GramKernels<double> gram_f64;
     ThinKernels<float> thin_f32;

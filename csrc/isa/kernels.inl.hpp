@@ -17,6 +17,7 @@ namespace {
 #include "isa/rows.inl.hpp"
 #include "isa/transcendental.inl.hpp"
 #include "isa/lanes.inl.hpp"
+#include "isa/plain_lanes.inl.hpp"
 #include "isa/gram.inl.hpp"
 #include "isa/gram_tiles.inl.hpp"
 #include "isa/gram_thin.inl.hpp"
@@ -37,6 +38,7 @@ const Isa& table() noexcept {
                                gather32,
                                exchange32,
                                lane_kernels(),
+                               plain_table(),
                                gram_kernels<float>(),
                                gram_kernels<double>(),
                                thin_kernels<float>(),

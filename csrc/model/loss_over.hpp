@@ -2,16 +2,14 @@
 //   value(p, y); slope(p, y), its derivative in p; curvature(p, y), the second, 0 where the slope jumps;
 //   over(slopes, values, p, y, n): both for a row's lanes, where exponentials are one vector call;
 //   flows: whether steps follow the slope. Then moved(p, y, t) is how far a prediction falls in a time t
-//   whose
-//     slope is followed at every moment, p' = -slope(p, y): what h repeats of a row come to as their steps
-//     shrink, and never beyond the least loss (Karampatziakis & Langford, UAI 2011). Without, a step is the
-//     slope at its beginning;
+//     whose slope is followed at every moment, p' = -slope(p, y): what h repeats of a row come to as their
+//     steps shrink, and never beyond the least loss (Karampatziakis & Langford, UAI 2011). Without, a step
+//     is the slope at its beginning;
 //   degree: value(s p, s y) = s^degree value(p, y), with the parameter that in_units(s) gives: such targets
-//   are
-//     standardised. Of degree 0 are losses of labels -1 and +1 and of counts, which are taken as they are;
-//   outlying: how many standard deviations off a target counts at most in the targets' own moments, where the
-//   loss is
-//     one that outliers must not rule; 0 for any;
+//     are standardised. Of degree 0 are losses of labels -1 and +1 and of counts, which are taken as they
+//     are;
+//   outlying: how many standard deviations off a target counts at most in the targets' own moments, where
+//     the loss is one that outliers must not rule; 0 for any;
 //   log_link: the prediction is the logarithm of the target's mean.
 #pragma once
 

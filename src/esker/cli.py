@@ -23,7 +23,7 @@ __all__ = ["main"]
 #: Exit codes: a bad argument or bad input; anything else that failed; ended by Ctrl-C.
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 #: Arguments that errors name as Python has them, and the command line as ``--zero-based``.
-OPTIONS = "target|weight|columns|max_memory|max_time|zero_based|n_features|dtype|format|cache|block_size|alpha|loss|epsilon|quantile|power|penalty|l1_ratio"
+OPTIONS = "target|weight|columns|max_memory|max_time|zero_based|n_features|dtype|format|cache|block_size|alpha|loss|epsilon|quantile|power|penalty|l1_ratio|learning_rate|eta0|power_t"
 
 #: Ways out that are calls in Python, and options here.
 WAYS_OUT = {

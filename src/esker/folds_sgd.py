@@ -44,6 +44,11 @@ class Sgd:
     loss_parameter : float
         The epsilon of "huber" and of the epsilon-insensitive losses, in units of y; the quantile; the power of "tweedie", 1
         to 2. 0 for losses without.
+    step : {"auto", "plain"}
+        "auto": AdaGrad's, free of the features' scales. "plain": step t is the rate times ``(t + step_offset)**-step_power``
+        times the slope, on features, targets and weights as they are; the penalty needs ``penalty_scale="raw"``.
+    step_power, step_offset : float
+        Of "plain".
 
     Notes
     -----
@@ -83,6 +88,9 @@ class Sgd:
         classes: bool = False,
         penalty_scale: str = "feature",
         loss_parameter: float = 0.0,
+        step: str = "auto",
+        step_power: float = 0.0,
+        step_offset: float = 0.0,
     ) -> None:
         if penalty_scale not in ("feature", "raw"):
             raise ValueError(f"penalty_scale must be 'feature' or 'raw', got {penalty_scale!r}")
@@ -94,6 +102,7 @@ class Sgd:
         self._state = core.Sgd(
             loss, target, lane_numbers(lane_rate), lane_numbers(lane_l1), lane_numbers(lane_l2),
             fit_intercept, classes, penalty_scale == "feature", float(loss_parameter),
+            step, float(step_power), float(step_offset),
         )  # fmt: skip
 
     @classmethod
@@ -111,6 +120,12 @@ class Sgd:
     def loss(self) -> tuple[str, float]:
         """The loss's name and parameter."""
         return str(self._state.loss), float(self._state.loss_parameter)
+
+    @property
+    def step(self) -> tuple[str, float, float]:
+        """The step's name, power and offset."""
+        name, power, offset = self._state.step
+        return str(name), float(power), float(offset)
 
     @property
     def rates(self) -> NDArray[np.float64]:

@@ -67,7 +67,8 @@ def learn(
         ``{"seconds": 0.52, "rows": 65536, "epoch": 0, "loss": 0.31, "held_out_loss": 0.33, "lanes": 4}``; ``loss`` is the
         mean progressive loss of the best lanes since the mark before the last, ``held_out_loss`` is None where none was
         measured. ``schedule`` is ``{"version": 1, "seed": 7, "decisions": [{"rows": 65536, "event": "selected",
-        "lanes": [2]}], "stop": {"rows": 131072, "reason": "time"}}``; events are "selected", "dropped", "halved".
+        "lanes": [2]}], "stop": {"rows": 131072, "reason": "time"}}``; events are "selected", "dropped", "halved",
+        "lowered".
     """
     return _Walk(blocks, state, schedule, checkpoint, identity or {}, observe).run()
 
@@ -255,7 +256,9 @@ class _Walk:
         self.epoch, self.chunk, self.offset = self.epoch + 1, 0, 0
         stream.start_epoch()
         if s.tol is not None and self.stale >= s.n_iter_no_change:
-            raise _Stop("converged")
+            if not (s.lower_rate and stream.lower_rates()):
+                raise _Stop("converged")
+            self.stale = 0
 
     def _judge(self) -> float | None:
         """Score the lanes on the held-out rows and keep the best model; None where there are too few."""

@@ -25,6 +25,8 @@ class Schedule:
         An epoch that does not lower the loss by this share of it is one without gain; None runs all epochs.
     n_iter_no_change : int
         Epochs without gain, in a row, before the walk has converged.
+    lower_rate : bool
+        Whether the rates are then lowered to a fifth, and the walk goes on until they are as low as can be.
     shuffle : bool
     shuffle_rows : int or None
     holdout : float
@@ -41,6 +43,7 @@ class Schedule:
     max_iter: int = 20
     tol: float | None = 1e-3
     n_iter_no_change: int = 2
+    lower_rate: bool = False
     shuffle: bool = True
     shuffle_rows: int | None = None
     holdout: float = 0.0

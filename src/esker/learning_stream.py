@@ -27,6 +27,8 @@ FIRST_MARK = 4096
 LAST_SPACING = 1 << 18
 #: Halvings of a rate before the stream gives up.
 BACK_OFFS = 20
+#: A rate that is no higher than this is not lowered any more.
+LEAST_RATE = 1e-6
 
 
 def next_mark(rows: int) -> int:
@@ -52,7 +54,7 @@ class Stream:
     epoch_loss, epoch_weight : ndarray of shape (lanes,)
         Sums of each row's loss, taken before the row is learned from, since `start_epoch`.
     events : list of dict
-        What was decided at marks: ``{"rows": ..., "event": "dropped" | "halved", "lanes": [...]}``.
+        What was decided at marks: ``{"rows": ..., "event": "dropped" | "halved" | "lowered", "lanes": [...]}``.
     """
 
     def __init__(self, state: Sgd) -> None:
@@ -149,6 +151,19 @@ class Stream:
         self.backup = self.backup.select(lanes)
         self.epoch_loss, self.epoch_weight = self.epoch_loss[lanes], self.epoch_weight[lanes]
         self.older, self.newer = self.older[:, lanes], self.newer[:, lanes]
+
+    def lower_rates(self) -> bool:
+        """Lower the rates to a fifth; False where all are as low as they may be."""
+        rates = np.array(self.state.rates, dtype=np.float64)
+        lower = rates > LEAST_RATE
+        if not lower.any():
+            return False
+        rates[lower] /= 5
+        self.state.set_rates(rates)
+        self.backup.set_rates(rates)
+        lanes = [int(k) for k in np.flatnonzero(lower)]
+        self.events.append({"rows": self.rows, "event": "lowered", "lanes": lanes})
+        return True
 
     def start_epoch(self) -> None:
         """Start the sums of an epoch."""

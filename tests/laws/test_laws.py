@@ -83,6 +83,8 @@ CASES = [
     sgd("squared_hinge", classes=True),
     sgd("modified_huber", classes=True),
     sgd("perceptron", classes=True),
+    sgd("log_loss", classes=True, penalty_scale="raw", step="plain"),
+    sgd("squared_error", penalty_scale="raw", step="plain", step_power=0.25),
 ]
 states = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 exact = pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def test_max_time_is_kept_with_many_classes():
 
 REFUSED = {
     "loss": {"SGDClassifier": "quantile", "SGDRegressor": "hinge"},
-    "learning_rate": "invscaling",
+    "learning_rate": "pa1",
     "power_t": 0.3,
     "epsilon": 0.2,
     "average": 10,

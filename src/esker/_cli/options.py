@@ -160,6 +160,13 @@ def _add_learning(fit: argparse.ArgumentParser) -> None:
         type=float,
         help="elastic-net, or sgd with --penalty elasticnet: 1 is all l1",
     )
+    add(
+        "--learning-rate",
+        choices=("auto", "constant", "optimal", "invscaling", "adaptive"),
+        help="sgd (default auto, which needs no scaled features and no tuning)",
+    )
+    add("--eta0", metavar="E", type=float, help="sgd: the rate, where --learning-rate has one")
+    add("--power-t", metavar="P", type=float, help="sgd with --learning-rate invscaling: how fast it falls")
     add("--epochs", metavar="N", type=int, help="sgd: walks over the data at most")
     add("--max-time", metavar="TIME", help="sgd: stop after this long, such as 30s, 5min or 1h")
     add("--seed", metavar="N", type=int, help="of every random choice (default 0)")

@@ -20,6 +20,7 @@ from esker.learning_holdout import NUMBERS, ROWS, SPARSE_NUMBERS
 from esker.learning_stream import Stream
 from esker.linear_model._base import LinearModel, learn_width
 from esker.linear_model._sgd_parameters import LOSS_PARAMETERS, Checked, lane_bytes, raced_rates
+from esker.linear_model._sgd_steps import SCHEDULES, penalty_scale_of, stepping
 
 if TYPE_CHECKING:
     from esker.blocks import Blocks
@@ -102,6 +103,8 @@ class SGD(LinearModel):
         if kept is not None:
             earlier = self._earlier(kept, checked, "fit with warm_start=True")
             state = earlier.state.select(earlier.winners(earlier.progressive()))
+            if self.learning_rate == "adaptive":  # an earlier fit has lowered it
+                state.set_rates(np.full(state.lanes, checked.stepping.rate))
         else:
             state = self._state(targets, checked, blocks)
         plan = Schedule(
@@ -109,6 +112,7 @@ class SGD(LinearModel):
             max_iter=self.max_iter,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
+            lower_rate=self.learning_rate == "adaptive",
             shuffle=bool(self.shuffle),
             shuffle_rows=self.shuffle_rows,
             holdout=share,
@@ -165,20 +169,20 @@ class SGD(LinearModel):
     def _refuse_width(self, columns: int, models: int | None = None) -> None:
         """Say that tables of so many columns exceed this machine's memory, before the system ends the process."""
         if models is None:  # as `_state` chooses where the width is not known
-            models = len(raced_rates(self.eta0, 1, None, None)[0])
+            models = len(raced_rates(stepping(self).rate, 1, None, None)[0])
         need = 3 * lane_bytes(models, columns)
         if need > 0.9 * physical_memory():
             raise ValueError(
                 f"{type(self).__name__} with {models} model{'s' * (models > 1)} on {columns:,} columns takes {show_size(need)}, and this machine "
                 f"has {show_size(physical_memory())}; number the columns without gaps, or hash them into fewer"
-                + (", or name one rate with eta0=" if models > 1 and self.eta0 is None else "")
+                + (", or name one rate with eta0=" if models > 1 and stepping(self).rate is None else "")
             )
 
     def _state(self, targets: list[int], checked: Checked, blocks: Blocks | None) -> Sgd:
         """Lanes: each target at each of the raced rates."""
         columns = None if blocks is None else blocks.n_columns
         memory = None if blocks is None else blocks.max_memory
-        rates, need = raced_rates(self.eta0, len(targets), columns, memory)
+        rates, need = raced_rates(checked.stepping.rate, len(targets), columns, memory)
         if columns is not None:
             self._refuse_width(columns, len(targets) * len(rates))
         if blocks is not None:
@@ -192,8 +196,11 @@ class SGD(LinearModel):
             np.full(lanes, checked.l2),
             fit_intercept=bool(self.fit_intercept),
             classes=is_classifier(self),
-            penalty_scale=self.penalty_scale,
+            penalty_scale=penalty_scale_of(self),
             loss_parameter=checked.loss_parameter,
+            step=checked.stepping.step,
+            step_power=checked.stepping.power,
+            step_offset=checked.stepping.offset,
         )
 
     def _share_held_out(self, blocks: Blocks, n_rows: int | None) -> float:
@@ -213,10 +220,11 @@ class SGD(LinearModel):
         return min(share, min(ROWS, NUMBERS // width if width else ROWS) / n_rows)
 
     def _identity(self) -> dict[str, Any]:
-        names = ["loss", "penalty", "alpha", "l1_ratio", "fit_intercept", "penalty_scale", "early_stopping"]
+        names = ["loss", "penalty", "alpha", "l1_ratio", "fit_intercept", "early_stopping"]
+        names += ["learning_rate", "power_t"]
         if self.loss in LOSS_PARAMETERS:
             names.append(LOSS_PARAMETERS[self.loss])
-        return {name: getattr(self, name) for name in names}
+        return {"penalty_scale": penalty_scale_of(self), **{name: getattr(self, name) for name in names}}
 
     def _show(self, entry: dict[str, Any]) -> None:
         held = entry["held_out_loss"]
@@ -247,6 +255,11 @@ class SGD(LinearModel):
         """Each row once, in the order in which it comes; any cut into batches gives the same bits."""
         if checked.max_time is not None or self.checkpoint is not None:
             raise ValueError("max_time and checkpoint are for fit; leave them None with partial_fit")
+        if self.learning_rate == "adaptive":
+            raise ValueError(
+                "learning_rate='adaptive' lowers its rate between epochs, which partial_fit does not know; "
+                "use 'constant', or fit"
+            )
         kept = getattr(self, "_kept", None)
         if kept is None:
             stream = Stream(self._state(targets, checked, None))
@@ -263,7 +276,7 @@ class SGD(LinearModel):
         return self
 
     def _earlier(self, kept: Any, checked: Checked, how: str) -> Stream:
-        """The stream that there is, which has learned by the same loss."""
+        """The stream that there is, which has learned by the same loss and steps."""
         stream = Stream.of(kept)
         if stream.state.loss != (self.loss, checked.loss_parameter):
             loss, parameter = stream.state.loss
@@ -271,6 +284,12 @@ class SGD(LinearModel):
             raise ValueError(
                 f"{how} goes on from a model with loss={loss!r}{f' and {name}={parameter:g}' if name else ''}; set "
                 "the same, or fit anew"
+            )
+        s = checked.stepping
+        if stream.state.step != (s.step, s.power, s.offset):
+            raise ValueError(
+                f"{how} goes on from a model of other steps than learning_rate={self.learning_rate!r}, alpha={self.alpha!r} "
+                f"and power_t={self.power_t!r} give; set what it was fitted with, or fit anew"
             )
         return stream
 
@@ -287,5 +306,7 @@ class SGD(LinearModel):
                 )
 
     def _twin_parameters(self) -> dict[str, Any]:
-        names = ("loss", "penalty", "alpha", "l1_ratio", "epsilon", "fit_intercept", "random_state")
+        names = ["loss", "penalty", "alpha", "l1_ratio", "epsilon", "fit_intercept", "random_state"]
+        if self.learning_rate in SCHEDULES:
+            names += ["learning_rate"] + [n for n in ("eta0", "power_t") if getattr(self, n) is not None]
         return {name: getattr(self, name) for name in names}

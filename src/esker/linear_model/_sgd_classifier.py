@@ -105,7 +105,7 @@ class SGDClassifier(LinearClassifier, SGD):
         class_weight: Mapping[Any, float] | str | None = None,
         warm_start: bool = False,
         average: bool = False,
-        penalty_scale: str = "feature",
+        penalty_scale: str | None = None,
         max_time: float | str | None = None,
         max_memory: int | str | None = None,
         checkpoint: Any = None,

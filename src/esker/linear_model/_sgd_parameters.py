@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from esker._parameters import check_choice, check_flag, check_integer, check_number, parse_duration
+from esker.linear_model._sgd_steps import Stepping, check_steps, stepping
 
 __all__ = ["LOG_LINK", "LOSS_PARAMETERS", "RATES", "Checked", "check", "lane_bytes", "raced_rates"]
 
 #: The rates that race by default.
 RATES = (0.02, 0.1, 0.5, 2.0)
 
-_LEARNING_RATES = ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
 #: Losses that have a parameter, and its name.
 LOSS_PARAMETERS = {
     "huber": "epsilon",
@@ -37,6 +37,7 @@ class Checked:
     l2: float
     max_time: float | None
     loss_parameter: float
+    stepping: Stepping
 
 
 def check(model: Any, losses: tuple[str, ...]) -> Checked:
@@ -45,7 +46,6 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
     check_choice("penalty", model.penalty, ("l2", "l1", "elasticnet", None))
     alpha = check_number("alpha", model.alpha, 0)
     ratio = check_number("l1_ratio", model.l1_ratio, 0, 1)
-    check_choice("penalty_scale", model.penalty_scale, ("feature", "raw"))
     for name in ("fit_intercept", "shuffle", "early_stopping", "warm_start"):
         check_flag(name, getattr(model, name))
     check_integer("max_iter", model.max_iter, 1)
@@ -59,12 +59,11 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
         )
     if isinstance(model.verbose, bool) is False:
         check_integer("verbose", model.verbose, 0)
-    if model.eta0 is not None:
-        check_number("eta0", model.eta0, 0, open_low=True)
     if model.shuffle_rows is not None:
         check_integer("shuffle_rows", model.shuffle_rows, 1)
     if model.n_threads is not None:
         check_integer("n_threads", model.n_threads, 1)
+    check_steps(model)
     _refuse(model)
     if model.penalty != "elasticnet" and ratio != 0.15:
         raise ValueError(
@@ -75,7 +74,9 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
     share = {"l2": 0.0, "l1": 1.0, "elasticnet": ratio, None: 0.0}[model.penalty]
     own = LOSS_PARAMETERS.get(model.loss)
     parameter = 0.0 if own is None else float(getattr(model, own))
-    return Checked(alpha * share, alpha * (1 - share), parse_duration(model.max_time), parameter)
+    return Checked(
+        alpha * share, alpha * (1 - share), parse_duration(model.max_time), parameter, stepping(model)
+    )
 
 
 def _check_loss(model: Any, losses: tuple[str, ...]) -> None:
@@ -111,16 +112,8 @@ def _check_loss_parameter(name: str, loss: str, value: Any) -> None:
 
 def _refuse(model: Any) -> None:
     """What scikit-learn has and esker has not, or not yet."""
-    rate = model.learning_rate
-    if isinstance(rate, str) and rate in _LEARNING_RATES:
-        raise ValueError(
-            f"learning_rate={rate!r} is not implemented; use 'auto', whose steps adapt to each feature, and eta0= for its rate"
-        )
-    check_choice("learning_rate", rate, ("auto",))
     if model.average is not False:
         raise ValueError(f"average={model.average!r} is not implemented; use average=False")
-    if model.power_t is not None:
-        raise ValueError(f"power_t={model.power_t!r} has no effect with learning_rate='auto'; leave it None")
     if getattr(model, "n_jobs", None) is not None:
         raise ValueError(
             f"n_jobs={model.n_jobs!r} is not used: all classes learn in one walk; leave it None, see n_threads"
@@ -175,10 +168,14 @@ PARAMETERS = """
         Above 0, a line is printed at each work mark and end of an epoch.
     random_state : int, RandomState or None
         Of the order of rows and the choice of held-out ones.
-    learning_rate : {"auto"}
-        Steps adapt to each feature's scale and gradients.
+    learning_rate : {"auto", "constant", "optimal", "invscaling", "adaptive"}
+        With "auto" steps adapt to each feature's scale and gradients. The others are scikit-learn's, one rate for all
+        features, which have to be scaled: `eta0`; ``1 / (alpha * (t0 + t))``; ``eta0 / t**power_t`` at step t; and `eta0`
+        until `n_iter_no_change` epochs in a row have no gain, then a fifth of it, and so on down to 1e-6.
     eta0 : float or None
-        The rate; None races several and keeps the best.
+        The rate. None races several and keeps the best with "auto", and is 0.01 with scikit-learn's; "optimal" has none.
+    power_t : float or None
+        Of "invscaling"; None is 0.5 for classes and 0.25 for numbers.
     early_stopping : bool
         Hold out rows to choose the rate, the best epoch and the end by. Fewer than 1,000 rows hold nothing out.
     validation_fraction : float
@@ -187,9 +184,10 @@ PARAMETERS = """
         Epochs without gain, in a row, before the walk has converged.
     warm_start : bool
         Whether `fit` goes on from the model that there is.
-    penalty_scale : {"feature", "raw"}
+    penalty_scale : {"feature", "raw"} or None
         Whether the penalty acts on a weight times its feature's scale, and as if targets of regression had a standard
-        deviation of 1, so that units do not matter; or on the weight itself as in scikit-learn's objective.
+        deviation of 1, so that units do not matter; or on the weight itself as in scikit-learn's objective. None is
+        "feature" with ``learning_rate="auto"``, and "raw" with the others, which have nothing else.
     max_time : float, str or None
         Seconds, or a text such as "30s", "2min"; the best model so far is kept then.
     max_memory : int, str or None
@@ -203,6 +201,6 @@ PARAMETERS = """
     epsilon : float
         Of "huber" the distance from which on a miss counts linearly, above 0; of the epsilon-insensitive losses the distance
         that costs nothing. In units of y.
-    power_t, average : None, False
+    average : False
         As scikit-learn's; other values have no effect here and are refused.
 """

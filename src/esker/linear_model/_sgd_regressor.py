@@ -100,7 +100,7 @@ class SGDRegressor(LinearRegressor, SGD):
         n_iter_no_change: int = 5,
         warm_start: bool = False,
         average: bool = False,
-        penalty_scale: str = "feature",
+        penalty_scale: str | None = None,
         max_time: float | str | None = None,
         max_memory: int | str | None = None,
         checkpoint: Any = None,

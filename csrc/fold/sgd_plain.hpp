@@ -1,0 +1,103 @@
+// How plain steps read a row, for each layout, and how they step.
+#pragma once
+
+#include "fold/sgd_rows.hpp"
+
+namespace esker::rows {
+
+inline void scale_dot(const Sgd& s, Row& r) {
+    for (int k = 0; k < s.lanes(); k++)
+        r.dot[k] = static_cast<float>(static_cast<double>(r.dot[k]) * s.lane_scale[k]);
+}
+
+// CSR rows.
+template <class T, class I>
+struct PlainRows {
+    static constexpr bool single = false, flat = false, plain = true;
+    // Of rows that are mostly zeros the intercept learns slower than a weight, as it is in all of them
+    // (Bottou).
+    static constexpr double intercept_rate = 0.01;
+    const CsrView<T, I>& x;
+    const PlainTable& kernels_of = kernels().plain;
+    const PlainKernels<I>& kernel;
+    const float* values = nullptr;
+    SparseRow<T, I> row{};
+
+    PlainRows(const CsrView<T, I>& x, const Sgd& s)
+        : x(x),
+          kernel(table()[s.width() == 1   ? 0
+                         : s.width() == 4 ? 1
+                         : s.width() == 8 ? 2
+                                          : 3]) {}
+    static const PlainKernels<I>* table() {
+        if constexpr (std::is_same_v<I, std::int32_t>)
+            return kernels().plain.rows_i32;
+        else
+            return kernels().plain.rows_i64;
+    }
+    void open(const Sgd&, Row& r, Index i) { row = x.row(i), values = as_floats(r.values, row); }
+    void see(Sgd&, double) {}
+    Index dot(const Sgd& s, Row& r) {
+        kernel.dot(r.dot.data(), s.w.data(), values, row.columns, row.size, s.width(), s.stride());
+        if (s.shrink() != Shrink::none) scale_dot(s, r);
+        return row.size;
+    }
+    double squares(const Row&) const { return kernels_of.squares(values, row.size); }
+    void step(Sgd& s, const Row& r, Shrink shrink) {
+        kernel.step(s.w.data(), values, row.columns, row.size, s.width(), s.stride(), r.eg.data());
+        if (shrink == Shrink::elastic)
+            kernel.truncate(s.w.data(), row.columns, row.size, s.width(), s.stride(), r.el1.data(),
+                            r.el2.data());
+    }
+    void prefetch(const Sgd& s, Index i) const { prefetch_records(s, x, i); }
+    void prefetch_row(Index i) const { prefetch_sparse_row(x, i); }
+    void prefetch_bounds(Index i) const { __builtin_prefetch(x.indptr + i); }
+};
+
+// Dense rows, as they are.
+template <class T>
+struct PlainDense : DenseRows<T> {
+    static constexpr bool plain = true;
+    static constexpr double intercept_rate = 1.0;
+    const PlainTable& kernel = kernels().plain;
+
+    using DenseRows<T>::DenseRows;
+    void see(Sgd&, double) {}
+    Index dot(const Sgd& s, Row& r) {
+        DenseRows<T>::dot(s, r);
+        if (s.shrink() != Shrink::none) scale_dot(s, r);
+        return s.cols;
+    }
+    double squares(const Row& r) const {
+        return kernel.squares(r.values.data(), static_cast<Index>(r.values.size()));
+    }
+    void step(Sgd& s, Row& r, Shrink shrink) {
+        if (s.width() < s.pattern())
+            for (auto* v : {&r.eg, &r.el2, &r.el1}) repeat(*v, s.width(), s.pattern());
+        kernel.flat_step(s.w.data(), r.expanded.data(), s.flat(), s.pattern(), r.eg.data());
+        if (shrink == Shrink::elastic)
+            kernel.flat_truncate(s.w.data(), s.h.data(), s.flat(), s.pattern(), r.el1.data(), r.el2.data());
+    }
+};
+
+// Calls f with the rows of x as this state's layout and rule read them.
+template <class T, class F>
+void with_rows(const DenseView<T>& x, const Sgd& s, F&& f) {
+    if (s.plain())
+        f(PlainDense<T>(x, s));
+    else
+        f(DenseRows<T>(x, s));
+}
+template <class T, class I, class F>
+void with_rows(const CsrView<T, I>& x, const Sgd& s, F&& f) {
+    if (s.plain())
+        f(PlainRows<T, I>(x, s));
+    else if (s.width() == 1)
+        f(SingleRows<T, I>(x, s));
+    else if (s.width() == 4)
+        f(NarrowRows<T, I>(x, s));
+    else
+        f(WideRows<T, I>(x, s));
+}
+
+}  // namespace esker::rows

@@ -1,0 +1,88 @@
+"""learning_rate, eta0 and power_t: which step and rate they mean, and what they refuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.base import is_classifier
+
+from esker._parameters import check_choice, check_number
+
+__all__ = ["SCHEDULES", "Stepping", "check_steps", "penalty_scale_of", "stepping"]
+
+#: scikit-learn's: one rate for all features, which time or the loss lowers.
+SCHEDULES = ("constant", "optimal", "invscaling", "adaptive")
+#: Their eta0 when nobody says so.
+ETA0 = 0.01
+
+
+@dataclass(frozen=True)
+class Stepping:
+    """A state's step: its name, how its rate falls, and the rate; None races several."""
+
+    step: str
+    rate: float | None
+    power: float = 0.0
+    offset: float = 0.0
+
+
+def stepping(model: Any) -> Stepping:
+    """What the parameters of a model, which have been checked, mean."""
+    name = model.learning_rate
+    if name == "auto":
+        return Stepping("auto", None if model.eta0 is None else float(model.eta0))
+    if name == "optimal":  # 1 / (alpha (t0 + t - 1)), its first step being one of a typical weight (Bottou)
+        alpha = float(model.alpha)
+        return Stepping("plain", 1 / alpha, 1.0, alpha**0.25 / alpha - 1)
+    rate = ETA0 if model.eta0 is None else float(model.eta0)
+    if name != "invscaling":
+        return Stepping("plain", rate)
+    power = (0.5 if is_classifier(model) else 0.25) if model.power_t is None else float(model.power_t)
+    return Stepping("plain", rate, power)
+
+
+def penalty_scale_of(model: Any) -> str:
+    """The scale that penalties act in."""
+    return model.penalty_scale or ("feature" if model.learning_rate == "auto" else "raw")
+
+
+def check_steps(model: Any) -> None:
+    """Check the parameters of steps; a ValueError names the one that is wrong, or without effect, and the way out."""
+    name = model.learning_rate
+    if isinstance(name, str) and name in ("pa1", "pa2"):
+        raise ValueError(
+            f"learning_rate={name!r} is not implemented; use 'auto', whose steps adapt to each feature, or one of "
+            f"{', '.join(repr(other) for other in SCHEDULES)}"
+        )
+    check_choice("learning_rate", name, ("auto", *SCHEDULES))
+    if model.eta0 is not None:
+        check_number("eta0", model.eta0, 0, open_low=True)
+        if name == "optimal":
+            raise ValueError(
+                f"eta0={model.eta0!r} has no effect with learning_rate='optimal', whose rate follows from alpha; "
+                "leave it None"
+            )
+    if model.power_t is not None:
+        check_number("power_t", model.power_t, 0)
+        if name != "invscaling":
+            raise ValueError(
+                f"power_t={model.power_t!r} has no effect with learning_rate={name!r}; leave it None, or use "
+                "learning_rate='invscaling'"
+            )
+    if name == "optimal" and model.alpha == 0:
+        raise ValueError(
+            "learning_rate='optimal' divides by alpha, got 0; set an alpha above 0, or use 'auto'"
+        )
+    if name == "adaptive" and model.tol is None:
+        raise ValueError(
+            "learning_rate='adaptive' lowers its rate when epochs gain less than tol, got tol=None; set tol, or use "
+            "'constant'"
+        )
+    if model.penalty_scale is not None:
+        check_choice("penalty_scale", model.penalty_scale, ("feature", "raw"))
+        if model.penalty_scale == "feature" and name != "auto":
+            raise ValueError(
+                f"penalty_scale='feature' is for learning_rate='auto', got {name!r}, which takes features as they are; "
+                "leave it None"
+            )

@@ -1,0 +1,157 @@
+"""scikit-learn's learning rates against scikit-learn itself, row by row; and how fit uses them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn.linear_model
+
+from esker.linear_model import SGDClassifier, SGDRegressor
+
+RATES = [
+    {"learning_rate": "constant", "eta0": 0.03},
+    {"learning_rate": "optimal"},
+    {"learning_rate": "invscaling", "eta0": 0.5, "power_t": 0.5},
+    {"learning_rate": "invscaling", "eta0": 0.3, "power_t": 0.3},
+]
+rates = pytest.mark.parametrize("rate", RATES, ids=lambda rate: "-".join(str(v) for v in rate.values()))
+penalties = pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet", None])
+
+
+def table(n=3000, d=12, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d))
+    return X, X @ rng.normal(size=d) + 0.5 + rng.normal(size=n)
+
+
+@rates
+@penalties
+@pytest.mark.parametrize("loss", ["hinge", "log_loss", "perceptron"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_classifiers_walk_as_scikit_learn_does(rate, penalty, loss, sparse):
+    X, z = table(600)
+    y, data = z > 0, sp.csr_array(X) if sparse else X
+    common = {"loss": loss, "penalty": penalty, "alpha": 1e-3, "shuffle": False, **rate}
+    ours = SGDClassifier(early_stopping=False, **common)
+    theirs = sklearn.linear_model.SGDClassifier(**common)
+    for rows in (slice(0, 200), slice(200, 600)):
+        ours.partial_fit(data[rows], y[rows], classes=[False, True])
+        theirs.partial_fit(data[rows], y[rows], classes=[False, True])
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-3, atol=2e-5 * np.abs(theirs.coef_).max())
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-3, atol=1e-5)
+
+
+@rates
+@pytest.mark.parametrize(
+    "loss", ["squared_error", "huber", "epsilon_insensitive", "squared_epsilon_insensitive"]
+)
+def test_regressors_walk_as_scikit_learn_does_where_steps_are_small(rate, loss):
+    X, y = table(2000)
+    common = {"loss": loss, "penalty": "l2", "alpha": 1e-2, "shuffle": False, **rate}
+    if "eta0" in rate:
+        common["eta0"] = rate["eta0"] / 30
+    ours = SGDRegressor(early_stopping=False, **common).partial_fit(X, y)
+    theirs = sklearn.linear_model.SGDRegressor(**common).partial_fit(X, y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=0.03, atol=0.03 * np.abs(theirs.coef_).max())
+
+
+@rates
+def test_fit_reaches_the_test_error_of_scikit_learn(rate):
+    X, z = table(20000)
+    y = z > 0
+    ours = SGDClassifier(random_state=0, **rate).fit(X[:15000], y[:15000])
+    theirs = sklearn.linear_model.SGDClassifier("log_loss", random_state=0, **rate).fit(X[:15000], y[:15000])
+    assert ours.score(X[15000:], y[15000:]) > theirs.score(X[15000:], y[15000:]) - 0.01
+
+
+def test_defaults_of_rates():
+    X, z = table(500)
+    for cls, power in ((SGDClassifier, 0.5), (SGDRegressor, 0.25)):
+        y = z > 0 if cls is SGDClassifier else z
+        bare, named = (
+            cls(learning_rate="invscaling", early_stopping=False, random_state=0, **more).fit(X, y)
+            for more in ({}, {"eta0": 0.01, "power_t": power})
+        )
+        np.testing.assert_array_equal(bare.coef_, named.coef_)
+
+
+def test_adaptive_lowers_its_rate_when_nothing_is_gained():
+    X, y = table(3000)
+    params = {"eta0": 0.1, "random_state": 0, "tol": 1e-3, "n_iter_no_change": 2}
+    model = SGDRegressor(learning_rate="adaptive", **params).fit(X, y)
+    events = [e for e in model.schedule_["decisions"] if e["event"] == "lowered"]
+    assert len(events) == 8  # 0.1 / 5^7 is above 1e-6, 0.1 / 5^8 below
+    assert model.stop_reason_ == "converged"
+    constant = SGDRegressor(learning_rate="constant", **params).fit(X, y)
+    exact = np.linalg.lstsq(np.c_[X, np.ones(len(X))], y)[0]
+    assert np.linalg.norm(model.coef_ - exact[:-1]) < 0.5 * np.linalg.norm(constant.coef_ - exact[:-1])
+    again = SGDRegressor(learning_rate="adaptive", **params).fit(X, y, schedule=model.schedule_)
+    np.testing.assert_array_equal(again.coef_, model.coef_)
+    warm = SGDRegressor(learning_rate="adaptive", warm_start=True, **params).fit(X, y)
+    lowered = len(warm.fit(X, y).schedule_["decisions"])
+    assert lowered == 8  # from eta0 on again
+
+
+def test_a_killed_fit_goes_on_with_the_lowered_rate(tmp_path, monkeypatch):
+    X, y = table(3000)
+    params = {"learning_rate": "adaptive", "eta0": 0.1, "random_state": 0, "max_iter": 200}
+    whole = SGDRegressor(**params).fit(X, y)
+    from esker import learning
+
+    monkeypatch.setattr(learning, "CHECKPOINT_EVERY", 0.0)
+    path, epochs = tmp_path / "checkpoint", []
+
+    class Killed(Exception):
+        pass
+
+    def kill(self, entry):
+        epochs.append(entry["epoch"])
+        if entry["epoch"] == 40:
+            raise Killed
+
+    monkeypatch.setattr(SGDRegressor, "_show", kill)
+    with pytest.raises(Killed):
+        SGDRegressor(checkpoint=path, verbose=1, **params).fit(X, y)
+    monkeypatch.undo()
+    resumed = SGDRegressor(checkpoint=path, **params).fit(X, y)
+    np.testing.assert_array_equal(resumed.coef_, whole.coef_)
+    assert resumed.schedule_ == whole.schedule_
+    assert any(e["event"] == "lowered" for e in whole.schedule_["decisions"])
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"learning_rate": "fast"}, "learning_rate must be one of"),
+        ({"learning_rate": "pa1"}, "learning_rate='pa1' is not implemented"),
+        ({"learning_rate": "optimal", "eta0": 0.1}, "eta0=0.1 has no effect with learning_rate='optimal'"),
+        ({"learning_rate": "optimal", "alpha": 0}, "divides by alpha"),
+        ({"learning_rate": "constant", "power_t": 0.5}, "power_t=0.5 has no effect"),
+        ({"power_t": 0.5}, "power_t=0.5 has no effect with learning_rate='auto'"),
+        ({"learning_rate": "invscaling", "power_t": -1}, "power_t must be a number of at least 0"),
+        ({"learning_rate": "adaptive", "tol": None}, "set tol"),
+        ({"learning_rate": "constant", "penalty_scale": "feature"}, "penalty_scale='feature' is for"),
+    ],
+)
+def test_bad_steps_are_refused(params, message):
+    X, z = table(100)
+    with pytest.raises(ValueError, match=message):
+        SGDClassifier(**params).fit(X, z > 0)
+
+
+def test_models_go_on_with_the_steps_that_they_have():
+    X, y = table(200)
+    model = SGDRegressor(learning_rate="constant", early_stopping=False).partial_fit(X, y)
+    with pytest.raises(ValueError, match="other steps than learning_rate='invscaling'"):
+        model.set_params(learning_rate="invscaling").partial_fit(X, y)
+    with pytest.raises(ValueError, match="partial_fit does not know"):
+        SGDRegressor(learning_rate="adaptive").partial_fit(X, y)
+
+
+def test_to_sklearn_keeps_the_rate():
+    X, z = table(300)
+    ours = SGDClassifier(learning_rate="invscaling", eta0=0.2, power_t=0.4, random_state=0).fit(X, z > 0)
+    twin = ours.to_sklearn()
+    assert (twin.learning_rate, twin.eta0, twin.power_t) == ("invscaling", 0.2, 0.4)
+    np.testing.assert_array_equal(twin.predict(X), ours.predict(X))
