@@ -124,7 +124,8 @@ Sgd from_arrays(const py::dict& d) {
                                : dense ? static_cast<std::size_t>(s.flat())
                                        : 0) &&
                 s.h.size() >= (dense && s.fields() == 2 ? static_cast<std::size_t>(s.flat()) : 0) &&
-                (!s.timed() || s.width() == 1 || s.last.size() == cols) &&
+                (!s.timed() || s.last_in_record() || s.last.size() == cols) &&
+                (!sparse || s.step.rule != Rule::normalized || s.scale.size() == cols) &&
                 (!dense ||
                  (s.centre.size() == cols && s.scale.size() == cols && s.x_moments.mean.size() == cols)),
             "the arrays of an Sgd state disagree about its columns or lanes");
@@ -135,7 +136,7 @@ Sgd from_arrays(const py::dict& d) {
 }  // namespace
 
 void bind_sgd(py::module_& m) {
-    py::class_<Sgd>(m, "Sgd", "Linear models in lanes that learn by scale-free AdaGrad steps, or plain ones.")
+    py::class_<Sgd>(m, "Sgd", "Linear models in lanes that learn by steps.")
         .def(py::init([](const std::string& loss, const Array<std::int32_t>& target,
                          const Array<double>& rate, const Array<double>& l1, const Array<double>& l2,
                          bool fit_intercept, bool classes, bool scaled_penalty, double loss_parameter,
@@ -189,12 +190,7 @@ void bind_sgd(py::module_& m) {
         .def("reset_meter", &Sgd::reset_meter)
         .def("meter", [](const Sgd& s) { return py::make_tuple(copy(s.loss_sum), s.meter_weight); })
         .def(
-            "set_rates",
-            [](Sgd& s, const Array<double>& rates) {
-                require(rates.size() == s.lanes(), "one rate a lane: expected " + std::to_string(s.lanes()) +
-                                                       ", got " + std::to_string(rates.size()));
-                s.table.rate = vector_of(rates);
-            },
+            "set_rates", [](Sgd& s, const Array<double>& rates) { s.set_rates(vector_of(rates)); },
             py::arg("rates").noconvert())
         .def_property_readonly("lanes", &Sgd::lanes)
         .def_property_readonly("rates", [](const Sgd& s) { return copy(s.table.rate); })

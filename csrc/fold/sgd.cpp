@@ -39,7 +39,8 @@ Sgd::Sgd(std::string name, LaneTable t, bool fit_intercept, bool classes, bool s
     }
     require(!classes || std::visit([](const auto& l) { return !l.log_link; }, loss),
             "loss='" + loss_name + "' learns counts or amounts, not classes");
-    require(!plain() || !scaled_penalty, "plain steps penalise raw weights: penalty_scale must be 'raw'");
+    require(automatic() || step.rule == Rule::normalized || !scaled_penalty,
+            "step='" + std::string(step.name()) + "' penalises raw weights: penalty_scale must be 'raw'");
     lane_scale.assign(n, 1.0);
     l1_due.assign(n, 0.0);
     bias.assign(n, 0.0);
@@ -71,11 +72,11 @@ float& Sgd::accumulator_at(Index j, int k) {
 }
 
 std::uint32_t Sgd::last_visit(Index j) const {
-    if (width_ > 1) return last[static_cast<std::size_t>(j)];
+    if (!last_in_record()) return last[static_cast<std::size_t>(j)];
     return std::bit_cast<std::uint32_t>(w.data()[j * stride() + 2]);
 }
 void Sgd::set_last_visit(Index j, std::uint32_t step) {
-    if (width_ > 1)
+    if (!last_in_record())
         last[static_cast<std::size_t>(j)] = step;
     else
         w.data()[j * stride() + 2] = std::bit_cast<float>(step);
@@ -91,7 +92,8 @@ void Sgd::widen(Index n) {
     if (layout == Layout::sparse) {
         for (Index j = before; j < n; j++)
             for (int k = 0; k < width_ && !plain(); k++) accumulator_at(j, k) = first_accumulator;
-        if (timed() && width_ > 1) last.resize(static_cast<std::size_t>(n));
+        if (timed() && !last_in_record()) last.resize(static_cast<std::size_t>(n));
+        if (step.rule == Rule::normalized) scale.resize(static_cast<std::size_t>(n), 0.0);
         if (timed())
             for (Index j = before; j < n; j++) set_last_visit(j, static_cast<std::uint32_t>(steps));
     } else if (layout == Layout::dense) {
@@ -100,7 +102,8 @@ void Sgd::widen(Index n) {
         if (fields_ == 2) h.grow(static_cast<std::size_t>(flat()));
         for (Index i = old; i < flat() && !plain(); i++) h.data()[i] = first_accumulator;
         centre.resize(static_cast<std::size_t>(n), 0.0);
-        scale.resize(static_cast<std::size_t>(n), plain() ? 1.0 : 0.0);  // 0: no scale yet
+        scale.resize(static_cast<std::size_t>(n),
+                     automatic() || step.rule == Rule::normalized ? 0.0 : 1.0);  // 0: none yet
         x_moments.widen(n);
         refresh_penalty_weights();
     }
@@ -108,9 +111,9 @@ void Sgd::widen(Index n) {
 
 void Sgd::set_layout(Layout chosen) noexcept {
     layout = chosen;
-    timed_ = layout == Layout::sparse && shrink() != Shrink::none && !plain();
+    timed_ = layout == Layout::sparse && shrink() != Shrink::none && !plain() && step.rule != Rule::ftrl;
     fields_ = plain() && shrink() != Shrink::elastic ? 1 : 2;
-    stride_ = plain() ? fields_ * width_ : record_floats(width_, timed_);
+    stride_ = automatic() ? record_floats(width_, timed_) : fields_ * width_;
 }
 
 void Sgd::choose_layout(Layout wanted) {
@@ -138,7 +141,7 @@ void Sgd::refresh_penalty_weights() {
 // f(x) = sum_j w_j (x_j - c_j) s_j + b stays the same function under new c and s.
 void Sgd::rescale_features(const std::vector<double>& new_centre, const std::vector<double>& new_scale,
                            double most) {
-    if (plain()) return;  // rows are taken as they are
+    if (!automatic()) return;  // rows are taken as they are
     for (std::size_t j = 0; j < centre.size(); j++) {
         const double ratio = scale[j] > 0 && new_scale[j] > 0 ? scale[j] / new_scale[j] : 1.0;
         const double moved = (new_centre[j] - centre[j]) * new_scale[j];
@@ -159,7 +162,7 @@ void Sgd::rescale_features(const std::vector<double>& new_centre, const std::vec
 
 // y = y' s + c: the same predictions of y under new c and s.
 void Sgd::rescale_targets(const std::vector<double>& new_centre, const std::vector<double>& new_scale) {
-    if (plain()) return;
+    if (!automatic()) return;
     for (int k = 0; k < lanes(); k++) {
         const auto q = static_cast<std::size_t>(k);
         const double ratio = y_scale[q] / new_scale[q], of_slope = degree == 2 ? ratio : 1.0;
@@ -179,27 +182,6 @@ void Sgd::rescale_targets(const std::vector<double>& new_centre, const std::vect
     y_scale = new_scale;
 }
 
-float Sgd::settled(Index j, int k) const {
-    const float weight = weight_at(j, k);
-    const auto q = static_cast<std::size_t>(k);
-    if (plain()) {
-        const double size = static_cast<double>(weight) * lane_scale[q];
-        if (fields_ == 1 || weight == 0.0f) return static_cast<float>(size);
-        const double taken = accumulator_at(j, k),
-                     left = std::abs(size) - l1_due[q] - (size > 0 ? taken : -taken);
-        return left <= 0 ? 0.0f : static_cast<float>(std::copysign(left, size));
-    }
-    if (!timed() || weight == 0.0f) return weight;
-    // As the visit at the next row would: with the penalty's steps since the last one, the feature's scale
-    // taken as the accumulators' own where the penalty is in its units (a visit would know the value).
-    const double root = std::sqrt(static_cast<double>(accumulator_at(j, k)));
-    const double gap = static_cast<std::uint32_t>(static_cast<std::uint32_t>(steps) - last_visit(j));
-    if (scaled_penalty || root == 0) return weight;  // acts when the feature is seen
-    const double e = table.rate[q] / std::sqrt(mean_nonzeros());
-    const double top = std::abs(static_cast<double>(weight)) * root - e * l1(q) * gap;
-    return top <= 0 ? 0.0f : static_cast<float>(std::copysign(top / (root + e * l2(q) * gap), weight));
-}
-
 Sgd::Coefficients Sgd::finish() const {
     Coefficients out;
     out.coef.assign(static_cast<std::size_t>(lanes()) * static_cast<std::size_t>(cols), 0.0);
@@ -208,9 +190,9 @@ Sgd::Coefficients Sgd::finish() const {
         double intercept = bias[q];
         for (Index j = 0; j < cols; j++) {
             double weight = layout == Layout::unknown ? 0.0 : static_cast<double>(settled(j, k));
-            if (layout == Layout::dense) {
-                weight *= scale[static_cast<std::size_t>(j)];
-                if (fit_intercept) intercept -= weight * centre[static_cast<std::size_t>(j)];
+            if (layout == Layout::dense || step.rule == Rule::normalized) {
+                weight *= layout == Layout::unknown ? 0.0 : scale[static_cast<std::size_t>(j)];
+                if (fit_intercept && automatic()) intercept -= weight * centre[static_cast<std::size_t>(j)];
             }
             out.coef[q * static_cast<std::size_t>(cols) + static_cast<std::size_t>(j)] = weight * y_scale[q];
         }
@@ -267,6 +249,25 @@ Sgd Sgd::select(const std::vector<int>& chosen) const {
     return s;
 }
 
+// Two states' features in units of the larger of both largest values: the functions stay.
+static void share_scales(Sgd& a, Sgd& b) {
+    for (Index j = 0; j < a.cols; j++) {
+        const auto i = static_cast<std::size_t>(j);
+        const double to = a.scale[i] > 0 && b.scale[i] > 0 ? std::min(a.scale[i], b.scale[i])
+                                                           : std::max(a.scale[i], b.scale[i]);
+        for (Sgd* s : {&a, &b}) {
+            const double ratio = s->scale[i] > 0 ? s->scale[i] / to : 1.0;
+            for (int k = 0; k < s->lanes() && ratio != 1.0; k++) {
+                s->weight_at(j, k) = static_cast<float>(static_cast<double>(s->weight_at(j, k)) * ratio);
+                s->accumulator_at(j, k) =
+                    static_cast<float>(static_cast<double>(s->accumulator_at(j, k)) / (ratio * ratio));
+            }
+            s->scale[i] = to;
+        }
+    }
+    a.refresh_penalty_weights();
+}
+
 // Models are averaged feature by feature with their accumulators as weights: who saw more of a feature knows
 // more of it.
 void Sgd::merge(const Sgd& other) {
@@ -293,6 +294,7 @@ void Sgd::merge(const Sgd& other) {
     theirs.widen(cols);
     if (layout == Layout::dense) theirs.rescale_features(centre, scale);
     theirs.rescale_targets(y_centre, y_scale);
+    if (step.rule == Rule::normalized) share_scales(*this, theirs);
     const double share = steps + theirs.steps > 0
                              ? static_cast<double>(theirs.steps) / static_cast<double>(steps + theirs.steps)
                              : 0.0;
@@ -308,8 +310,12 @@ void Sgd::merge(const Sgd& other) {
         }
         for (Index j = 0; j < cols && !plain(); j++) {
             const double a = accumulator_at(j, k), b = theirs.accumulator_at(j, k);
-            weight_at(j, k) = static_cast<float>((a * settled(j, k) + b * theirs.settled(j, k)) / (a + b));
+            const double mean = (a * settled(j, k) + b * theirs.settled(j, k)) / (a + b);
             accumulator_at(j, k) = static_cast<float>(a + b);
+            if (step.rule == Rule::ftrl)
+                place_weight(j, k, mean);
+            else
+                weight_at(j, k) = static_cast<float>(mean);
         }
         bias[q] += share * (theirs.bias[q] - bias[q]);
         bias_h[q] += theirs.bias_h[q];
@@ -324,16 +330,6 @@ void Sgd::merge(const Sgd& other) {
     y_moments.merge(theirs.y_moments);
     if (timed())
         for (Index j = 0; j < cols; j++) set_last_visit(j, static_cast<std::uint32_t>(steps));
-}
-
-void Sgd::shrink_lane(std::size_t lane, double by) {
-    double& scale = lane_scale[lane];
-    scale *= by > 0 ? by : 0.0;
-    if (scale > 1e-9) return;
-    const int k = static_cast<int>(lane);
-    for (Index j = 0; j < cols; j++)
-        weight_at(j, k) = static_cast<float>(static_cast<double>(weight_at(j, k)) * scale);
-    scale = 1.0;
 }
 
 std::vector<bool> Sgd::finite() const {

@@ -12,6 +12,8 @@
 // the running mean.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
@@ -62,7 +64,7 @@ struct Sgd {
     std::vector<double> l1_due;  // plain: the l1 penalty of all steps so far
     double weight_sum = 0, nonzero_sum = 0;  // their ratio is the mean number of nonzeros a row
     Moments x_moments, y_moments;            // of dense rows; of targets that are not labels
-    std::vector<double> centre, scale;       // dense: x' = (x - centre) * scale
+    std::vector<double> centre, scale;       // dense or normalised: x' = (x - centre) * scale
     std::vector<double> y_centre, y_scale;   // one a lane: y' = (y - centre) / scale
 
     // --- progressive validation: each row's loss before it is learned from ---
@@ -105,6 +107,19 @@ struct Sgd {
         return scaled_penalty || degree != 1 ? table.l2[lane] : table.l2[lane] * y_scale[lane];
     }
     bool plain() const noexcept { return step.rule == Rule::plain; }
+    bool automatic() const noexcept { return step.rule == Rule::automatic; }
+    bool last_in_record() const noexcept { return automatic() && width_ == 1; }
+    // What all rates are multiplied by, so that they do not depend on how much a row holds.
+    double share() const noexcept {
+        if (automatic())
+            return std::sqrt(std::min(1.0, weight_sum / nonzero_sum));  // 1 / root of the mean count
+        return step.rule == Rule::normalized ? std::sqrt(weight_sum / nonzero_sum) : 1.0;
+    }
+    // What a lane's rate is divided by for its intercept.
+    double intercept_root(std::size_t lane, double share) const noexcept {
+        const double root = std::sqrt(bias_h[lane]);
+        return step.rule == Rule::ftrl ? 1.0 + root : step.rule == Rule::normalized ? root / share : root;
+    }
     bool timed() const noexcept { return timed_; }
     // Floats of a record a lane: a weight, and an accumulator or, plain, what an l1 penalty has taken.
     int fields() const noexcept { return fields_; }
@@ -122,7 +137,6 @@ struct Sgd {
     }
     float settled(Index feature,
                   int lane) const;  // the weight with the penalty of the steps since its last visit
-    double mean_nonzeros() const noexcept { return nonzero_sum > 0 ? nonzero_sum / weight_sum : 1.0; }
 
     void choose_layout(Layout wanted);
     void set_layout(Layout chosen) noexcept;
@@ -131,8 +145,10 @@ struct Sgd {
                           double most = std::numeric_limits<double>::infinity());
     void rescale_targets(const std::vector<double>& centre, const std::vector<double>& scale);
     void refresh_penalty_weights();
-    void shrink_lane(std::size_t lane, double by);  // plain: all weights of a lane, times `by`
-    std::vector<float> p2, p1;                      // dense: how much the penalty of each weight counts
+    void set_rates(const std::vector<double>& rates);
+    void place_weight(Index feature, int lane, double weight);  // FTRL: what z the weight is
+    void shrink_lane(std::size_t lane, double by);              // plain: all weights of a lane, times `by`
+    std::vector<float> p2, p1;  // dense: how much the penalty of each weight counts
 
 private:
     int width_ = 1;

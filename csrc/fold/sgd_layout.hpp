@@ -3,9 +3,36 @@
 
 #include <vector>
 
+#include "fold/sgd_adaptive.hpp"
 #include "fold/sgd_plain.hpp"
 
 namespace esker::rows {
+
+// Calls f with the rows of x as this state's rule and layout read them.
+template <class T, class F>
+void with_rows(const DenseView<T>& x, const Sgd& s, F&& f) {
+    if (s.plain())
+        f(PlainDense<T>(x, s));
+    else if (s.step.rule == Rule::ftrl)
+        f(FtrlDense<T>(x, s));
+    else
+        f(DenseRows<T>(x, s));
+}
+template <class T, class I, class F>
+void with_rows(const CsrView<T, I>& x, const Sgd& s, F&& f) {
+    if (s.plain())
+        f(PlainRows<T, I>(x, s));
+    else if (s.step.rule == Rule::ftrl)
+        f(FtrlRows<T, I>(x, s));
+    else if (!s.automatic())
+        f(PairRows<T, I>(x, s));
+    else if (s.width() == 1)
+        f(SingleRows<T, I>(x, s));
+    else if (s.width() == 4)
+        f(NarrowRows<T, I>(x, s));
+    else
+        f(WideRows<T, I>(x, s));
+}
 
 // A dense block for records, or a sparse one for flat tables, is read through the other's row type.
 template <class T>

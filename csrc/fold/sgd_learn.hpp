@@ -36,7 +36,7 @@ bool score_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, In
     if constexpr (L::log_link)
         for (int k = 0; k < n; k++) r.most[k] = most_slope(s, loss, static_cast<std::size_t>(k));
     see_targets<L>(s, block.y + i * block.targets, block.targets, weight);
-    const Index count = rows.dot(s, r);
+    const double size = rows.dot(s, r);
     labels(r.label.data(), s, block, i);
     for (int k = 0; k < n; k++) r.prediction[k] = static_cast<double>(r.dot[k]) + s.bias[k];
     over(loss, r.slope.data(), r.value.data(), r.prediction.data(), r.label.data(), s.y_scale.data(), n);
@@ -48,15 +48,14 @@ bool score_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, In
     }
     s.meter_weight += weight;
     s.weight_sum += weight;
-    s.nonzero_sum += weight * static_cast<double>(count);
+    s.nonzero_sum += weight * size;
     return !still;
 }
 
 template <class L, class Rows>
 void step_row(Sgd& s, const L& loss, Row& r, Rows& rows, double weight, Shrink shrink) {
     const int n = s.lanes();
-    const double share =
-        std::sqrt(std::min(1.0, s.weight_sum / s.nonzero_sum));  // 1 / root of the mean count
+    const double share = s.share();
     const double root = weight == 1.0 ? 1.0 : std::sqrt(weight);
     for (int k = 0; k < n; k++) {
         const double rate = s.table.rate[k] * share;
@@ -77,12 +76,12 @@ void step_row(Sgd& s, const L& loss, Row& r, Rows& rows, double weight, Shrink s
         if (s.fit_intercept)
             for (int k = 0; k < n; k++)
                 if (s.bias_h[k] > 0)
-                    s.bias[k] -= s.table.rate[k] * weight * r.slope[k] / std::sqrt(s.bias_h[k]);
+                    s.bias[k] -= s.table.rate[k] * weight * r.slope[k] / s.intercept_root(k, share);
     } else {
         rows.accumulate(s, r, step);
         for (int k = 0; k < n; k++) {
             const double of_bias =
-                s.fit_intercept && s.bias_h[k] > 0 ? s.table.rate[k] / std::sqrt(s.bias_h[k]) : 0.0;
+                s.fit_intercept && s.bias_h[k] > 0 ? s.table.rate[k] / s.intercept_root(k, share) : 0.0;
             const double reach = s.table.rate[k] * share * static_cast<double>(r.reach[k]) + of_bias;
             const double effective =
                 followed(loss, r.prediction[k], r.label[k], weight, reach, s.y_scale[k], r.most[k]);

@@ -37,10 +37,10 @@ struct PlainRows {
     }
     void open(const Sgd&, Row& r, Index i) { row = x.row(i), values = as_floats(r.values, row); }
     void see(Sgd&, double) {}
-    Index dot(const Sgd& s, Row& r) {
+    double dot(const Sgd& s, Row& r) {
         kernel.dot(r.dot.data(), s.w.data(), values, row.columns, row.size, s.width(), s.stride());
         if (s.shrink() != Shrink::none) scale_dot(s, r);
-        return row.size;
+        return static_cast<double>(row.size);
     }
     double squares(const Row&) const { return kernels_of.squares(values, row.size); }
     void step(Sgd& s, const Row& r, Shrink shrink) {
@@ -63,10 +63,10 @@ struct PlainDense : DenseRows<T> {
 
     using DenseRows<T>::DenseRows;
     void see(Sgd&, double) {}
-    Index dot(const Sgd& s, Row& r) {
+    double dot(const Sgd& s, Row& r) {
         DenseRows<T>::dot(s, r);
         if (s.shrink() != Shrink::none) scale_dot(s, r);
-        return s.cols;
+        return static_cast<double>(s.cols);
     }
     double squares(const Row& r) const {
         return kernel.squares(r.values.data(), static_cast<Index>(r.values.size()));
@@ -79,25 +79,5 @@ struct PlainDense : DenseRows<T> {
             kernel.flat_truncate(s.w.data(), s.h.data(), s.flat(), s.pattern(), r.el1.data(), r.el2.data());
     }
 };
-
-// Calls f with the rows of x as this state's layout and rule read them.
-template <class T, class F>
-void with_rows(const DenseView<T>& x, const Sgd& s, F&& f) {
-    if (s.plain())
-        f(PlainDense<T>(x, s));
-    else
-        f(DenseRows<T>(x, s));
-}
-template <class T, class I, class F>
-void with_rows(const CsrView<T, I>& x, const Sgd& s, F&& f) {
-    if (s.plain())
-        f(PlainRows<T, I>(x, s));
-    else if (s.width() == 1)
-        f(SingleRows<T, I>(x, s));
-    else if (s.width() == 4)
-        f(NarrowRows<T, I>(x, s));
-    else
-        f(WideRows<T, I>(x, s));
-}
 
 }  // namespace esker::rows

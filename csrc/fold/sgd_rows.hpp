@@ -55,6 +55,27 @@ void see_features(Sgd& s, const T* x, double weight) {
     s.rescale_features(centre, scale, 1.0);
 }
 
+// The largest value of a feature may have grown: its weight stays what it is in units of that value, so that
+// a scale that has been far too small leaves no huge weight.
+inline bool grow_scale(Sgd& s, Index j, double value) {
+    const double by = std::abs(value), before = s.scale[static_cast<std::size_t>(j)];
+    if (!(by * before > 1.0) && !(before == 0 && by > 0)) return false;
+    const double now = 1.0 / by, ratio = before > 0 ? now / before : 1.0;
+    s.scale[static_cast<std::size_t>(j)] = now;
+    for (int k = 0; k < s.width(); k++) {
+        float& sum = s.accumulator_at(j, k);
+        if (sum > first_accumulator)
+            sum = std::max(first_accumulator, static_cast<float>(static_cast<double>(sum) * (ratio * ratio)));
+    }
+    return true;
+}
+template <class T>
+bool grow_scales(Sgd& s, const T* row) {
+    bool grown = false;
+    for (Index j = 0; j < s.cols; j++) grown = grow_scale(s, j, static_cast<double>(row[j])) || grown;
+    return grown;
+}
+
 // Lanes' numbers repeated to a flat pattern's length; and a pattern's sums added up for each lane, in halves.
 inline void repeat(std::vector<float>& v, int width, int pattern) {
     for (int p = width; p < pattern; p++)
@@ -123,8 +144,9 @@ struct WideRows {
     }
     void open(const Sgd&, Row& r, Index i) { row = x.row(i), values = as_floats(r.values, row); }
     void see(Sgd&, double) {}
-    Index dot(const Sgd& s, Row& r) {
-        return kernel.dot(r.dot.data(), s.w.data(), values, row.columns, row.size, s.width());
+    double dot(const Sgd& s, Row& r) {
+        return static_cast<double>(
+            kernel.dot(r.dot.data(), s.w.data(), values, row.columns, row.size, s.width()));
     }
     void step(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
         kernel.step[static_cast<int>(shrink)](s.w.data(), s.last.data(), values, row.columns, row.size,
@@ -209,9 +231,9 @@ struct SingleRows {
         const auto room = static_cast<std::size_t>(4 * count + 64);
         if (records.size() < room) records.grow(2 * room);
     }
-    Index dot(const Sgd& s, Row& r) {
+    double dot(const Sgd& s, Row& r) {
         r.dot[0] = product(s);
-        return count;
+        return static_cast<double>(count);
     }
     float product(const Sgd& s) {
         bool zeros = false;
@@ -275,10 +297,10 @@ struct NarrowRows {
         kernel.spread(v.data(), kept.values.data(), count);
     }
     void see(Sgd&, double) {}
-    Index dot(const Sgd& s, Row& r) {
+    double dot(const Sgd& s, Row& r) {
         lanes.flat_dot(r.reach.data(), w.data(), v.data(), length(s), 16);
         fold_pattern(r.dot, r.reach, s.width(), 16);
-        return count;
+        return static_cast<double>(count);
     }
     void age(Sgd& s, Shrink shrink) {
         if (shrink != Shrink::none)
@@ -318,8 +340,13 @@ struct DenseRows {
 
     DenseRows(const DenseView<T>& x, const Sgd&) : x(x) {}
     void open(const Sgd&, Row&, Index i) { row = x.row(i); }
-    void see(Sgd& s, double weight) { see_features(s, row, weight); }
-    Index dot(const Sgd& s, Row& r) {
+    void see(Sgd& s, double weight) {
+        if (s.automatic())
+            see_features(s, row, weight);
+        else if (s.step.rule == Rule::normalized && grow_scales(s, row))
+            s.refresh_penalty_weights();
+    }
+    void read(const Sgd& s, Row& r) {
         r.values.resize(static_cast<std::size_t>(s.cols));
         r.expanded.resize(static_cast<std::size_t>(s.flat()));  // the tail beyond cols stays zero
         if constexpr (std::is_same_v<T, float>)
@@ -327,9 +354,13 @@ struct DenseRows {
         else
             lanes.standardise_f64(r.values.data(), row, s.centre.data(), s.scale.data(), s.cols);
         lanes.expand(r.expanded.data(), r.values.data(), s.cols, s.width());
+    }
+    double dot(const Sgd& s, Row& r) {
+        read(s, r);
         lanes.flat_dot(r.reach.data(), s.w.data(), r.expanded.data(), s.flat(), s.pattern());
         fold_pattern(r.dot, r.reach, s.width(), s.pattern());
-        return s.cols;
+        if (s.step.rule != Rule::normalized) return static_cast<double>(s.cols);
+        return (s.fit_intercept ? 1.0 : 0.0) + kernels().plain.squares(r.values.data(), s.cols);
     }
     void step(Sgd& s, Row& r, const LaneStep& step, Shrink shrink) {
         lanes.flat.step[static_cast<int>(shrink)](s.w.data(), s.h.data(), r.expanded.data(), s.p2.data(),

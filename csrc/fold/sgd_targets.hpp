@@ -69,7 +69,7 @@ inline void see_robustly(Moments& m, const double* y, double weight, double outl
 template <class L>
 void see_targets(Sgd& s, const double* y, Index targets, double weight) {
     if constexpr (L::degree > 0 || L::log_link) {
-        if (s.steps > settled_rows || s.classes || (s.plain() && !L::log_link)) return;
+        if (s.steps > settled_rows || s.classes || (!s.automatic() && !L::log_link)) return;
         Moments& m = s.y_moments;
         m.widen(targets);
         if constexpr (L::outlying > 0) {

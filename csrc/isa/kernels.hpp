@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "isa/gradient_kernels.hpp"
+#include "isa/adaptive_kernels.hpp"
 #include "isa/gram_kernels.hpp"
 #include "isa/gram_thin_kernels.hpp"
 #include "isa/lane_kernels.hpp"
@@ -46,6 +47,7 @@ struct Isa {
     // ^ for each of n pairs of rows of 32 keys: the smaller keys to the first row, the greater to the second
     LaneKernels lanes;
     PlainTable plain;
+    AdaptiveTable adaptive;
     GramKernels<float> gram_f32;
     GramKernels<double> gram_f64;
     ThinKernels<float> thin_f32;

@@ -18,6 +18,7 @@ namespace {
 #include "isa/transcendental.inl.hpp"
 #include "isa/lanes.inl.hpp"
 #include "isa/plain_lanes.inl.hpp"
+#include "isa/adaptive.inl.hpp"
 #include "isa/gram.inl.hpp"
 #include "isa/gram_tiles.inl.hpp"
 #include "isa/gram_thin.inl.hpp"
@@ -39,6 +40,7 @@ const Isa& table() noexcept {
                                exchange32,
                                lane_kernels(),
                                plain_table(),
+                               adaptive_table(),
                                gram_kernels<float>(),
                                gram_kernels<double>(),
                                thin_kernels<float>(),

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 
 #include "base/error.hpp"
@@ -10,16 +11,21 @@
 namespace esker {
 
 enum class Rule {
-    automatic,  // AdaGrad's, free of the features' and targets' scales
-    plain       // against the slope, by a rate that is the same for all features (Robbins & Monro, 1951)
+    automatic,   // AdaGrad's, free of the features' and targets' scales
+    plain,       // against the slope, by a rate that is the same for all features (Robbins & Monro, 1951)
+    adagrad,     // each feature's rate over the root of its summed squared slopes (Duchi et al., JMLR 2011)
+    normalized,  // the same in units of each feature's largest value (Ross, Mineiro & Langford, UAI 2013)
+    ftrl         // the weights that minimise all slopes so far and the penalty (McMahan et al., KDD 2013)
 };
+
+constexpr const char* step_names[] = {"auto", "plain", "adagrad", "normalized", "ftrl"};
 
 struct Step {
     Rule rule = Rule::automatic;
     // Of the plain rule: step t has the rate of its lane times (t + offset)^-power.
     double power = 0, offset = 0;
 
-    const char* name() const noexcept { return rule == Rule::plain ? "plain" : "auto"; }
+    const char* name() const noexcept { return step_names[static_cast<int>(rule)]; }
     double fall(std::int64_t t) const noexcept {
         if (power == 0) return 1.0;
         const double at = static_cast<double>(t) + offset;
@@ -29,12 +35,17 @@ struct Step {
 };
 
 inline Step step_named(const std::string& name, double power, double offset) {
-    require(name == "auto" || name == "plain", "step must be 'auto' or 'plain', got '" + name + "'");
     require(std::isfinite(power) && std::isfinite(offset) && offset > -1,
             "a step's power must be finite, and its offset finite and above -1");
     require(name == "plain" || (power == 0 && offset == 0),
             "power and offset have no effect with step='" + name + "'");
-    return {name == "plain" ? Rule::plain : Rule::automatic, power, offset};
+    int rule = 0;
+    for (const char* known : step_names) {
+        if (name == known) return {static_cast<Rule>(rule), power, offset};
+        rule++;
+    }
+    throw std::invalid_argument(
+        "step must be one of 'auto', 'plain', 'adagrad', 'normalized' and 'ftrl', got '" + name + "'");
 }
 
 }  // namespace esker

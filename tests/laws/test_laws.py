@@ -84,6 +84,10 @@ CASES = [
     sgd("modified_huber", classes=True),
     sgd("perceptron", classes=True),
     sgd("log_loss", classes=True, penalty_scale="raw", step="plain"),
+    sgd("log_loss", classes=True, penalty_scale="raw", step="adagrad"),
+    sgd("log_loss", classes=True, penalty_scale="raw", step="normalized"),
+    sgd("squared_error", step="normalized"),
+    sgd("hinge", classes=True, penalty_scale="raw", step="ftrl"),
     sgd("squared_error", penalty_scale="raw", step="plain", step_power=0.25),
 ]
 states = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

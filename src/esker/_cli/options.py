@@ -162,7 +162,7 @@ def _add_learning(fit: argparse.ArgumentParser) -> None:
     )
     add(
         "--learning-rate",
-        choices=("auto", "constant", "optimal", "invscaling", "adaptive"),
+        choices=("auto", "constant", "optimal", "invscaling", "adaptive", "adagrad", "normalized", "ftrl"),
         help="sgd (default auto, which needs no scaled features and no tuning)",
     )
     add("--eta0", metavar="E", type=float, help="sgd: the rate, where --learning-rate has one")

@@ -168,12 +168,14 @@ PARAMETERS = """
         Above 0, a line is printed at each work mark and end of an epoch.
     random_state : int, RandomState or None
         Of the order of rows and the choice of held-out ones.
-    learning_rate : {"auto", "constant", "optimal", "invscaling", "adaptive"}
-        With "auto" steps adapt to each feature's scale and gradients. The others are scikit-learn's, one rate for all
+    learning_rate : {"auto", "constant", "optimal", "invscaling", "adaptive", "adagrad", "normalized", "ftrl"}
+        With "auto" steps adapt to each feature's scale and gradients. The next four are scikit-learn's, one rate for all
         features, which have to be scaled: `eta0`; ``1 / (alpha * (t0 + t))``; ``eta0 / t**power_t`` at step t; and `eta0`
-        until `n_iter_no_change` epochs in a row have no gain, then a fifth of it, and so on down to 1e-6.
+        until `n_iter_no_change` epochs in a row have no gain, then a fifth of it, and so on down to 1e-6. "adagrad" divides
+        by the root of a feature's summed squared gradients; "normalized" does so in units of the feature's largest value, as
+        Vowpal Wabbit; "ftrl" is FTRL-proximal, whose weights are exactly zero where an l1 penalty holds them.
     eta0 : float or None
-        The rate. None races several and keeps the best with "auto", and is 0.01 with scikit-learn's; "optimal" has none.
+        The rate. None races several and keeps the best; with scikit-learn's it is 0.01, and "optimal" has none.
     power_t : float or None
         Of "invscaling"; None is 0.5 for classes and 0.25 for numbers.
     early_stopping : bool
@@ -187,7 +189,7 @@ PARAMETERS = """
     penalty_scale : {"feature", "raw"} or None
         Whether the penalty acts on a weight times its feature's scale, and as if targets of regression had a standard
         deviation of 1, so that units do not matter; or on the weight itself as in scikit-learn's objective. None is
-        "feature" with ``learning_rate="auto"``, and "raw" with the others, which have nothing else.
+        "feature" with ``learning_rate="auto"`` and "normalized", and "raw" with the others, which have nothing else.
     max_time : float, str or None
         Seconds, or a text such as "30s", "2min"; the best model so far is kept then.
     max_memory : int, str or None

@@ -9,12 +9,18 @@ from sklearn.base import is_classifier
 
 from esker._parameters import check_choice, check_number
 
-__all__ = ["SCHEDULES", "Stepping", "check_steps", "penalty_scale_of", "stepping"]
+__all__ = ["ADAPTIVE_STEPS", "SCHEDULES", "Stepping", "check_steps", "penalty_scale_of", "stepping"]
 
 #: scikit-learn's: one rate for all features, which time or the loss lowers.
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive")
-#: Their eta0 when nobody says so.
+#: Steps that adapt to each feature; their rates race as those of "auto" do.
+ADAPTIVE_STEPS = ("adagrad", "normalized", "ftrl")
+#: The eta0 of scikit-learn's when nobody says so.
 ETA0 = 0.01
+
+
+#: Steps that know a feature's scale.
+_IN_UNITS = ("auto", "normalized")
 
 
 @dataclass(frozen=True)
@@ -30,8 +36,8 @@ class Stepping:
 def stepping(model: Any) -> Stepping:
     """What the parameters of a model, which have been checked, mean."""
     name = model.learning_rate
-    if name == "auto":
-        return Stepping("auto", None if model.eta0 is None else float(model.eta0))
+    if name not in SCHEDULES:
+        return Stepping(name, None if model.eta0 is None else float(model.eta0))
     if name == "optimal":  # 1 / (alpha (t0 + t - 1)), its first step being one of a typical weight (Bottou)
         alpha = float(model.alpha)
         return Stepping("plain", 1 / alpha, 1.0, alpha**0.25 / alpha - 1)
@@ -44,7 +50,7 @@ def stepping(model: Any) -> Stepping:
 
 def penalty_scale_of(model: Any) -> str:
     """The scale that penalties act in."""
-    return model.penalty_scale or ("feature" if model.learning_rate == "auto" else "raw")
+    return model.penalty_scale or ("feature" if model.learning_rate in _IN_UNITS else "raw")
 
 
 def check_steps(model: Any) -> None:
@@ -55,7 +61,7 @@ def check_steps(model: Any) -> None:
             f"learning_rate={name!r} is not implemented; use 'auto', whose steps adapt to each feature, or one of "
             f"{', '.join(repr(other) for other in SCHEDULES)}"
         )
-    check_choice("learning_rate", name, ("auto", *SCHEDULES))
+    check_choice("learning_rate", name, ("auto", *SCHEDULES, *ADAPTIVE_STEPS))
     if model.eta0 is not None:
         check_number("eta0", model.eta0, 0, open_low=True)
         if name == "optimal":
@@ -81,8 +87,8 @@ def check_steps(model: Any) -> None:
         )
     if model.penalty_scale is not None:
         check_choice("penalty_scale", model.penalty_scale, ("feature", "raw"))
-        if model.penalty_scale == "feature" and name != "auto":
+        if model.penalty_scale == "feature" and name not in _IN_UNITS:
             raise ValueError(
-                f"penalty_scale='feature' is for learning_rate='auto', got {name!r}, which takes features as they are; "
+                f"penalty_scale='feature' is for learning_rate='auto' and 'normalized', got {name!r}, which takes features as they are; "
                 "leave it None"
             )

@@ -1,0 +1,80 @@
+// What of Sgd's weights depends on the rule by which it steps.
+#include <cmath>
+
+#include "fold/sgd.hpp"
+
+namespace esker {
+namespace {
+
+// What FTRL-proximal's sum z of a lane is truncated by, and divided by.
+struct Curve {
+    double l1, by;
+    Curve(const Sgd& s, Index j, int k)
+        : l1(s.table.l1[static_cast<std::size_t>(k)] * s.weight_sum),
+          by((1.0 + std::sqrt(static_cast<double>(s.accumulator_at(j, k)))) /
+                 s.table.rate[static_cast<std::size_t>(k)] +
+             s.table.l2[static_cast<std::size_t>(k)] * s.weight_sum) {}
+};
+
+double truncated(double size, double by) { return size <= by ? 0.0 : size - by; }
+
+}  // namespace
+
+float Sgd::settled(Index j, int k) const {
+    const double weight = weight_at(j, k);
+    const auto q = static_cast<std::size_t>(k);
+    if (step.rule == Rule::ftrl) {
+        const Curve curve(*this, j, k);
+        return static_cast<float>(-std::copysign(truncated(std::abs(weight), curve.l1), weight) / curve.by);
+    }
+    if (plain()) {
+        const double size = weight * lane_scale[q];
+        if (fields_ == 1 || weight == 0.0) return static_cast<float>(size);
+        const double taken = accumulator_at(j, k), due = l1_due[q] + (size > 0 ? taken : -taken);
+        return static_cast<float>(std::copysign(truncated(std::abs(size), due), size));
+    }
+    if (!timed() || weight == 0.0) return static_cast<float>(weight);
+    // As the visit at the next row would: with the penalty's steps since the last one, the feature's scale
+    // taken as the accumulators' own where the penalty is in its units (a visit would know the value).
+    const double root = std::sqrt(static_cast<double>(accumulator_at(j, k)));
+    const double gap = static_cast<std::uint32_t>(static_cast<std::uint32_t>(steps) - last_visit(j));
+    if (scaled_penalty || root == 0) return static_cast<float>(weight);  // acts when the feature is seen
+    const double unit = step.rule == Rule::normalized ? scale[static_cast<std::size_t>(j)] : 1.0;
+    const double e = table.rate[q] * share() * unit;
+    const double top = truncated(std::abs(weight) * root, e * l1(q) * gap);
+    return static_cast<float>(std::copysign(top / (root + e * unit * l2(q) * gap), weight));
+}
+
+void Sgd::place_weight(Index j, int k, double weight) {
+    const Curve curve(*this, j, k);
+    const double z = weight_at(j, k);
+    weight_at(j, k) =
+        static_cast<float>(weight == 0.0 ? std::clamp(z, -curve.l1, curve.l1)
+                                         : -(weight * curve.by + std::copysign(curve.l1, weight)));
+}
+
+// The weights stay what they are.
+void Sgd::set_rates(const std::vector<double>& rates) {
+    require(rates.size() == table.rate.size(),
+            "one rate a lane: expected " + std::to_string(lanes()) + ", got " + std::to_string(rates.size()));
+    std::vector<double> weights;
+    const bool placed = step.rule == Rule::ftrl && layout != Layout::unknown;
+    for (Index j = 0; placed && j < cols; j++)
+        for (int k = 0; k < lanes(); k++) weights.push_back(settled(j, k));
+    table.rate = rates;
+    for (Index j = 0; placed && j < cols; j++)
+        for (int k = 0; k < lanes(); k++)
+            place_weight(j, k, weights[static_cast<std::size_t>(j * lanes() + k)]);
+}
+
+void Sgd::shrink_lane(std::size_t lane, double by) {
+    double& size = lane_scale[lane];
+    size *= by > 0 ? by : 0.0;
+    if (size > 1e-9) return;
+    const int k = static_cast<int>(lane);
+    for (Index j = 0; j < cols; j++)
+        weight_at(j, k) = static_cast<float>(static_cast<double>(weight_at(j, k)) * size);
+    size = 1.0;
+}
+
+}  // namespace esker
