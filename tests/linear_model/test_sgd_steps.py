@@ -131,6 +131,8 @@ def test_a_killed_fit_goes_on_with_the_lowered_rate(tmp_path, monkeypatch):
         ({"power_t": 0.5}, "power_t=0.5 has no effect with learning_rate='auto'"),
         ({"learning_rate": "invscaling", "power_t": -1}, "power_t must be a number of at least 0"),
         ({"learning_rate": "adaptive", "tol": None}, "set tol"),
+        ({"learning_rate": "adagrad", "power_t": 0.5}, "power_t=0.5 has no effect"),
+        ({"learning_rate": "ftrl", "penalty_scale": "feature"}, "penalty_scale='feature' is for"),
         ({"learning_rate": "constant", "penalty_scale": "feature"}, "penalty_scale='feature' is for"),
     ],
 )
@@ -138,6 +140,33 @@ def test_bad_steps_are_refused(params, message):
     X, z = table(100)
     with pytest.raises(ValueError, match=message):
         SGDClassifier(**params).fit(X, z > 0)
+
+
+@pytest.mark.parametrize("rate", ["adagrad", "normalized", "ftrl"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_adaptive_steps_reach_the_exact_solution_without_tuning(rate, sparse):
+    X, z = table(20000)
+    data = sp.csr_array(X) if sparse else X
+    ours = SGDClassifier(learning_rate=rate, random_state=0).fit(data[:15000], z[:15000] > 0)
+    exact = sklearn.linear_model.LogisticRegression(C=np.inf).fit(X[:15000], z[:15000] > 0)
+    assert ours.score(data[15000:], z[15000:] > 0) > exact.score(X[15000:], z[15000:] > 0) - 0.005
+    number = SGDRegressor(learning_rate=rate, random_state=0, alpha=1e-6).fit(data, z)
+    least = np.linalg.lstsq(np.c_[X, np.ones(len(X))], z)[1][0] / len(X)
+    assert np.mean((z - number.predict(data)) ** 2) < 1.02 * least
+
+
+def test_ftrl_selects_features():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20000, 50))
+    y = X[:, :5] @ [2, -2, 1, -1, 1] + rng.normal(size=20000) > 0
+    common = {"learning_rate": "ftrl", "random_state": 0}
+    model = SGDClassifier(penalty="l1", alpha=0.02, **common).fit(X, y)
+    assert (model.coef_[0, :5] != 0).all()
+    assert (model.coef_[0, 5:] == 0).sum() > 40
+    exact = sklearn.linear_model.LogisticRegression(
+        l1_ratio=1, C=1 / (0.02 * len(X)), solver="saga", tol=1e-6, max_iter=1000
+    ).fit(X, y)
+    np.testing.assert_allclose(model.coef_, exact.coef_, atol=0.05)
 
 
 def test_models_go_on_with_the_steps_that_they_have():
