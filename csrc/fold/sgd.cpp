@@ -125,7 +125,7 @@ void Sgd::choose_layout(Layout wanted) {
 }
 
 void Sgd::refresh_penalty_weights() {
-    if (layout != Layout::dense || shrink() == Shrink::none || plain()) return;
+    if (layout != Layout::dense || shrink() == Shrink::none || plain() || step.rule == Rule::ftrl) return;
     p2.assign(static_cast<std::size_t>(flat()), 0.0f);
     p1.assign(static_cast<std::size_t>(flat()), 0.0f);
     // A weight here is that of the standardised feature: the raw weight is w * scale.
