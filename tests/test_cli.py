@@ -209,12 +209,12 @@ def test_the_task_follows_the_labels_unless_told(folder, capsys):
         ("class.svm", ["--loss", "modified_huber"], "SGDClassifier"),
         ("class.svm", ["--loss", "huber", "--epsilon", "0.5"], "SGDRegressor"),
         ("class.svm", ["--loss", "quantile", "--quantile", "0.9"], "SGDRegressor"),
-        ("class.svm", ["--loss", "hinge"], "SGDClassifier"),
         (
             "class.svm",
             ["--learning-rate", "invscaling", "--eta0", "0.1", "--power-t", "0.5"],
             "SGDClassifier",
         ),
+        ("class.svm", ["--loss", "hinge"], "SGDClassifier"),
     ]:
         assert run("fit", file, "--model", "sgd", "--epochs", 1, "-o", "m", *more) == 0
         assert type(esker.load("m")).__name__ == kind

@@ -16,7 +16,11 @@ struct Curve {
              s.table.l2[static_cast<std::size_t>(k)] * s.weight_sum) {}
 };
 
-double truncated(double size, double by) { return size <= by ? 0.0 : size - by; }
+// With its sign, truncated; what is nothing is 0 and not -0.
+double truncated(double x, double by) {
+    const double size = std::abs(x) - by;
+    return size <= 0 ? 0.0 : std::copysign(size, x);
+}
 
 }  // namespace
 
@@ -25,13 +29,13 @@ float Sgd::settled(Index j, int k) const {
     const auto q = static_cast<std::size_t>(k);
     if (step.rule == Rule::ftrl) {
         const Curve curve(*this, j, k);
-        return static_cast<float>(-std::copysign(truncated(std::abs(weight), curve.l1), weight) / curve.by);
+        return static_cast<float>(truncated(-weight, curve.l1) / curve.by);
     }
     if (plain()) {
         const double size = weight * lane_scale[q];
         if (fields_ == 1 || weight == 0.0) return static_cast<float>(size);
         const double taken = accumulator_at(j, k), due = l1_due[q] + (size > 0 ? taken : -taken);
-        return static_cast<float>(std::copysign(truncated(std::abs(size), due), size));
+        return static_cast<float>(truncated(size, due));
     }
     if (!timed() || weight == 0.0) return static_cast<float>(weight);
     // As the visit at the next row would: with the penalty's steps since the last one, the feature's scale
@@ -41,8 +45,7 @@ float Sgd::settled(Index j, int k) const {
     if (scaled_penalty || root == 0) return static_cast<float>(weight);  // acts when the feature is seen
     const double unit = step.rule == Rule::normalized ? scale[static_cast<std::size_t>(j)] : 1.0;
     const double e = table.rate[q] * share() * unit;
-    const double top = truncated(std::abs(weight) * root, e * l1(q) * gap);
-    return static_cast<float>(std::copysign(top / (root + e * unit * l2(q) * gap), weight));
+    return static_cast<float>(truncated(weight * root, e * l1(q) * gap) / (root + e * unit * l2(q) * gap));
 }
 
 void Sgd::place_weight(Index j, int k, double weight) {

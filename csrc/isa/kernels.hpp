@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "isa/gradient_kernels.hpp"
 #include "isa/adaptive_kernels.hpp"
+#include "isa/gradient_kernels.hpp"
 #include "isa/gram_kernels.hpp"
 #include "isa/gram_thin_kernels.hpp"
 #include "isa/lane_kernels.hpp"

@@ -138,12 +138,12 @@ class RowSketch:
         ...
 class Sgd:
     """
-    Linear models in lanes that learn by scale-free AdaGrad steps.
+    Linear models in lanes that learn by steps.
     """
     @staticmethod
     def from_arrays(arrays: dict[str, typing.Any]) -> Sgd:
         ...
-    def __init__(self, loss: str, lane_target: numpy.typing.NDArray[numpy.int32], lane_rate: numpy.typing.NDArray[numpy.float64], lane_l1: numpy.typing.NDArray[numpy.float64], lane_l2: numpy.typing.NDArray[numpy.float64], fit_intercept: bool, classes: bool, scaled_penalty: bool, loss_parameter: typing.SupportsFloat | typing.SupportsIndex = 0.0) -> None:
+    def __init__(self, loss: str, lane_target: numpy.typing.NDArray[numpy.int32], lane_rate: numpy.typing.NDArray[numpy.float64], lane_l1: numpy.typing.NDArray[numpy.float64], lane_l2: numpy.typing.NDArray[numpy.float64], fit_intercept: bool, classes: bool, scaled_penalty: bool, loss_parameter: typing.SupportsFloat | typing.SupportsIndex = 0.0, step: str = 'auto', step_power: typing.SupportsFloat | typing.SupportsIndex = 0.0, step_offset: typing.SupportsFloat | typing.SupportsIndex = 0.0) -> None:
         ...
     def copy(self) -> Sgd:
         ...
@@ -195,6 +195,9 @@ class Sgd:
         ...
     @property
     def rows(self) -> int:
+        ...
+    @property
+    def step(self) -> tuple[str, float, float]:
         ...
     @property
     def steps(self) -> int:
