@@ -68,7 +68,9 @@ inline void ftrl_accumulate(float* __restrict reach, float* __restrict z, float*
 #pragma omp simd
             for (int k = 0; k < 16; k++) {
                 const float v = x[i + k], q = g[k] * v, before = n[i + k];
-                const float after = grown(before, q * q, often), root = __builtin_sqrtf(after);
+                // A square beyond float32 would leave inf x 0.
+                const float more = grown(before, q * q, often), after = more < 1e36f ? more : 1e36f;
+                const float root = __builtin_sqrtf(after);
                 z[i + k] -= (root - __builtin_sqrtf(before)) * per_rate[c + k] * w[i + k];
                 n[i + k] = after;
                 sum[k] += v * v / (1.0f + root);

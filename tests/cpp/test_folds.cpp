@@ -71,6 +71,28 @@ static check::Add sketch("RowSketch", [] {
     check::throws<std::invalid_argument>([&] { one.merge(other); });
 });
 
+static check::Add steps("Sgd's steps", [] {
+    for (const char* step : step_names)
+        for (const int lanes : {1, 5, 20})
+            for (const bool sparse : {false, true}) {
+                const auto n = static_cast<std::size_t>(lanes);
+                const LaneTable table{std::vector<std::int32_t>(n, 0), std::vector<double>(n, 0.3),
+                                      std::vector<double>(n, 1e-4), std::vector<double>(n, 1e-3)};
+                for (const char* loss : {"log_loss", "squared_hinge"}) {
+                    const Sgd fresh(loss, table, true, true, false, 0.0, step_named(step, 0, 0)),
+                        whole = folded(fresh, sparse, 1, {3000}),
+                        cut = folded(fresh, sparse, 4, {1, 100, 2999, 3000});
+                    same(cut.finish().coef, whole.finish().coef, 0);
+                    const auto score = whole.evaluate(rows().block(sparse, 0, 3000));
+                    check::that(score.errors[0] / score.weight < 0.3, "learned too little");
+                    Sgd some = whole.select({0});
+                    some.merge(some);
+                    some.set_rates({0.1});
+                    check::that(some.finite()[0]);
+                }
+            }
+});
+
 static check::Add sgd("Sgd", [] {
     for (const char* loss : {"log_loss", "hinge", "squared_hinge", "modified_huber", "squared_error"}) {
         const LaneTable table{
