@@ -22,7 +22,8 @@ struct PairRows {
         : x(x),
           kernel(table()[s.width() == 1   ? 0
                          : s.width() == 4 ? 1
-                                          : 2]) {}
+                         : s.width() == 8 ? 2
+                                          : 3]) {}
     static const PairKernels<I>* table() {
         if constexpr (std::is_same_v<I, std::int32_t>)
             return kernels().adaptive.pairs_i32;

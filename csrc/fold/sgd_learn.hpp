@@ -115,6 +115,7 @@ void step_plainly(Sgd& s, const L& loss, Row& r, Rows& rows, double weight, Shri
         r.eg[k] = static_cast<float>(rate * effective / s.lane_scale[k]);
         r.el1[k] = static_cast<float>(s.l1_due[k]);
         r.el2[k] = static_cast<float>(s.lane_scale[k]);
+        r.g[k] = static_cast<float>(1.0 / s.lane_scale[k]);
     }
     rows.step(s, r, shrink);
 }

@@ -47,7 +47,7 @@ struct PlainRows {
         kernel.step(s.w.data(), values, row.columns, row.size, s.width(), s.stride(), r.eg.data());
         if (shrink == Shrink::elastic)
             kernel.truncate(s.w.data(), row.columns, row.size, s.width(), s.stride(), r.el1.data(),
-                            r.el2.data());
+                            r.el2.data(), r.g.data());
     }
     void prefetch(const Sgd& s, Index i) const { prefetch_records(s, x, i); }
     void prefetch_row(Index i) const { prefetch_sparse_row(x, i); }
@@ -73,10 +73,11 @@ struct PlainDense : DenseRows<T> {
     }
     void step(Sgd& s, Row& r, Shrink shrink) {
         if (s.width() < s.pattern())
-            for (auto* v : {&r.eg, &r.el2, &r.el1}) repeat(*v, s.width(), s.pattern());
+            for (auto* v : {&r.eg, &r.el2, &r.el1, &r.g}) repeat(*v, s.width(), s.pattern());
         kernel.flat_step(s.w.data(), r.expanded.data(), s.flat(), s.pattern(), r.eg.data());
         if (shrink == Shrink::elastic)
-            kernel.flat_truncate(s.w.data(), s.h.data(), s.flat(), s.pattern(), r.el1.data(), r.el2.data());
+            kernel.flat_truncate(s.w.data(), s.h.data(), s.flat(), s.pattern(), r.el1.data(), r.el2.data(),
+                                 r.g.data());
     }
 };
 

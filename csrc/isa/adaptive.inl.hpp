@@ -4,24 +4,26 @@
 template <int W, class I>
 void gather_pairs(float* __restrict w, float* __restrict h, const float* __restrict table,
                   const I* __restrict c, std::int64_t n, int lanes) {
+    const int all = all_lanes<W>(lanes);
     for (std::int64_t j = 0; j < n; j++) {
-        const float* __restrict record = table + static_cast<std::int64_t>(c[j]) * (2 * lanes);
-        for (int k = 0; k < lanes; k += W) {
-            __builtin_memcpy(w + j * lanes + k, record + k, W * sizeof(float));
-            __builtin_memcpy(h + j * lanes + k, record + lanes + k, W * sizeof(float));
+        const float* __restrict record = table + static_cast<std::int64_t>(c[j]) * (2 * all);
+        for (int k = 0; k < all; k += W) {
+            __builtin_memcpy(w + j * all + k, record + k, W * sizeof(float));
+            __builtin_memcpy(h + j * all + k, record + all + k, W * sizeof(float));
         }
     }
-    for (std::int64_t i = n * lanes; i % 16 != 0; i++) w[i] = 0.0f, h[i] = 1.0f;
+    for (std::int64_t i = n * all; i % 16 != 0; i++) w[i] = 0.0f, h[i] = 1.0f;
 }
 
 template <int W, class I>
 void scatter_pairs(float* __restrict table, const float* __restrict w, const float* __restrict h,
                    const I* __restrict c, std::int64_t n, int lanes) {
+    const int all = all_lanes<W>(lanes);
     for (std::int64_t j = 0; j < n; j++) {
-        float* __restrict record = table + static_cast<std::int64_t>(c[j]) * (2 * lanes);
-        for (int k = 0; k < lanes; k += W) {
-            __builtin_memcpy(record + k, w + j * lanes + k, W * sizeof(float));
-            __builtin_memcpy(record + lanes + k, h + j * lanes + k, W * sizeof(float));
+        float* __restrict record = table + static_cast<std::int64_t>(c[j]) * (2 * all);
+        for (int k = 0; k < all; k += W) {
+            __builtin_memcpy(record + k, w + j * all + k, W * sizeof(float));
+            __builtin_memcpy(record + all + k, h + j * all + k, W * sizeof(float));
         }
     }
 }
@@ -95,8 +97,8 @@ constexpr PairKernels<I> pairs() {
 constexpr AdaptiveTable adaptive_table() {
     using A = std::int32_t;
     using B = std::int64_t;
-    return {{pairs<1, A>(), pairs<4, A>(), pairs<8, A>()},
-            {pairs<1, B>(), pairs<4, B>(), pairs<8, B>()},
+    return {{pairs<1, A>(), pairs<4, A>(), pairs<8, A>(), pairs<16, A>()},
+            {pairs<1, B>(), pairs<4, B>(), pairs<8, B>(), pairs<16, B>()},
             ftrl_weights,
             ftrl_accumulate,
             ftrl_apply};

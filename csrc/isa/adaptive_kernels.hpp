@@ -17,8 +17,8 @@ struct PairKernels {
 };
 
 struct AdaptiveTable {
-    PairKernels<std::int32_t> pairs_i32[3];  // 1 lane, 4, a multiple of 8
-    PairKernels<std::int64_t> pairs_i64[3];
+    PairKernels<std::int32_t> pairs_i32[4];  // 1 lane, 4, 8, a multiple of 16
+    PairKernels<std::int64_t> pairs_i64[4];
     // FTRL-proximal on flat arrays of z and n; per_rate: 1 / rate. l1, l2 and per_rate are repeated to the
     // pattern's length, as the arrays of LaneStep are.
     void (*ftrl_weights)(float* w, const float* z, const float* n, std::int64_t size, int pattern,

@@ -14,9 +14,10 @@ struct PlainKernels {
     // w_k -= eg_k x
     void (*step)(float* table, const float* x, const I* column, std::int64_t n, int lanes,
                  std::int64_t stride, const float* eg);
-    // the weights of a row's features, `scale` times each, are truncated by what is due of the penalty
+    // the weights of a row's features, `scale` times each, are truncated by what is due of the penalty;
+    // unscale: 1 / scale
     void (*truncate)(float* table, const I* column, std::int64_t n, int lanes, std::int64_t stride,
-                     const float* due, const float* scale);
+                     const float* due, const float* scale, const float* unscale);
 };
 
 struct PlainTable {
@@ -26,7 +27,7 @@ struct PlainTable {
     // the arrays of one number a lane are repeated.
     void (*flat_step)(float* w, const float* x, std::int64_t n, int pattern, const float* eg);
     void (*flat_truncate)(float* w, float* taken, std::int64_t n, int pattern, const float* due,
-                          const float* scale);
+                          const float* scale, const float* unscale);
     double (*squares)(const float* x, std::int64_t n);  // sum of x^2
 };
 

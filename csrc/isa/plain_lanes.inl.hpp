@@ -2,11 +2,17 @@
 // how an l2 penalty costs nothing; an l1 penalty truncates by what is due in all, less what has been taken
 // (Tsuruoka, Tsujii & Ananiadou, ACL 2009).
 
+// Records of fewer lanes than 16 are as wide as a chunk, which the compiler then knows.
+template <int W>
+constexpr int all_lanes(int lanes) {
+    return W < 16 ? W : lanes;
+}
+
 // Sums of every fourth product, which do not wait for one another; added up the same for any number of lanes.
 template <int W, class I>
 void plain_dot(float* __restrict out, const float* __restrict table, const float* __restrict x,
                const I* __restrict column, std::int64_t n, int lanes, std::int64_t stride) {
-    for (int c = 0; c < lanes; c += W) {
+    for (int c = 0; c < all_lanes<W>(lanes); c += W) {
         float a[W] = {}, b[W] = {}, e[W] = {}, f[W] = {};
         const float* __restrict from = table + c;
         std::int64_t j = 0;
@@ -37,7 +43,7 @@ void plain_step(float* __restrict table, const float* __restrict x, const I* __r
                 std::int64_t n, int lanes, std::int64_t stride, const float* __restrict eg) {
     for (std::int64_t j = 0; j < n; j++) {
         const float v = x[j];
-        for (int c = 0; c < lanes; c += W) {
+        for (int c = 0; c < all_lanes<W>(lanes); c += W) {
             float* __restrict w = table + column[j] * stride + c;
 #pragma omp simd
             for (int k = 0; k < W; k++) w[k] -= eg[c + k] * v;
@@ -45,24 +51,24 @@ void plain_step(float* __restrict table, const float* __restrict x, const I* __r
     }
 }
 
-// w and what has been taken of it so far, `taken`, with its sign; due: in all until now.
-inline void take(float& w, float& taken, float due, float scale) {
+// w and what has been taken of it so far, `taken`, with its sign; due: in all until now; unscale: 1 / scale.
+inline void take(float& w, float& taken, float due, float scale, float unscale) {
     const float size = w * scale, above = size - (due + taken), below = size + (due - taken);
-    const float left = size > 0.0f ? (above > 0.0f ? above : 0.0f) : below < 0.0f ? below : 0.0f;
-    const float kept = size == 0.0f ? 0.0f : left;
-    taken += kept - size;
-    w = kept == size ? w : kept / scale;
+    const float left = size > 0.0f ? (above > 0.0f ? above : 0.0f) : (below < 0.0f ? below : 0.0f);
+    taken += left - size;
+    w = left == size ? w : left * unscale;
 }
 
 template <int W, class I>
 void plain_truncate(float* __restrict table, const I* __restrict column, std::int64_t n, int lanes,
-                    std::int64_t stride, const float* __restrict due, const float* __restrict scale) {
+                    std::int64_t stride, const float* __restrict due, const float* __restrict scale,
+                    const float* __restrict unscale) {
     for (std::int64_t j = 0; j < n; j++)
-        for (int c = 0; c < lanes; c += W) {
+        for (int c = 0; c < all_lanes<W>(lanes); c += W) {
             float* __restrict w = table + column[j] * stride + c;
-            float* __restrict taken = w + lanes;
+            float* __restrict taken = w + all_lanes<W>(lanes);
 #pragma omp simd
-            for (int k = 0; k < W; k++) take(w[k], taken[k], due[c + k], scale[c + k]);
+            for (int k = 0; k < W; k++) take(w[k], taken[k], due[c + k], scale[c + k], unscale[c + k]);
         }
 }
 
@@ -76,11 +82,13 @@ inline void plain_flat_step(float* __restrict w, const float* __restrict x, std:
         }
 }
 inline void plain_flat_truncate(float* __restrict w, float* __restrict taken, std::int64_t n, int pattern,
-                                const float* __restrict due, const float* __restrict scale) {
+                                const float* __restrict due, const float* __restrict scale,
+                                const float* __restrict unscale) {
     for (int c = 0; c < pattern; c += 16)
         for (std::int64_t i = c; i < n; i += pattern) {
 #pragma omp simd
-            for (int k = 0; k < 16; k++) take(w[i + k], taken[i + k], due[c + k], scale[c + k]);
+            for (int k = 0; k < 16; k++)
+                take(w[i + k], taken[i + k], due[c + k], scale[c + k], unscale[c + k]);
         }
 }
 
