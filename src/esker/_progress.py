@@ -16,12 +16,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from math import inf
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Watch", "advance", "stopped", "watching"]
+__all__ = ["Watch", "advance", "late", "stopped", "until", "watching"]
 
 
 class Watch:
@@ -46,6 +48,7 @@ class Watch:
 
 
 _watch: ContextVar[Watch | None] = ContextVar("esker_watch", default=None)
+_ends: ContextVar[float] = ContextVar("esker_ends", default=inf)
 
 
 @contextmanager
@@ -58,19 +61,34 @@ def watching(watch: Watch) -> Iterator[Watch]:
         _watch.reset(token)
 
 
+@contextmanager
+def until(moment: float) -> Iterator[None]:
+    """Walks in this context end at a moment of `perf_counter`."""
+    token = _ends.set(moment)
+    try:
+        yield
+    finally:
+        _ends.reset(token)
+
+
+def late() -> bool:
+    """Has the moment that this walk must end at come?"""
+    return perf_counter() >= _ends.get()
+
+
 def advance(rows: int, nbytes: int = 0, **facts: float) -> bool:
     """So many more rows are done; True asks for more, False to end here and keep what there is."""
     watch = _watch.get()
     if watch is None:
-        return True
+        return not late()
     watch.rows += rows
     watch.nbytes += nbytes
     watch.facts.update(facts)
     watch.show()
-    return not watch.stop
+    return not (watch.stop or late())
 
 
 def stopped() -> bool:
-    """Has the watcher asked this walk to end?"""
+    """Has the watcher asked this walk to end, or its time run out?"""
     watch = _watch.get()
-    return watch is not None and watch.stop
+    return late() or (watch is not None and watch.stop)

@@ -202,6 +202,19 @@ def test_an_interruption_keeps_the_last_point(classes: int) -> None:
                 assert model.score(X, y) > 0.5
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_max_time_keeps_the_best_point(classes: int) -> None:
+    X, y = problem(n=40000, d=6, classes=classes, seed=17, dtype=np.float32)
+    model = LogisticRegression(max_time=1e-9).fit(X, y)
+    best = LogisticRegression(max_time="10min").fit(X, y)
+    assert (model.stop_reason_, model.converged_, model.n_iter_[0]) == ("time", False, 0)
+    assert (best.stop_reason_, best.converged_) == ("converged", True)
+    # the first sample has taught it something
+    assert objective(model, X, y, 1.0) < 0.5 * (np.log(classes) + best.objective_)
+    with warnings.catch_warnings(), pytest.raises(ValueError, match="max_time must be"):
+        LogisticRegression(max_time=-1).fit(X, y)
+
+
 def test_labels_of_any_kind() -> None:
     X, y = problem(classes=3, seed=9)
     plain = LogisticRegression().fit(X, y)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from esker._progress import stopped
+from esker._progress import late, stopped, until
 from esker.linear_model._lbfgs import PAIRS, Point, minimise
 from esker.linear_model._logistic_metric import Frame, Newton, Shared, frame
 from esker.linear_model._logistic_rows import (
@@ -66,7 +67,8 @@ class Logistic:
         How far the value can be from its minimum, at most; inf where no bound is known.
     decrement : float
         About how far the value is from its minimum.
-    converged, stuck, interrupted : bool
+    reason : {"converged", "max_iter", "rounding", "time", "interrupted"}
+        Why the search ended.
     iterations, passes : int
         Steps and walks over all rows.
     metric : str
@@ -80,9 +82,7 @@ class Logistic:
     gradient_norm: float
     gap: float
     decrement: float
-    converged: bool
-    stuck: bool
-    interrupted: bool
+    reason: str
     iterations: int
     passes: int
     metric: str
@@ -134,6 +134,7 @@ def solve_logistic(
     max_iter: int,
     solver: str = "auto",
     start: Floats | None = None,
+    ends: float = inf,
     if_not_finite: Callable[[], None] = lambda: None,
 ) -> Logistic:
     """Minimise ``sum(w loss) + penalty |coef|^2 / 2``, divided by the sum of weights.
@@ -156,6 +157,8 @@ def solve_logistic(
     solver : str
     start : ndarray of shape (models, d + 1), optional
         Coefficients and intercepts to begin with.
+    ends : float
+        A moment of `perf_counter`: once labels and a sample were read, the best point then is the answer.
     if_not_finite : callable
         Called where sums are not finite: it may know a better error.
     """
@@ -182,14 +185,20 @@ def solve_logistic(
             start[:, :-1],
             start[:, -1] + start[:, :-1] @ shift[: start.shape[1] - 1],
         )
-    at = _warm(problem, sample, at, start is not None)
     objective = Objective(rows.walk, sample.weight, shift, alpha, centred, if_not_finite)
-    found, history = _finish(problem, sample, objective, at, tol, max_iter)
-    norm = _size(found.gradient, shift)
-    if objective.latest is not found.gradient and not stopped():  # a step was tried and not taken
-        objective(found.at)
-        objective.latest = found.gradient
+    with until(ends):
+        at = _warm(problem, sample, at, start is not None)
+        found, history = _finish(problem, sample, objective, at, tol, max_iter)
+        reason = "time" if late() else "interrupted" if stopped() else None
+        if objective.latest is not found.gradient and reason is None:  # a step was tried and not taken
+            objective(found.at)
+            objective.latest = found.gradient
+    norm = _size(found.gradient, shift) if found.value < inf else inf
     gap = objective.gap(found.gradient)
+    if _good(found, norm, tol):
+        reason = "converged"
+    elif reason is None:
+        reason = "rounding" if found.stuck else "max_iter"
     w = found.at[:, :-1]
     return Logistic(
         w.copy(),
@@ -198,9 +207,7 @@ def solve_logistic(
         norm,
         gap,
         found.decrement,
-        _good(found, norm, tol),
-        found.stuck,
-        stopped(),
+        reason,
         found.iterations,
         rows.passes + objective.calls,
         metric,
@@ -232,11 +239,15 @@ def _warm(problem: _Problem, sample: Sample, at: Floats, started: bool) -> Float
     while sizes and sizes[0] // GROWTH >= max(FIRST, 4 * d if problem.metric == "newton" else 0):
         sizes.insert(0, sizes[0] // GROWTH)
     for m in sizes:
+        if m > sizes[0] and stopped():
+            break
         rows = thinned(sample.rows, m)
         objective = Objective(lambda rows=rows: [rows], 1.0, problem.shift, problem.alpha, problem.centred)  # type: ignore[misc]
         enough, first = 0.02 * min(1.0, at.size / m), objective(at)
         for i in range(LOOKS):
             some = rows
+            if i and stopped():
+                break
             if problem.metric == "newton":
                 some = thinned(rows, max(FIRST, 4 * d, int(CHEAP / d**2)))
             found = minimise(
@@ -262,7 +273,7 @@ def _finish(
     tol: float,
     max_iter: int,
 ) -> tuple[Point, list[tuple[float, float]]]:
-    """On all rows; the metric is made anew where the curvature has changed. An interruption keeps the last point."""
+    """On all rows; the metric is made anew where the curvature has changed. An interruption keeps the last point, the end of its time the sample's, too."""
     history: list[tuple[float, float]] = []
     last: list[Point] = []
 
@@ -300,7 +311,9 @@ def _finish(
             at, first = found.at, (found.value, found.gradient)
     except InterruptedError:
         if not last:
-            raise
+            if not late():
+                raise
+            return Point(at, inf, np.zeros_like(at)), history
         last[0].iterations += iterations
         return last[0], history
 

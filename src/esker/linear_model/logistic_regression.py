@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import nullcontext
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from esker._native import threads
-from esker._parameters import check_choice, check_flag, check_integer, check_number
+from esker._parameters import check_choice, check_flag, check_integer, check_number, parse_duration
 from esker._progress import watching
 from esker.linear_model._as_before import or_as_before
 from esker.linear_model._base import LinearClassifier, as_blocks
@@ -76,6 +77,8 @@ class LogisticRegression(LinearClassifier):
     max_memory : int or str, optional
         Bytes, or a size such as ``"512MB"``. Of this and the ``max_memory`` of `open_blocks` the smaller holds.
     n_threads : int, optional
+    max_time : float or str, optional
+        Seconds, or a text such as ``"2min"``: the fit ends with the best point so far, once it has read the labels and a sample.
 
     Attributes
     ----------
@@ -87,13 +90,15 @@ class LogisticRegression(LinearClassifier):
     n_passes_ : int
         Walks over all rows.
     objective_ : float
-        The mean loss plus the penalty divided by C and the sum of weights, before `coef_` was rounded to X's dtype.
+        The mean loss plus the penalty divided by C and the sum of weights, before `coef_` was rounded to X's dtype; inf
+        where time ran out before all rows were walked.
     gradient_norm_ : float
         The largest size of a partial derivative of it.
     duality_gap_ : float
         How far `objective_` is from its minimum, at most, but for rounding: two classes, or no intercepts, with a penalty; else inf.
     converged_ : bool
         Whether `tol` was reached.
+    stop_reason_ : {"converged", "max_iter", "rounding", "time", "interrupted"}
     history_ : list of (float, float)
         Objective and largest partial derivative at each point on all rows.
     metric_ : {"newton", "shared", "diagonal"}
@@ -134,6 +139,7 @@ class LogisticRegression(LinearClassifier):
         n_jobs: None = None,
         max_memory: int | str | None = None,
         n_threads: int | None = None,
+        max_time: float | str | None = None,
     ) -> None:
         self.penalty = penalty
         self.C = C
@@ -151,6 +157,7 @@ class LogisticRegression(LinearClassifier):
         self.n_jobs = n_jobs
         self.max_memory = max_memory
         self.n_threads = n_threads
+        self.max_time = max_time
 
     def _twin_parameters(self) -> dict[str, Any]:
         names = ("fit_intercept", "class_weight", "tol", "max_iter", "random_state")
@@ -166,14 +173,14 @@ class LogisticRegression(LinearClassifier):
         y : array-like of shape (n,); None for Blocks, which bring it
         sample_weight : array-like of shape (n,) or number, optional; None for Blocks
         """
-        self._check()
+        ends = perf_counter() + self._check()
         with or_as_before(self):
             before = (self.classes_, self.coef_, self.intercept_) if self._goes_on() else None
             blocks = as_blocks(self, X, y, sample_weight, classifier=True, finite_later=True)
             watch = watching(Lines("LogisticRegression")) if self.verbose else nullcontext()
             with threads(self.n_threads), watch:
                 try:
-                    self._fit_blocks(blocks, before)
+                    self._fit_blocks(blocks, before, ends)
                 except InterruptedError:
                     raise KeyboardInterrupt("there is no model yet") from None
         return self
@@ -181,7 +188,7 @@ class LogisticRegression(LinearClassifier):
     def _goes_on(self) -> bool:
         return self.warm_start and hasattr(self, "coef_")
 
-    def _fit_blocks(self, blocks: Blocks, before: tuple[Any, Any, Any] | None) -> None:
+    def _fit_blocks(self, blocks: Blocks, before: tuple[Any, Any, Any] | None, ends: float) -> None:
         given = blocks
         blocks, classes, n = encoded(blocks, None, self.class_weight, by_weight=True)
         if len(classes) < 2:
@@ -207,6 +214,7 @@ class LogisticRegression(LinearClassifier):
             max_iter=int(self.max_iter),
             solver=self.solver,
             start=start,
+            ends=ends,
             if_not_finite=lambda: check_finite(self, given),
         )
         learn_width(self, found.coef.shape[1], None)
@@ -217,14 +225,15 @@ class LogisticRegression(LinearClassifier):
         self.n_passes_ = found.passes
         self.objective_, self.gradient_norm_ = found.value, found.gradient_norm
         self.duality_gap_ = found.gap
-        self.converged_, self.history_, self.metric_ = found.converged, found.history, found.metric
-        if not found.converged and not found.interrupted:
+        self.history_, self.metric_ = found.history, found.metric
+        self.stop_reason_, self.converged_ = found.reason, found.reason == "converged"
+        if found.reason in ("max_iter", "rounding"):
             warnings.warn(
                 f"not converged to tol={self.tol:g} after {found.iterations} steps: the largest partial derivative is "
                 f"{found.gradient_norm:.2g}; "
                 + (
                     "that is as far as rounding goes: a larger tol is reached"
-                    if found.stuck
+                    if found.reason == "rounding"
                     else "raise max_iter or tol"
                 ),
                 ConvergenceWarning,
@@ -267,7 +276,8 @@ class LogisticRegression(LinearClassifier):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    def _check(self) -> None:
+    def _check(self) -> float:
+        """Seconds that the fit may take."""
         if isinstance(self.penalty, str) and self.penalty in ("l1", "elasticnet"):
             raise ValueError(
                 f"penalty={self.penalty!r} is not offered by LogisticRegression: it must be 'l2' or None; "
@@ -303,6 +313,8 @@ class LogisticRegression(LinearClassifier):
             raise ValueError(
                 f"n_jobs={self.n_jobs!r} is not used: all classes share a walk; leave it None, see n_threads"
             )
+        seconds = parse_duration(self.max_time)
+        return np.inf if seconds is None else seconds
 
 
 def _infinite(C: Any) -> bool:
