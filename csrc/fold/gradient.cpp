@@ -64,10 +64,12 @@ void dense_two(Gradient::Sums& s, const DenseView<T>& x, const Block& block, Ind
     const Index fit = (Index{128} << 10) / std::max<Index>(1, x.cols * static_cast<Index>(sizeof(T)));
     const Index few = std::clamp<Index>(fit / 4 * 4, 4, gradient_few);
     const auto& kernel = kernels().gradient<T>();
-    double scores[gradient_few];
+    double scores[gradient_few], squares[gradient_few];
     for (Index i = begin; i < end; i += few) {
         const Index n = std::min(few, end - i);
-        kernel.scores(scores, x.row(i), x.stride, at.shift.data(), at.coef.data(), n, x.cols);
+        kernel.scores(scores, at.spreads ? squares : nullptr, x.row(i), x.stride, at.shift.data(),
+                      at.coef.data(), n, x.cols);
+        for (Index k = 0; at.spreads && k < n; k++) s.spread += block.w(i + k) * squares[k];
         two_classes(s, scores, block, at.intercept[0], i, n);
         kernel.sum(s.slope.data(), scores, x.row(i), x.stride, at.shift.data(), n, x.cols);
     }
@@ -221,7 +223,8 @@ void Gradient::deal(const X& x, const Block& block, F&& rows_of) {
         Sums& s = shards[static_cast<std::size_t>(i)] = empty_sums(x.cols, models, models);
         const Index begin = x.rows * i / n, end = x.rows * (i + 1) / n;
         s.weight = checked(block, begin, end, models);
-        if (spreads) s.spread = spread_of(x, block, begin, end, shift);
+        if (spreads && !(models == 1 && requires { x.stride; }))  // one model's dense rows bring theirs
+            s.spread = spread_of(x, block, begin, end, shift);
         rows_of(s, begin, end);
     });
     gather(shards);

@@ -2,10 +2,10 @@
 // where they lie: a few loads from different rows cost less than packing them again.
 // Four rows at a time, so that an addition need not wait for the one before it; as many columns as a vector
 // has doubles, where a compiler would take as many as it has numbers of the rows.
-template <class T>
-void gradient_scores(double* __restrict out, const T* __restrict x, std::int64_t stride,
-                     const double* __restrict shift, const double* __restrict w, std::int64_t rows,
-                     std::int64_t cols) {
+template <bool squared, class T>
+void scores_of_rows(double* __restrict out, double* __restrict squares, const T* __restrict x,
+                    std::int64_t stride, const double* __restrict shift, const double* __restrict w,
+                    std::int64_t rows, std::int64_t cols) {
     using V = typename Vector<double>::type;
     using Loose = typename Vector<double>::loose;
     using Few = typename Narrow<T>::type;
@@ -13,24 +13,49 @@ void gradient_scores(double* __restrict out, const T* __restrict x, std::int64_t
     std::int64_t i = 0;
     for (; i + 4 <= rows; i += 4) {
         const T* r[4] = {x + i * stride, x + (i + 1) * stride, x + (i + 2) * stride, x + (i + 3) * stride};
-        V sum[4] = {};
+        V sum[4] = {}, square[4] = {};
         std::int64_t j = 0;
         for (; j + n <= cols; j += n) {
             const V s = *reinterpret_cast<const Loose*>(shift + j),
                     own = *reinterpret_cast<const Loose*>(w + j);
 #pragma GCC unroll 4
-            for (int k = 0; k < 4; k++)
-                sum[k] += (__builtin_convertvector(*reinterpret_cast<const Few*>(r[k] + j), V) - s) * own;
+            for (int k = 0; k < 4; k++) {
+                const V at = __builtin_convertvector(*reinterpret_cast<const Few*>(r[k] + j), V) - s;
+                sum[k] += at * own;
+                if constexpr (squared) square[k] += at * at;
+            }
         }
 #pragma GCC unroll 4
         for (int k = 0; k < 4; k++) {
-            double total = 0;
-            for (std::int64_t l = 0; l < n; l++) total += sum[k][l];
-            for (std::int64_t c = j; c < cols; c++) total += (static_cast<double>(r[k][c]) - shift[c]) * w[c];
+            double total = 0, size = 0;
+            for (std::int64_t l = 0; l < n; l++) total += sum[k][l], size += square[k][l];
+            for (std::int64_t c = j; c < cols; c++) {
+                const double at = static_cast<double>(r[k][c]) - shift[c];
+                total += at * w[c];
+                if constexpr (squared) size += at * at;
+            }
             out[i + k] = total;
+            if constexpr (squared) squares[i + k] = size;
         }
     }
-    for (; i < rows; i++) out[i] = shifted_dot(x + i * stride, shift, w, cols);
+    for (; i < rows; i++) {
+        const T* row = x + i * stride;
+        out[i] = shifted_dot(row, shift, w, cols);
+        if constexpr (!squared) continue;
+        double size = 0;
+        for (std::int64_t j = 0; j < cols; j++) {
+            const double at = static_cast<double>(row[j]) - shift[j];
+            size += at * at;
+        }
+        squares[i] = size;
+    }
+}
+
+template <class T>
+void gradient_scores(double* out, double* squares, const T* x, std::int64_t stride, const double* shift,
+                     const double* w, std::int64_t rows, std::int64_t cols) {
+    (squares ? scores_of_rows<true, T> : scores_of_rows<false, T>)(out, squares, x, stride, shift, w, rows,
+                                                                   cols);
 }
 
 template <class T>

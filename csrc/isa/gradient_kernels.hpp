@@ -11,9 +11,9 @@ namespace esker {
 template <class T>
 struct GradientKernels {
     std::int64_t high, wide;  // rows and columns of a tile
-    // out[i] = sum of (x[i][j] - shift[j]) w[j], in float64
-    void (*scores)(double* out, const T* x, std::int64_t stride, const double* shift, const double* w,
-                   std::int64_t rows, std::int64_t cols);
+    // out[i] = sum of (x[i][j] - shift[j]) w[j], in float64; squares[i] = |x[i] - shift|^2 where not null
+    void (*scores)(double* out, double* squares, const T* x, std::int64_t stride, const double* shift,
+                   const double* w, std::int64_t rows, std::int64_t cols);
     // out[j] += sum of g[i] (x[i][j] - shift[j])
     void (*sum)(double* out, const double* g, const T* x, std::int64_t stride, const double* shift,
                 std::int64_t rows, std::int64_t cols);

@@ -70,14 +70,15 @@ class Objective:
 
     def __call__(self, at: Floats) -> tuple[float, Floats]:
         w = at[:, :-1]
-        state = Gradient(w, at[:, -1], self.shift, precise=self.precise, spreads=self.spread is None)
+        spreads = self.spread is None and self.centred and self.alpha > 0 and len(at) == 1  # as `gap` needs it
+        state = Gradient(w, at[:, -1], self.shift, precise=self.precise, spreads=spreads)
         for block in self.walk():
             state.update(block)
         self.calls += 1
         found = state.finish()
         if not np.isfinite(found.value):
             self._if_not_finite()
-        if self.spread is None:
+        if spreads:
             self.spread = found.spread / self.weight
         self.curvature = found.curvature / self.weight
         gradient = np.empty_like(at)
