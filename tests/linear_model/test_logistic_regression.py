@@ -14,6 +14,7 @@ import sklearn.linear_model
 from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from tests.memory_peak import rows_and_peak
 
 from esker import open_blocks
 from esker._progress import Watch, watching
@@ -213,6 +214,29 @@ def test_max_time_keeps_the_best_point(classes: int) -> None:
     assert objective(model, X, y, 1.0) < 0.5 * (np.log(classes) + best.objective_)
     with warnings.catch_warnings(), pytest.raises(ValueError, match="max_time must be"):
         LogisticRegression(max_time=-1).fit(X, y)
+
+
+OPENING = """
+import numpy as np
+from esker import open_blocks
+from esker.linear_model import LogisticRegression
+X = np.random.default_rng(0).standard_normal((3000, 100)).astype(np.float32)
+LogisticRegression(max_iter=3, tol=1.0).fit(X, X[:, :5].argmax(axis=1))  # libraries' own buffers
+del X
+"""
+WORK = """
+blocks = open_blocks(sys.argv[1] + "/x.npy", target=sys.argv[1] + "/y.npy", max_memory="48MB")
+rows = LogisticRegression(max_memory="48MB").fit(blocks).n_passes_
+"""
+
+
+def test_memory_is_kept_to(tmp_path: Path) -> None:
+    X = np.random.default_rng(0).standard_normal((200_000, 100)).astype(np.float32)
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "y.npy", (X[:, :5] + np.random.default_rng(1).gumbel(size=(len(X), 5))).argmax(axis=1))
+    passes, peak = rows_and_peak(OPENING, WORK, tmp_path)
+    assert 1 < passes < 20
+    assert peak < 48e6
 
 
 def test_labels_of_any_kind() -> None:

@@ -94,7 +94,7 @@ class Rows:
                 if stopped() if self._sampled else not advance(len(block), block.nbytes, epoch=self.passes):
                     raise InterruptedError
             return
-        held, room = 0, self._room()
+        held, room = 0, self.room()
         if self._kept is not None and self.blocks.rereadable and self._bytes() > room:
             self._kept = None  # known before they are read
         for block in self.blocks.read_ahead():
@@ -113,7 +113,8 @@ class Rows:
                 raise InterruptedError
         self._complete = self._kept is not None
 
-    def _room(self) -> int:
+    def room(self) -> int:
+        """Bytes that are free beside what is read, or a share of the machine's."""
         blocks = self.blocks
         if blocks.max_memory is None:
             return int(SHARE * physical_memory())

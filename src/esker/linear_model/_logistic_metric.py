@@ -16,7 +16,7 @@ from scipy import linalg, sparse
 from esker._errors import NotPositiveDefinite
 from esker._native import core
 from esker.folds import Gram
-from esker.linear_model._logistic_rows import curvatures, weighted_by_doubt
+from esker.linear_model._logistic_rows import PANEL, curvatures, weighted_by_doubt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +84,8 @@ def frame(rows: Block, at: Floats, shift: Floats, centred: bool, *, turn: bool) 
         return Frame(rows, None, rows.X, shift)
     vectors = spectrum(weighted_by_doubt(rows, at, shift), shift, centred)[1]
     V = vectors.astype(rows.X.dtype)
-    turned = np.ascontiguousarray(rows.X @ V - (shift @ vectors).astype(V.dtype))
+    turned = rows.X @ V
+    turned -= (shift @ vectors).astype(V.dtype)
     return Frame(rows, core.Basis(np.ascontiguousarray(vectors)), turned, np.zeros(len(shift)))
 
 
@@ -110,8 +111,11 @@ class Shared:
         if sparse.issparse(Z):
             first, second = (Z.T @ curvature).T, (Z.multiply(Z).T @ curvature).T
         else:
-            some = curvature.astype(Z.dtype)
-            first, second = some.T @ Z, some.T @ (Z * Z)
+            first, second = np.zeros((2, len(at), Z.shape[1]))
+            for i in range(0, len(Z), PANEL):
+                some, z = curvature[i : i + PANEL].T.astype(Z.dtype), Z[i : i + PANEL]
+                first += some @ z
+                second += some @ (z * z)
         first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
         spread = second - first * first / c if centred else second
         least = 1e-6 * second + 1e-10 * second.mean(axis=1, keepdims=True) + 1e-300

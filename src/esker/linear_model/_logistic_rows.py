@@ -31,6 +31,10 @@ __all__ = [
 ]
 
 
+#: Rows of a sample that are looked at together, so that what is made of them stays small.
+PANEL = 2048
+
+
 class Objective:
     """The mean loss plus ``alpha |w|^2 / 2``, and its gradient: both of points (models, d + 1), intercepts last.
 
@@ -70,7 +74,9 @@ class Objective:
 
     def __call__(self, at: Floats) -> tuple[float, Floats]:
         w = at[:, :-1]
-        spreads = self.spread is None and self.centred and self.alpha > 0 and len(at) == 1  # as `gap` needs it
+        spreads = (
+            self.spread is None and self.centred and self.alpha > 0 and len(at) == 1
+        )  # as `gap` needs it
         state = Gradient(w, at[:, -1], self.shift, precise=self.precise, spreads=spreads)
         for block in self.walk():
             state.update(block)
@@ -126,9 +132,15 @@ class Sample:
     whole: bool
 
     def mean(self) -> Floats:
-        """Of the columns."""
-        assert self.rows.sample_weight is not None
-        return np.asarray(self.rows.sample_weight @ self.rows.X, dtype=np.float64).ravel()
+        """Of the columns, about; in float64 a dense sample would be copied whole."""
+        X, weight = self.rows.X, self.rows.sample_weight
+        assert weight is not None
+        if sparse.issparse(X):
+            return np.asarray(weight @ X, dtype=np.float64).ravel()
+        total = np.zeros(X.shape[1])
+        for i in range(0, len(weight), PANEL):
+            total += weight[i : i + PANEL].astype(X.dtype) @ X[i : i + PANEL]
+        return total
 
 
 def draw(rows: Rows, n: int, size: int, columns: int, classes: int) -> Sample:
@@ -166,18 +178,21 @@ def thinned(rows: Block, size: int) -> Block:
     return _scaled(_taken(rows, _stretches(len(rows), size), rows.X.shape[1]), np.ones(size))
 
 
-def chances(rows: Block, at: Floats, shift: Floats) -> Floats:
-    """Each model's probability of a sample's rows, shape (n, models)."""
+def chances(X: Any, at: Floats, shift: Floats) -> Floats:
+    """Each model's probability of rows, shape (n, models)."""
     w = at[:, :-1]
-    scores = np.asarray(rows.X @ w.T.astype(rows.X.dtype), dtype=np.float64) + (at[:, -1] - w @ shift)
+    scores = np.asarray(X @ w.T.astype(X.dtype), dtype=np.float64) + (at[:, -1] - w @ shift)
     return np.asarray(expit(scores) if len(at) == 1 else softmax(scores, axis=1))
 
 
 def curvatures(rows: Block, at: Floats, shift: Floats) -> Floats:
     """A sample's weights times ``p (1 - p)`` of each model, shape (n, models)."""
     assert rows.sample_weight is not None
-    p = chances(rows, at, shift)
-    return rows.sample_weight[:, None] * (p * (1.0 - p))
+    out = np.empty((len(rows), len(at)))
+    for i in range(0, len(rows), PANEL):
+        p = chances(rows.X[i : i + PANEL], at, shift)
+        out[i : i + PANEL] = rows.sample_weight[i : i + PANEL, None] * (p * (1.0 - p))
+    return out
 
 
 def weighted_by_curvature(rows: Block, at: Floats, shift: Floats) -> Block:

@@ -165,6 +165,7 @@ def solve_logistic(
     known = d if d else WIDEST_JOINT
     least = max(FIRST, SHARE * known if metric_for(models, n, known, solver) != "diagonal" else n // 16)
     size = min(n, max(least, min(n // 16, MOST)))
+    size = min(size, max(FIRST, rows.room() // (2 * _row(rows, models, d))))
     if d:
         _reserve(rows, models, d, size, metric_for(models, n, d, solver))
     sample = draw(rows, n, size, d, max(models, 2))
@@ -216,19 +217,26 @@ def solve_logistic(
 
 
 def _reserve(rows: Rows, models: int, d: int, size: int, metric: str) -> None:
-    """Claim memory for the sample, twice where it is thinned, the vectors, the shards' sums and the metric."""
+    """Claim memory for the sample, the vectors, the shards' sums and the metric."""
     blocks = rows.blocks
-    if blocks.is_sparse is False:
-        row = d * blocks.dtype.itemsize
-    else:
-        row = (blocks.nnz or 0) // max(blocks.n_rows or 1, 1) * (blocks.dtype.itemsize + 8)
     numbers = models * (d + 1)
     shards = min(max((1 << 22) // numbers, 2), 16)
     vectors = 8 * numbers * (2 * PAIRS + 16 + shards)
     square = {"newton": 1, "shared": 5, "diagonal": 0}[metric] * 8 * d * (d + 1)
     blocks.reserve(
-        2 * size * (row + 16) + vectors + square, f"LogisticRegression of {d} columns and {models} models"
+        size * _row(rows, models, d) + vectors + square,
+        f"LogisticRegression of {d} columns and {models} models",
     )
+
+
+def _row(rows: Rows, models: int, d: int) -> int:
+    """Bytes of a row of the sample, which is there twice while its parts are joined or in another basis; thinned, an eighth more."""
+    blocks = rows.blocks
+    if blocks.is_sparse is False:
+        own = d * blocks.dtype.itemsize
+    else:
+        own = (blocks.nnz or 0) // max(blocks.n_rows or 1, 1) * (blocks.dtype.itemsize + 8)
+    return int(9 * (own + 16) // 4 + 16 * models)
 
 
 def _warm(problem: _Problem, sample: Sample, at: Floats, started: bool) -> Floats:
