@@ -9,7 +9,7 @@ void bind_gradient(py::module_& m) {
     auto matrix = [](const Gradient& s, std::vector<double> v) {
         return own(std::move(v), {s.models, s.cols});
     };
-    py::class_<Gradient>(m, "Gradient", "A classifier's loss over rows, and its slopes.")
+    py::class_<Gradient>(m, "Gradient", "A loss over rows, and its slopes.")
         .def(py::init(
                  [](const Array<double>& coef, const Array<double>& intercept, const Array<double>& shift) {
                      require(coef.ndim() == 2 && coef.shape(0) == intercept.size(),
@@ -35,8 +35,17 @@ void bind_gradient(py::module_& m) {
                 return py::make_tuple(f.value, matrix(s, std::move(f.slope)), own(std::move(f.level)),
                                       own(std::move(f.curvature)), f.spread);
             },
-            "Sums of w l; of w slope (x - shift), (models, d); of w slope and of w p (1 - p), (models,); of "
+            "Sums of w l; of w slope (x - shift), (models, d); of w slope and of w times the second "
+            "derivative, (models,); of "
             "w |x - shift|^2, where asked for.")
+        .def_property(
+            "loss", [](const Gradient& s) { return static_cast<std::int64_t>(s.loss); },
+            [](Gradient& s, std::int64_t loss) {
+                require(loss >= 0 && loss <= 2, "loss must be 0, 1 or 2");
+                s.loss = static_cast<Gradient::Loss>(loss);
+            },
+            "0: classes; 1: half of Tweedie's deviance; 2: half the square.")
+        .def_readwrite("power", &Gradient::power)
         .def_readwrite("precise", &Gradient::precise)
         .def_readwrite("spreads", &Gradient::spreads)
         .def_readonly("cols", &Gradient::cols)
@@ -49,8 +58,9 @@ void bind_gradient(py::module_& m) {
                  d["coef"] = matrix(s, s.coef);
                  d["intercept"] = copy(s.intercept);
                  d["shift"] = copy(s.shift);
-                 d["weight"] = copy(std::vector<double>{s.sums.weight, s.sums.value, s.sums.spread});
-                 d["rows"] = copy(std::vector<std::int64_t>{s.rows, s.precise, s.spreads});
+                 d["weight"] = copy(std::vector<double>{s.sums.weight, s.sums.value, s.sums.spread, s.power});
+                 d["rows"] = copy(std::vector<std::int64_t>{s.rows, s.precise, s.spreads,
+                                                            static_cast<std::int64_t>(s.loss)});
                  d["level"] = copy(s.sums.level);
                  d["curvature"] = copy(s.sums.curvature);
                  d["slope"] = own(std::vector<double>(s.sums.slope), {s.cols, s.models});
@@ -65,8 +75,11 @@ void bind_gradient(py::module_& m) {
                            vector_of(py::cast<Array<double>>(d["shift"])));
                 const auto weight = vector_of(py::cast<Array<double>>(d["weight"]));
                 s.sums.weight = weight.at(0), s.sums.value = weight.at(1), s.sums.spread = weight.at(2);
+                s.power = weight.at(3);
                 const auto rows = vector_of(py::cast<Array<std::int64_t>>(d["rows"]));
                 s.rows = rows.at(0), s.precise = rows.at(1) != 0, s.spreads = rows.at(2) != 0;
+                require(rows.at(3) >= 0 && rows.at(3) <= 2, "loss must be 0, 1 or 2");
+                s.loss = static_cast<Gradient::Loss>(rows.at(3));
                 auto take = [&](std::vector<double>& to, const char* name) {
                     auto from = vector_of(py::cast<Array<double>>(d[name]));
                     require(from.size() == to.size(), std::string(name) + " does not fit coef");

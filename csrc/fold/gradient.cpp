@@ -2,6 +2,7 @@
 #include "fold/gradient.hpp"
 
 #include <cmath>
+#include <limits>
 #include <string>
 #include <type_traits>
 
@@ -12,8 +13,7 @@
 namespace esker {
 namespace {
 
-// Weight of rows [begin, end), whose labels and weights are looked at.
-double checked(const Block& block, Index begin, Index end, Index models) {
+void check_classes(const Block& block, Index begin, Index end, Index models) {
     const double classes = static_cast<double>(std::max<Index>(models, 2));
     bool good = true;
     for (Index i = begin; i < end; i++) {
@@ -21,6 +21,30 @@ double checked(const Block& block, Index begin, Index end, Index models) {
         good &= (y >= 0) & (y < classes) & (y == std::floor(y));
     }
     require(good, "y must hold class indices from 0 to " + std::to_string(static_cast<Index>(classes) - 1));
+}
+
+void check_numbers(const Block& block, Index begin, Index end, const Gradient& at) {
+    const bool deviance = at.loss == Gradient::Loss::deviance, above = deviance && at.power >= 2;
+    const double least = deviance ? 0.0 : std::numeric_limits<double>::lowest();
+    bool good = true;
+    for (Index i = begin; i < end; i++) {
+        const double y = block.y[i];
+        good &= (above ? y > least : y >= least) & (y <= std::numeric_limits<double>::max());
+    }
+    require(
+        good,
+        std::string("y must hold finite numbers") +
+            (above      ? " above 0: a deviance of power 2 or more, such as gamma's, knows no others"
+             : deviance ? " of at least 0: a deviance of power 1 or more, such as Poisson's, knows no others"
+                        : ""));
+}
+
+// Weight of rows [begin, end), whose targets and weights are looked at.
+double checked(const Block& block, Index begin, Index end, const Gradient& at) {
+    if (at.loss == Gradient::Loss::classes)
+        check_classes(block, begin, end, at.models);
+    else
+        check_numbers(block, begin, end, at);
     if (!block.weight) return static_cast<double>(end - begin);
     double total = 0;
     for (Index i = begin; i < end; i++) {
@@ -59,7 +83,7 @@ double spread_of(const CsrView<T, I>& x, const Block& block, Index begin, Index 
 }
 
 template <class T>
-void dense_two(Gradient::Sums& s, const DenseView<T>& x, const Block& block, Index begin, Index end,
+void dense_one(Gradient::Sums& s, const DenseView<T>& x, const Block& block, Index begin, Index end,
                const Gradient& at) {
     const Index fit = (Index{128} << 10) / std::max<Index>(1, x.cols * static_cast<Index>(sizeof(T)));
     const Index few = std::clamp<Index>(fit / 4 * 4, 4, gradient_few);
@@ -70,14 +94,14 @@ void dense_two(Gradient::Sums& s, const DenseView<T>& x, const Block& block, Ind
         kernel.scores(scores, at.spreads ? squares : nullptr, x.row(i), x.stride, at.shift.data(),
                       at.coef.data(), n, x.cols);
         for (Index k = 0; at.spreads && k < n; k++) s.spread += block.w(i + k) * squares[k];
-        two_classes(s, scores, block, at.intercept[0], i, n);
+        slopes_of(s, at, scores, block, at.intercept[0], i, n);
         kernel.sum(s.slope.data(), scores, x.row(i), x.stride, at.shift.data(), n, x.cols);
     }
 }
 
 // Of rows as they are: what the shift takes off their slopes follows from the level.
 template <class T, class I>
-void sparse_two(Gradient::Sums& s, const CsrView<T, I>& x, const Block& block, Index begin, Index end,
+void sparse_one(Gradient::Sums& s, const CsrView<T, I>& x, const Block& block, Index begin, Index end,
                 const Gradient& at, double base) {
     double scores[gradient_few];
     const double* w = at.coef.data();
@@ -95,7 +119,7 @@ void sparse_two(Gradient::Sums& s, const CsrView<T, I>& x, const Block& block, I
             if (j < row.size) a += static_cast<double>(row.values[j]) * w[row.columns[j]];
             scores[k] = a + b;
         }
-        two_classes(s, scores, block, base, i, n);
+        slopes_of(s, at, scores, block, base, i, n);
         for (Index k = 0; k < n; k++) {
             const auto row = x.row(i + k);
             const double g = scores[k];
@@ -222,7 +246,7 @@ void Gradient::deal(const X& x, const Block& block, F&& rows_of) {
     parallel_for(n, [&](Index i) {
         Sums& s = shards[static_cast<std::size_t>(i)] = empty_sums(x.cols, models, models);
         const Index begin = x.rows * i / n, end = x.rows * (i + 1) / n;
-        s.weight = checked(block, begin, end, models);
+        s.weight = checked(block, begin, end, *this);
         if (spreads && !(models == 1 && requires { x.stride; }))  // one model's dense rows bring theirs
             s.spread = spread_of(x, block, begin, end, shift);
         rows_of(s, begin, end);
@@ -234,7 +258,7 @@ template <class T>
 void Gradient::dense(const DenseView<T>& x, const Block& block) {
     if (models == 1)
         return deal(x, block,
-                    [&](Sums& s, Index begin, Index end) { dense_two(s, x, block, begin, end, *this); });
+                    [&](Sums& s, Index begin, Index end) { dense_one(s, x, block, begin, end, *this); });
     if (precise || std::is_same_v<T, double>) {
         const double* own = strips<double>();
         return deal(x, block, [&](Sums& s, Index begin, Index end) {
@@ -259,7 +283,7 @@ void Gradient::sparse(const CsrView<T, I>& x, const Block& block) {
     const std::vector<double> before(sums.level);
     deal(x, block, [&](Sums& s, Index begin, Index end) {
         models > 1 ? sparse_many(s, x, block, begin, end, models, own, base)
-                   : sparse_two(s, x, block, begin, end, *this, base[0]);
+                   : sparse_one(s, x, block, begin, end, *this, base[0]);
     });
     std::vector<double> level(before.size());
     for (std::size_t k = 0; k < level.size(); k++) level[k] = sums.level[k] - before[k];
@@ -273,7 +297,11 @@ void Gradient::sparse(const CsrView<T, I>& x, const Block& block) {
 void Gradient::update(const Block& block) {
     std::visit(
         [&](const auto& x) {
-            require(block.targets == 1 && block.y, "y must be one column of class indices");
+            require(block.targets == 1 && block.y, loss == Loss::classes
+                                                       ? "y must be one column of class indices"
+                                                       : "y must be one column of numbers");
+            require(loss == Loss::classes || (models == 1 && power >= 1),
+                    "numbers have one model, and the power of a deviance is at least 1");
             widen(x.cols);
             if constexpr (requires { x.stride; }) {
                 if (x.cols < cols &&
@@ -300,8 +328,9 @@ void Gradient::merge(const Gradient& other) {
         return merge(wide);
     }
     widen(other.cols);
-    require(coef == other.coef && intercept == other.intercept && shift == other.shift,
-            "gradients at different coefficients cannot be merged");
+    require(coef == other.coef && intercept == other.intercept && shift == other.shift &&
+                loss == other.loss && power == other.power,
+            "gradients of different losses, or at different coefficients, cannot be merged");
     rows += other.rows;
     gather({other.sums});
 }

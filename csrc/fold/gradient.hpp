@@ -1,5 +1,5 @@
-// A classifier's loss over rows and its slopes, at coefficients that are given: all that a minimiser asks of
-// one walk. Two classes have one model and the logistic loss; more have one each and the softmax's.
+// A loss over rows and its slopes, at coefficients that are given: all that a minimiser asks of one walk. Two
+// classes have one model and the logistic loss; more have one each and the softmax's; numbers have one model.
 #pragma once
 
 #include <vector>
@@ -10,14 +10,19 @@
 namespace esker {
 
 struct Gradient {
+    // What a score and y lose: as classes; half of Tweedie's deviance of y from the exponential of the score,
+    // less what y alone adds (power 1: Poisson's, 2: gamma's); half the square of their difference.
+    enum class Loss : std::int64_t { classes, deviance, squared };
     // Sums of w, w l and, where asked for, w |x - shift|^2 (of sparse rows at most so much); and of each
-    // model w slope, w slope (x - shift) and w p (1 - p).
+    // model w slope, w slope (x - shift) and w times the loss's second derivative, p (1 - p) of classes.
     struct Sums {
         double weight = 0, value = 0, spread = 0;
         std::vector<double> level, curvature;  // models
         std::vector<double> slope;             // cols x models
     };
     Index cols = 0, models = 0, rows = 0;
+    Loss loss = Loss::classes;
+    double power = 1;          // of the deviance, at least 1
     bool precise = false;      // whether dense float32 rows of several models are multiplied in float64, too
     bool spreads = false;      // whether sums of |x - shift|^2 are asked for
     std::vector<double> coef;  // models x cols
@@ -27,7 +32,7 @@ struct Gradient {
 
     Gradient(Index cols, std::vector<double> coef, std::vector<double> intercept, std::vector<double> shift);
     void widen(Index cols);           // new columns have coefficients of 0
-    void update(const Block& block);  // y: one column, the class's index
+    void update(const Block& block);  // y: one column, the class's index or the number
     void merge(const Gradient& other);
     struct Summary {
         double value, spread;

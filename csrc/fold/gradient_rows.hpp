@@ -1,4 +1,4 @@
-// How rows are dealt to shards of a gradient, and what one block of scores says of two classes.
+// How rows are dealt to shards of a gradient, and what the scores of a few rows say of one model.
 #pragma once
 
 #include <algorithm>
@@ -25,12 +25,18 @@ inline Gradient::Sums empty_sums(Index cols, Index models, Index padded) {
 // Rows so few that their scores stay in the first cache.
 constexpr Index gradient_few = 128;
 
-// Scores of rows begin on, less base, become weighted slopes; two classes.
-inline void two_classes(Gradient::Sums& s, double* scores, const Block& block, double base, Index begin,
-                        Index n) {
+// Scores of rows begin on, less base, become weighted slopes; one model.
+inline void slopes_of(Gradient::Sums& s, const Gradient& at, double* scores, const Block& block, double base,
+                      Index begin, Index n) {
     double sums[3] = {};
-    kernels().gradient_f64.logistic(scores, block.y + begin, block.weight ? block.weight + begin : nullptr,
-                                    base, n, sums);
+    const double *y = block.y + begin, *weight = block.weight ? block.weight + begin : nullptr;
+    const auto& kernel = kernels().gradient_f64;
+    if (at.loss == Gradient::Loss::classes)
+        kernel.logistic(scores, y, weight, base, n, sums);
+    else if (at.loss == Gradient::Loss::deviance)
+        kernel.deviance(scores, y, weight, base, at.power, n, sums);
+    else
+        kernel.squared(scores, y, weight, base, n, sums);
     s.value += sums[0], s.level[0] += sums[1], s.curvature[0] += sums[2];
 }
 

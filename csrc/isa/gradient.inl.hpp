@@ -165,6 +165,41 @@ inline void gradient_logistic(double* scores, const double* y, const double* wei
     (weight ? logistic_rows<true> : logistic_rows<false>)(scores, y, weight, base, rows, sums);
 }
 
+// With E_a(s) = exp(a s) / a, and E_0(s) = s: E_a(s) - y E_b(s), where a = 2 - power and b = 1 - power.
+inline void gradient_deviance(double* __restrict scores, const double* __restrict y,
+                              const double* __restrict weight, double base, double power, std::int64_t rows,
+                              double* __restrict sums) {
+    const double a = 2.0 - power, b = 1.0 - power;
+    const double over_a = a == 0 ? 0.0 : 1.0 / a, over_b = b == 0 ? 0.0 : 1.0 / b;
+    const double flat_a = a == 0 ? 1.0 : 0.0, flat_b = b == 0 ? 1.0 : 0.0;
+    double value = 0, level = 0, curvature = 0;
+#pragma omp simd reduction(+ : value, level, curvature)
+    for (std::int64_t i = 0; i < rows; i++) {
+        const double w = weight ? weight[i] : 1.0, s = scores[i] + base;
+        const double up = exp_one(a * s), down = y[i] * exp_one(b * s), g = w * (up - down);
+        value += w * (up * over_a - down * over_b + s * (flat_a - y[i] * flat_b));
+        level += g;
+        curvature += w * (a * up - b * down);
+        scores[i] = g;
+    }
+    sums[0] += value, sums[1] += level, sums[2] += curvature;
+}
+
+inline void gradient_squared(double* __restrict scores, const double* __restrict y,
+                             const double* __restrict weight, double base, std::int64_t rows,
+                             double* __restrict sums) {
+    double value = 0, level = 0, curvature = 0;
+#pragma omp simd reduction(+ : value, level, curvature)
+    for (std::int64_t i = 0; i < rows; i++) {
+        const double w = weight ? weight[i] : 1.0, off = scores[i] + base - y[i];
+        value += 0.5 * w * off * off;
+        level += w * off;
+        curvature += w;
+        scores[i] = w * off;
+    }
+    sums[0] += value, sums[1] += level, sums[2] += curvature;
+}
+
 template <class T>
 void gradient_softmax(T* __restrict scores, std::int64_t apart, const double* __restrict base,
                       const double* __restrict y, const double* __restrict weight, std::int64_t rows,
@@ -240,6 +275,8 @@ constexpr GradientKernels<T> gradient_kernels() {
             gradient_product<T, false>,
             gradient_product<T, true>,
             gradient_logistic,
+            gradient_deviance,
+            gradient_squared,
             gradient_softmax<T>,
             gradient_flush<T>};
 }

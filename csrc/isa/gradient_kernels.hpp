@@ -34,6 +34,12 @@ struct GradientKernels {
     // slopes, the curvatures p (1 - p).
     void (*logistic)(double* scores, const double* y, const double* weight, double base, std::int64_t rows,
                      double* sums);
+    // The same of numbers: half of Tweedie's deviance less what y alone adds, the model being the exponential
+    // of the score; half the squared difference.
+    void (*deviance)(double* scores, const double* y, const double* weight, double base, double power,
+                     std::int64_t rows, double* sums);
+    void (*squared)(double* scores, const double* y, const double* weight, double base, std::int64_t rows,
+                    double* sums);
     // Scores, strips `apart` numbers apart, become weight (softmax - [class]); sums: the loss, then of each
     // of `models` padded to whole strips the slopes, then the curvatures p (1 - p). base: what is added to
     // the scores, far below zero beyond the models. room: as many numbers as base.

@@ -1,4 +1,4 @@
-"""Gradient: a classifier's loss over rows and its slopes, which is all that a minimiser asks of one walk."""
+"""Gradient: a loss over rows and its slopes, which is all that a minimiser asks of one walk."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Gradient", "Slopes"]
 
+#: As the kernels know them.
+_LOSSES = ("classes", "deviance", "squared")
+
 
 class Slopes(NamedTuple):
     """Sums over the rows, each with its weight w."""
@@ -27,18 +30,18 @@ class Slopes(NamedTuple):
     slope: NDArray[np.float64]
     #: (models,): of w slope.
     level: NDArray[np.float64]
-    #: (models,): of w p (1 - p), p being the model's probability.
+    #: (models,): of w times the loss's second derivative; of classes p (1 - p), p being the model's probability.
     curvature: NDArray[np.float64]
     #: Of ``w |x - shift|^2``, at least, where `spreads` asked for it; else 0.
     spread: float
 
 
 class Gradient:
-    """Logistic or softmax loss at given coefficients, and its slopes; one visit to each row.
+    """A loss at given coefficients, and its slopes; one visit to each row.
 
-    A row's scores are ``intercept + coef @ (x - shift)``, one a model. With one model, y is 0 or 1 and the loss is
-    logistic; with more, y is the index of the row's model and the loss is that of the softmax. Sums are float64; of several
-    models, dense float32 rows are multiplied in float32.
+    A row's scores are ``intercept + coef @ (x - shift)``, one a model. Of classes with one model, y is 0 or 1 and the loss is
+    logistic; with more, y is the index of the row's model and the loss is that of the softmax. Numbers have one model. Sums are
+    float64; of several models, dense float32 rows are multiplied in float32.
 
     Parameters
     ----------
@@ -46,6 +49,11 @@ class Gradient:
     intercept : array-like of shape (models,)
     shift : array-like of shape (d,), optional
         About what slopes are summed; 0 by default.
+    loss : {"classes", "deviance", "squared"}
+        "deviance": half of Tweedie's deviance of y, at least 0, from ``exp(score)``, less what y alone adds to it; "squared": half
+        the square of their difference.
+    power : float
+        Of the deviance, at least 1: 1 is Poisson's, 2 gamma's (y above 0 from there on), 3 the inverse Gaussian's.
     precise : bool
         Multiply float32 rows of several models in float64, in twice the time.
     spreads : bool
@@ -74,12 +82,17 @@ class Gradient:
         intercept: ArrayLike,
         shift: ArrayLike | None = None,
         *,
+        loss: str = "classes",
+        power: float = 1.0,
         precise: bool = False,
         spreads: bool = False,
     ) -> None:
         w = np.ascontiguousarray(coef, dtype=np.float64)
         centre = np.zeros(w.shape[1]) if shift is None else np.ascontiguousarray(shift, dtype=np.float64)
         self._state = core.Gradient(w, np.ascontiguousarray(intercept, dtype=np.float64), centre)
+        if loss not in _LOSSES:
+            raise ValueError(f"loss must be one of {_LOSSES}, got {loss!r}")
+        self._state.loss, self._state.power = _LOSSES.index(loss), float(power)
         self._state.precise, self._state.spreads = precise, spreads
 
     @property
@@ -92,7 +105,7 @@ class Gradient:
         return int(self._state.rows)
 
     def update(self, block: Block, /) -> None:
-        """Absorb the rows of a block; y holds the classes' indices."""
+        """Absorb the rows of a block; y holds the classes' indices, or numbers."""
         self._state.update(block.raw_x(), block.raw_y(), block.sample_weight)
 
     def merge(self, other: Self, /) -> None:

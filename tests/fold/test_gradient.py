@@ -73,6 +73,49 @@ def test_value_and_slopes(storage: str, n: int, d: int, models: int) -> None:
     assert state.weight == pytest.approx(weight.sum())
 
 
+@pytest.mark.parametrize("storage", ["dense32", "dense64", "csr32", "csr64"])
+@pytest.mark.parametrize("power", [0.0, 1.0, 1.3, 2.0, 3.0])
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (7, 3), (700, 37)])
+def test_losses_of_numbers(storage: str, power: float, n: int, d: int) -> None:
+    X, _, weight, coef, level, shift = problem(storage, n, d, 1)
+    coef /= np.sqrt(d)
+    y = np.random.default_rng(1).gamma(1.0, 2.0, n) * (weight > 0.3 if power < 2 else 1.0)
+    state = Gradient(coef, level, shift, loss="deviance" if power else "squared", power=power or 1.0)
+    state.update(Block(X, y, weight))
+    found = state.finish()
+    X = np.asarray(X.todense() if sp.issparse(X) else X, dtype=np.longdouble) - shift
+    s = X @ coef[0].astype(np.longdouble) + level[0]
+    if power == 0:
+        loss, slope, bend = 0.5 * (s - y) ** 2, s - y, np.ones(n)
+    else:
+        a, b = 2 - power, 1 - power
+        loss = (np.exp(a * s) / a if a else s) - y * (np.exp(b * s) / b if b else s)
+        slope, bend = np.exp(a * s) - y * np.exp(b * s), a * np.exp(a * s) - b * y * np.exp(b * s)
+    near = {"rtol": 1e-11, "atol": 1e-11 * max(1.0, float(weight @ abs(slope)))}
+    np.testing.assert_allclose(found.value, float(weight @ loss), **near)
+    np.testing.assert_allclose(found.slope[0], ((weight * slope) @ X).astype(float), **near)
+    np.testing.assert_allclose(found.level[0], float(weight @ slope), **near)
+    np.testing.assert_allclose(found.curvature[0], float(weight @ bend), **near)
+
+
+def test_numbers_out_of_range_are_refused() -> None:
+    for loss, power, y, words in (
+        ("deviance", 1.0, -1.0, "of at least 0"),
+        ("deviance", 2.0, 0.0, "above 0"),
+        ("squared", 1.0, np.nan, "finite numbers"),
+        ("deviance", 1.5, np.inf, "finite numbers"),
+        ("deviance", 0.5, 1.0, "power of a deviance"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            Gradient([[0.0]], [0.0], loss=loss, power=power).update(Block(np.ones((1, 1)), np.array([y])))
+    with pytest.raises(ValueError, match="numbers have one model"):
+        Gradient(np.zeros((2, 1)), np.zeros(2), loss="squared").update(Block(np.ones((1, 1)), np.ones(1)))
+    with pytest.raises(ValueError, match="loss must be one of"):
+        Gradient([[0.0]], [0.0], loss="logistic")
+    with pytest.raises(ValueError, match="different losses"):
+        Gradient([[0.0]], [0.0]).merge(Gradient([[0.0]], [0.0], loss="squared"))
+
+
 @pytest.mark.parametrize("storage", ["dense32", "dense64", "csr64"])
 @pytest.mark.parametrize("models", [1, 3])
 def test_spreads_where_asked_for(storage: str, models: int) -> None:

@@ -53,6 +53,11 @@ def gradient(models: int) -> Case:
     return Case(f"Gradient-{models}", make, classes=True, rounding32=1e-5 if models > 1 else 0.0)
 
 
+def squares() -> folds.Gradient:
+    coef = 0.1 * np.random.default_rng(9).standard_normal((1, COLUMNS))
+    return folds.Gradient(coef, [0.5], np.full(COLUMNS, 0.25), loss="squared")
+
+
 def sgd(loss: str, **options: Any) -> Case:
     def make() -> folds.Sgd:
         rates, targets = [0.03, 0.1, 0.3, 1.0], [0, 0, 0, 0]
@@ -71,6 +76,7 @@ CASES = [
     Case("RowSketch-odd", lambda: folds.RowSketch(37, seed=2**63 + 5, nonzeros=5), repeats=False),
     gradient(1),
     gradient(5),
+    Case("Gradient-squared", squares),
     sgd("squared_error"),
     sgd("log_loss", classes=True),
     sgd("hinge", classes=True, penalty_scale="raw"),

@@ -11,14 +11,17 @@ import pytest
 from esker.linear_model import (
     ElasticNet,
     ElasticNetCV,
+    GammaRegressor,
     Lasso,
     LassoCV,
     LinearRegression,
     LogisticRegression,
+    PoissonRegressor,
     Ridge,
     RidgeClassifier,
     RidgeClassifierCV,
     RidgeCV,
+    TweedieRegressor,
 )
 
 MODELS = [
@@ -32,6 +35,9 @@ MODELS = [
     LassoCV,
     ElasticNetCV,
     LogisticRegression,
+    PoissonRegressor,
+    GammaRegressor,
+    TweedieRegressor,
 ]
 ANYTHING: list[Any] = [
     "x", b"1", float("nan"), True, np.True_, 2.5, 0, -1, 10**30, 1j, None, [1, 2], [], {}, ["a"], [None], [[1.0]],
@@ -42,7 +48,7 @@ ANYTHING: list[Any] = [
 def data(model: Any) -> tuple[np.ndarray, np.ndarray]:
     X = np.random.default_rng(0).standard_normal((30, 2))
     labels = "Class" in model.__name__ or "Logistic" in model.__name__
-    return X, (X[:, 0] > 0) if labels else X[:, 0]
+    return X, (X[:, 0] > 0) if labels else np.exp(X[:, 0])
 
 
 def refusal(model: Any, X: np.ndarray, y: np.ndarray) -> str:

@@ -7,6 +7,9 @@ from typing import Any
 
 # Public name -> the module that defines it.
 _NAMES: dict[str, str] = {
+    "GammaRegressor": "esker.linear_model.glm",
+    "PoissonRegressor": "esker.linear_model.glm",
+    "TweedieRegressor": "esker.linear_model.glm",
     "LinearRegression": "esker.linear_model.linear_regression",
     "ElasticNet": "esker.linear_model.elastic_net",
     "ElasticNetCV": "esker.linear_model.elastic_net_cv",

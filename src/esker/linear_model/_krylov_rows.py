@@ -86,6 +86,17 @@ class Rows:
         self._product: core.NormalProduct | None = None
         self._lanes = 0
 
+    def count(self) -> int:
+        """Rows there are, by a walk where nobody knows."""
+        if self.whole is not None:
+            return len(self.whole)
+        known = self.blocks.n_rows
+        if known is not None:
+            return known
+        n = sum(len(block) for block in self.walk())
+        self.passes += 1
+        return n
+
     def walk(self) -> Iterator[Block]:
         """Every block; those of the first walk are kept while there is room. An early end raises InterruptedError."""
         if self._kept and self._complete:

@@ -66,6 +66,7 @@ def minimise(
     *,
     max_iter: int,
     rounding: float,
+    noise: float = 0.0,
     first: tuple[float, Floats] | None = None,
 ) -> Point:
     """Go downhill until ``done(point)``, or `max_iter` steps.
@@ -78,8 +79,8 @@ def minimise(
     done : callable
         Asked at each point that is taken.
     max_iter : int
-    rounding : float
-        Of values, relative.
+    rounding, noise : float
+        Of values, relative and absolute.
     first : (float, ndarray), optional
         Value and gradient at the start, where known.
     """
@@ -97,7 +98,7 @@ def minimise(
                 return here
             pairs.clear()
             continue
-        found = _search(function, here, step, slope, rounding)
+        found = _search(function, here, step, slope, rounding * abs(here.value) + noise)
         if found is None:
             if not pairs:
                 here.stuck = True
@@ -128,10 +129,9 @@ def _two_loops(g: Floats, pairs: Any, metric: Metric, size: float) -> Floats:
     return r
 
 
-def _search(function: Function, here: Point, step: Floats, slope: float, rounding: float) -> Point | None:
+def _search(function: Function, here: Point, step: Floats, slope: float, noise: float) -> Point | None:
     """A point along `step` by the weak Wolfe conditions; None where there is none."""
     low, high, t, calls = 0.0, np.inf, 1.0, here.calls
-    noise = rounding * abs(here.value)
     for _ in range(TRIALS):
         at = here.at + t * step
         value, gradient = function(at)

@@ -1,4 +1,4 @@
-"""What is known of a logistic loss's curvature, as a metric for L-BFGS: a sample's Hessian, or its diagonal in some basis.
+"""What is known of a loss's curvature, as a metric for L-BFGS: a sample's Hessian, or its diagonal in some basis.
 
 Of two classes and moderately many columns, the Hessian of a sample is a Gram of its rows with weights w p (1 - p), whose
 centring is the elimination of the intercept. Of several classes, each one's curvature is taken for diagonal in a basis that
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from esker.blocks import Block
+    from esker.linear_model._glm_loss import NumberLoss
 
     Floats = NDArray[np.float64]
 
@@ -102,10 +103,20 @@ class Shared:
     shift : ndarray of shape (d,)
     alpha : float
     centred : bool
+    loss : NumberLoss or None
+        None: classes.
     """
 
-    def __init__(self, frame: Frame, at: Floats, shift: Floats, alpha: float, centred: bool) -> None:
-        curvature = curvatures(frame.rows, at, shift)
+    def __init__(
+        self,
+        frame: Frame,
+        at: Floats,
+        shift: Floats,
+        alpha: float,
+        centred: bool,
+        loss: NumberLoss | None = None,
+    ) -> None:
+        curvature = curvatures(frame.rows, at, shift, loss)
         c = np.maximum(curvature.sum(axis=0), 1e-300)[:, None]
         Z = frame.turned
         if sparse.issparse(Z):

@@ -1,4 +1,4 @@
-"""What minimising a classifier's loss asks of the rows: a sample of them once, and the loss with its slopes, a walk each."""
+"""What minimising a loss asks of the rows: a sample of them once, and the loss with its slopes, a walk each."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
+
+    from esker.linear_model._glm_loss import NumberLoss
 
     Floats = NDArray[np.float64]
 
@@ -51,6 +53,8 @@ class Objective:
         Whether there are intercepts; else they stay 0.
     if_not_finite : callable
         Called where the loss is not finite: it may know why.
+    loss : NumberLoss or None
+        None: classes.
     """
 
     def __init__(
@@ -61,7 +65,12 @@ class Objective:
         alpha: float,
         centred: bool,
         if_not_finite: Callable[[], None] = lambda: None,
+        loss: NumberLoss | None = None,
     ) -> None:
+        self.loss = loss
+        self._options: dict[str, Any] = (
+            {} if loss is None else {"loss": loss.name, "power": loss.power or 1.0}
+        )
         self.walk, self.weight, self.shift, self.alpha, self.centred = walk, weight, shift, alpha, centred
         self.curvature: Floats = np.zeros(0)
         self.calls, self._if_not_finite = 0, if_not_finite
@@ -74,10 +83,11 @@ class Objective:
 
     def __call__(self, at: Floats) -> tuple[float, Floats]:
         w = at[:, :-1]
+        # As `gap` needs it.
         spreads = (
-            self.spread is None and self.centred and self.alpha > 0 and len(at) == 1
-        )  # as `gap` needs it
-        state = Gradient(w, at[:, -1], self.shift, precise=self.precise, spreads=spreads)
+            self.spread is None and self.centred and self.alpha > 0 and len(at) == 1 and self.loss is None
+        )
+        state = Gradient(w, at[:, -1], self.shift, precise=self.precise, spreads=spreads, **self._options)
         for block in self.walk():
             state.update(block)
         self.calls += 1
@@ -100,7 +110,12 @@ class Objective:
         moved to its best place, which is at most t away, as p (1 - p) changes by a factor of at most e^t on the way; the other
         slopes change by at most t times the mixed derivatives, of which Cauchy and Schwarz know a bound.
         """
-        if self.alpha == 0 or (self.centred and len(gradient) > 1) or gradient is not self.latest:
+        if (
+            self.loss is not None
+            or self.alpha == 0
+            or (self.centred and len(gradient) > 1)
+            or gradient is not self.latest
+        ):
             return float("inf")
         size = float(np.sqrt(np.vdot(gradient[:, :-1], gradient[:, :-1])))
         if not self.centred:
@@ -142,11 +157,16 @@ class Sample:
             total += weight[i : i + PANEL].astype(X.dtype) @ X[i : i + PANEL]
         return total
 
+    def target(self) -> float:
+        """The mean of the targets."""
+        assert self.rows.sample_weight is not None
+        return float(self.rows.sample_weight @ np.asarray(self.rows.y, dtype=np.float64))
+
 
 def draw(rows: Rows, n: int, size: int, columns: int, classes: int) -> Sample:
     """About `size` of n rows, one from each of as many equal stretches; rare classes give more, which weigh less.
 
-    Rows in memory are picked; a source is walked once.
+    Rows in memory are picked; a source is walked once. classes: 0 where targets are numbers.
     """
     whole = rows.whole
     if whole is not None:
@@ -178,26 +198,25 @@ def thinned(rows: Block, size: int) -> Block:
     return _scaled(_taken(rows, _stretches(len(rows), size), rows.X.shape[1]), np.ones(size))
 
 
-def chances(X: Any, at: Floats, shift: Floats) -> Floats:
-    """Each model's probability of rows, shape (n, models)."""
-    w = at[:, :-1]
-    scores = np.asarray(X @ w.T.astype(X.dtype), dtype=np.float64) + (at[:, -1] - w @ shift)
-    return np.asarray(expit(scores) if len(at) == 1 else softmax(scores, axis=1))
-
-
-def curvatures(rows: Block, at: Floats, shift: Floats) -> Floats:
-    """A sample's weights times ``p (1 - p)`` of each model, shape (n, models)."""
+def curvatures(rows: Block, at: Floats, shift: Floats, loss: NumberLoss | None = None) -> Floats:
+    """A sample's weights times the second derivative of each model, of classes ``p (1 - p)``; shape (n, models)."""
     assert rows.sample_weight is not None
-    out = np.empty((len(rows), len(at)))
+    w, out = at[:, :-1], np.empty((len(rows), len(at)))
+    coef, level = w.T.astype(rows.X.dtype), at[:, -1] - w @ shift
     for i in range(0, len(rows), PANEL):
-        p = chances(rows.X[i : i + PANEL], at, shift)
-        out[i : i + PANEL] = rows.sample_weight[i : i + PANEL, None] * (p * (1.0 - p))
+        scores = np.asarray(rows.X[i : i + PANEL] @ coef, dtype=np.float64) + level
+        if loss is not None:
+            bend = loss.curvature(scores)
+        else:
+            p = np.asarray(expit(scores) if len(at) == 1 else softmax(scores, axis=1))
+            bend = p * (1.0 - p)
+        out[i : i + PANEL] = rows.sample_weight[i : i + PANEL, None] * bend
     return out
 
 
-def weighted_by_curvature(rows: Block, at: Floats, shift: Floats) -> Block:
-    """A sample of two classes, its weights times ``p (1 - p)``."""
-    return Block(rows.X, None, curvatures(rows, at, shift)[:, 0])
+def weighted_by_curvature(rows: Block, at: Floats, shift: Floats, loss: NumberLoss | None = None) -> Block:
+    """A sample of one model, its weights times the second derivative."""
+    return Block(rows.X, None, curvatures(rows, at, shift, loss)[:, 0])
 
 
 def weighted_by_doubt(rows: Block, at: Floats, shift: Floats) -> Block:
@@ -216,6 +235,8 @@ def _stretches(n: int, size: int) -> NDArray[np.intp]:
 
 def _places(y: Floats, size: int, classes: int) -> tuple[NDArray[np.intp], Floats]:
     """Rows to take and how many each stands for."""
+    if classes == 0:
+        return _stretches(len(y), size), np.ones(size)
     seen = np.bincount(y[:: max(1, len(y) >> 16)].astype(np.intp), minlength=classes)
     if seen.min() * 3 * classes >= seen.sum():  # none is rare; to count them all takes as long as half a walk
         places = _stretches(len(y), size)

@@ -1,4 +1,4 @@
-"""Logistic and softmax regression: L-BFGS about a sample's curvature, on samples that grow until they are all rows.
+"""Logistic and softmax regression, and losses of numbers: L-BFGS about a sample's curvature, on samples that grow until they are all rows.
 
 A sample's minimum is as far from that of all rows as chance makes it; until there, a step on all rows would be wasted. Newton's
 metric of m rows makes the condition of all rows' Hessian about ``((1 + r) / (1 - r))^2``, r being the root of d / m, so that a
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from esker.blocks import Block
+    from esker.linear_model._glm_loss import NumberLoss
     from esker.linear_model._krylov_rows import Rows
 
     Floats = NDArray[np.float64]
@@ -88,6 +89,18 @@ class Logistic:
     metric: str
     history: list[tuple[float, float]] = field(default_factory=list)
 
+    def complaint(self, tol: float) -> str:
+        """Of what did not converge."""
+        more = (
+            "that is as far as rounding goes: a larger tol is reached"
+            if self.reason == "rounding"
+            else "raise max_iter or tol"
+        )
+        return (
+            f"not converged to tol={tol:g} after {self.iterations} steps: the largest partial derivative is "
+            f"{self.gradient_norm:.2g}; {more}"
+        )
+
 
 @dataclass
 class _Problem:
@@ -96,15 +109,18 @@ class _Problem:
     centred: bool
     metric: str
     shift: Floats
+    loss: NumberLoss | None = None
     frame: Frame | None = None
 
     def look(self, rows: Block, at: Floats, *, anew: bool) -> Callable[[Floats], Floats]:
         """The metric of a sample at a point; a basis is found `anew` or kept."""
         if self.metric == "newton":
-            return Newton(weighted_by_curvature(rows, at, self.shift), self.alpha, self.shift, self.centred)
+            return Newton(
+                weighted_by_curvature(rows, at, self.shift, self.loss), self.alpha, self.shift, self.centred
+            )
         if self.frame is None or anew:
             self.frame = frame(rows, at, self.shift, self.centred, turn=self.metric == "shared")
-        return Shared(self.frame, at, self.shift, self.alpha, self.centred)
+        return Shared(self.frame, at, self.shift, self.alpha, self.centred, self.loss)
 
 
 def metric_for(models: int, n: int, d: int, solver: str) -> str:
@@ -132,9 +148,11 @@ def solve_logistic(
     centred: bool,
     tol: float,
     max_iter: int,
+    loss: NumberLoss | None = None,
     solver: str = "auto",
     start: Floats | None = None,
     ends: float = inf,
+    name: str = "LogisticRegression",
     if_not_finite: Callable[[], None] = lambda: None,
 ) -> Logistic:
     """Minimise ``sum(w loss) + penalty |coef|^2 / 2``, divided by the sum of weights.
@@ -148,15 +166,20 @@ def solve_logistic(
     models : int
         1 for two classes, else one each.
     penalty : float
+        Of numbers, as it stands beside the mean loss.
     centred : bool
         Whether there are intercepts.
     tol : float
         Done where no partial derivative exceeds this, and the value is about ``tol^2`` from its minimum.
     max_iter : int
         Steps on all rows.
+    loss : NumberLoss or None
+        None: classes. Else targets are numbers.
     solver : str
     start : ndarray of shape (models, d + 1), optional
         Coefficients and intercepts to begin with.
+    name : str
+        Who claims memory.
     ends : float
         A moment of `perf_counter`: once labels and a sample were read, the best point then is the answer.
     if_not_finite : callable
@@ -167,26 +190,30 @@ def solve_logistic(
     size = min(n, max(least, min(n // 16, MOST)))
     size = min(size, max(FIRST, rows.room() // (2 * _row(rows, models, d))))
     if d:
-        _reserve(rows, models, d, size, metric_for(models, n, d, solver))
-    sample = draw(rows, n, size, d, max(models, 2))
+        _reserve(rows, models, d, size, metric_for(models, n, d, solver), name)
+    sample = draw(rows, n, size, d, 0 if loss else max(models, 2))
+    if not sample.weight > 0:
+        raise ValueError("rows of weight 0 only: fitting needs rows with a positive weight")
     if not d:
         d = sample.rows.X.shape[1]
-        _reserve(rows, models, d, size, metric_for(models, n, d, solver))
+        _reserve(rows, models, d, size, metric_for(models, n, d, solver), name)
     metric = metric_for(models, n, d, solver)
-    shift, alpha = sample.mean(), penalty / sample.weight
+    shift, alpha = sample.mean(), penalty if loss else penalty / sample.weight
     if not np.isfinite(shift).all():
         if_not_finite()
         raise ValueError("the columns' sums are not finite: values are too large; scale them down")
     if not centred:
         shift = np.zeros(d)
-    problem = _Problem(models, alpha, centred, metric, shift)
+    problem = _Problem(models, alpha, centred, metric, shift, loss)
     at = np.zeros((models, d + 1))
+    if loss and centred:
+        at[0, -1] = loss.link(sample.target())
     if start is not None:
         at[:, : start.shape[1] - 1], at[:, -1] = (
             start[:, :-1],
             start[:, -1] + start[:, :-1] @ shift[: start.shape[1] - 1],
         )
-    objective = Objective(rows.walk, sample.weight, shift, alpha, centred, if_not_finite)
+    objective = Objective(rows.walk, sample.weight, shift, alpha, centred, if_not_finite, loss)
     with until(ends):
         at = _warm(problem, sample, at, start is not None)
         found, history = _finish(problem, sample, objective, at, tol, max_iter)
@@ -216,17 +243,15 @@ def solve_logistic(
     )
 
 
-def _reserve(rows: Rows, models: int, d: int, size: int, metric: str) -> None:
+def _reserve(rows: Rows, models: int, d: int, size: int, metric: str, name: str) -> None:
     """Claim memory for the sample, the vectors, the shards' sums and the metric."""
     blocks = rows.blocks
     numbers = models * (d + 1)
     shards = min(max((1 << 22) // numbers, 2), 16)
     vectors = 8 * numbers * (2 * PAIRS + 16 + shards)
     square = {"newton": 1, "shared": 5, "diagonal": 0}[metric] * 8 * d * (d + 1)
-    blocks.reserve(
-        size * _row(rows, models, d) + vectors + square,
-        f"LogisticRegression of {d} columns and {models} models",
-    )
+    what = f"{name} of {d} columns" + (f" and {models} models" if models > 1 else "")
+    blocks.reserve(size * _row(rows, models, d) + vectors + square, what)
 
 
 def _row(rows: Rows, models: int, d: int) -> int:
@@ -250,8 +275,15 @@ def _warm(problem: _Problem, sample: Sample, at: Floats, started: bool) -> Float
         if m > sizes[0] and stopped():
             break
         rows = thinned(sample.rows, m)
-        objective = Objective(lambda rows=rows: [rows], 1.0, problem.shift, problem.alpha, problem.centred)  # type: ignore[misc]
-        enough, first = 0.02 * min(1.0, at.size / m), objective(at)
+        objective = Objective(
+            lambda rows=rows: [rows],  # type: ignore[misc]
+            1.0,
+            problem.shift,
+            problem.alpha,
+            problem.centred,
+            loss=problem.loss,
+        )
+        enough, first = partial(_within, 0.02 * min(1.0, at.size / m), _least(problem, rows)), objective(at)
         for i in range(LOOKS):
             some = rows
             if i and stopped():
@@ -262,7 +294,7 @@ def _warm(problem: _Problem, sample: Sample, at: Floats, started: bool) -> Float
                 objective,
                 at,
                 problem.look(some, at, anew=i == 0),
-                partial(_within, enough),
+                enough,
                 max_iter=STEPS,
                 rounding=1e-9,
                 first=first,
@@ -303,6 +335,7 @@ def _finish(
                 done,
                 max_iter=min(max_iter - iterations, _until(sample, problem, iterations)),
                 rounding=1e-8 if coarse and not objective.precise else 1e-13,
+                noise=1e-13 * abs(_least(problem, sample.rows)),  # a sum that may cancel to little
                 first=first,
             )
             iterations += found.iterations
@@ -339,8 +372,16 @@ def _until(sample: Sample, problem: _Problem, iterations: int) -> int:
     )
 
 
-def _within(share: float, point: Point) -> bool:
-    return point.decrement <= share * abs(point.value)
+def _least(problem: _Problem, rows: Block) -> float:
+    """What a sample's loss cannot fall below."""
+    if problem.loss is None:
+        return 0.0
+    assert rows.sample_weight is not None
+    return float(rows.sample_weight @ problem.loss.least(np.asarray(rows.y, dtype=np.float64)))
+
+
+def _within(share: float, least: float, point: Point) -> bool:
+    return point.decrement <= share * abs(point.value - least)
 
 
 def _good(point: Point, size: float, tol: float) -> bool:

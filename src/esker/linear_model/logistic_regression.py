@@ -228,17 +228,7 @@ class LogisticRegression(LinearClassifier):
         self.history_, self.metric_ = found.history, found.metric
         self.stop_reason_, self.converged_ = found.reason, found.reason == "converged"
         if found.reason in ("max_iter", "rounding"):
-            warnings.warn(
-                f"not converged to tol={self.tol:g} after {found.iterations} steps: the largest partial derivative is "
-                f"{found.gradient_norm:.2g}; "
-                + (
-                    "that is as far as rounding goes: a larger tol is reached"
-                    if found.reason == "rounding"
-                    else "raise max_iter or tol"
-                ),
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+            warnings.warn(found.complaint(self.tol), ConvergenceWarning, stacklevel=3)
 
     def _start(self, before: tuple[Any, Any, Any], classes: NDArray[Any], d: int) -> NDArray[np.float64]:
         known, coef, intercept = before
