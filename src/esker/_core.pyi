@@ -282,7 +282,7 @@ class Gram:
         ...
 class Gradient:
     """
-    A classifier's loss over rows, and its slopes.
+    A loss over rows, and its slopes.
     """
     precise: bool
     spreads: bool
@@ -293,7 +293,7 @@ class Gradient:
         ...
     def finish(self) -> tuple[float, numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], float]:
         """
-        Sums of w l; of w slope (x - shift), (models, d); of w slope and of w p (1 - p), (models,); of w |x - shift|^2, where asked for.
+        Sums of w l; of w slope (x - shift), (models, d); of w slope and of w times the second derivative, (models,); of w |x - shift|^2, where asked for.
         """
     def merge(self, other: Gradient) -> None:
         ...
@@ -307,7 +307,21 @@ class Gradient:
     def cols(self) -> int:
         ...
     @property
+    def loss(self) -> int:
+        """
+        0: classes; 1: half of Tweedie's deviance; 2: half the square.
+        """
+    @loss.setter
+    def loss(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
     def models(self) -> int:
+        ...
+    @property
+    def power(self) -> float:
+        ...
+    @power.setter
+    def power(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     @property
     def rows(self) -> int:

@@ -154,18 +154,19 @@ def test_warm_start_goes_on() -> None:
 
 
 def test_hard_starts() -> None:
-    """Rates that differ by e^20, no event at all, and huge counts: no overflow on the way is fatal."""
+    """Rates that differ by e^30, no event at all, and huge counts: no overflow on the way is fatal."""
     rng = np.random.default_rng(7)
-    X = rng.standard_normal((3000, 2)) * 10
-    y = rng.poisson(np.exp(np.clip(X @ [1.0, 0.1], -30, 15))).astype(float)
+    X = rng.standard_normal((3000, 2)) * 5
+    y = rng.poisson(np.exp(X @ [1.0, 0.1])).astype(float)
     found = PoissonRegressor(alpha=1e-6, max_iter=500, tol=1e-3).fit(X, y)
     assert found.converged_
-    assert found.score(X, y) > 0.9
+    np.testing.assert_allclose(found.coef_, [1.0, 0.1], atol=1e-2)
+    assert found.score(X, y) > 0.99
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         none = PoissonRegressor().fit(X, np.zeros(len(y)))
     assert none.predict(X).max() < 1e-3
-    many = PoissonRegressor(alpha=0.0, tol=1e-2).fit(X / 10, 1e6 * np.exp(X[:, 0] / 10))
+    many = PoissonRegressor(alpha=0.0, tol=1e-2).fit(X / 5, 1e6 * np.exp(X[:, 0] / 5))
     np.testing.assert_allclose(many.coef_, [1.0, 0.0], atol=1e-6)
 
 
