@@ -69,7 +69,14 @@ class NumberLoss:
 
     def takes(self, y: Floats) -> bool:
         """Whether all of y are targets of this loss."""
-        return bool((y > 0).all() if self.power >= 2 else (y >= 0).all()) if self.power else True
+        low = y > 0 if self.power >= 2 else y >= 0 if self.power else np.full(y.shape, True)
+        return bool((low & np.isfinite(y)).all())
+
+    def refuse(self, y: Floats) -> None:
+        """An error where some of y are not."""
+        if not self.takes(y):
+            least = " above 0" if self.power >= 2 else " of at least 0" if self.power else ""
+            raise ValueError(f"y must hold finite numbers{least}, for a deviance of power {self.power:g}")
 
 
 def _share(a: float, scores: Floats) -> Floats:

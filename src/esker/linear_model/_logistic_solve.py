@@ -192,6 +192,8 @@ def solve_logistic(
     if d:
         _reserve(rows, models, d, size, metric_for(models, n, d, solver), name)
     sample = draw(rows, n, size, d, 0 if loss else max(models, 2))
+    if loss:
+        loss.refuse(np.asarray(sample.rows.y, dtype=np.float64))
     if not sample.weight > 0:
         raise ValueError("rows of weight 0 only: fitting needs rows with a positive weight")
     if not d:

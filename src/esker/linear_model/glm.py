@@ -74,16 +74,30 @@ PARAMETERS = """    alpha : float
 class Generalized(LinearRegressor):
     """What the generalized linear models share."""
 
-    alpha: float
-    fit_intercept: bool
-    solver: str
-    max_iter: int
-    tol: float
-    warm_start: bool
-    verbose: int
-    max_memory: int | str | None
-    n_threads: int | None
-    max_time: float | str | None
+    def __init__(
+        self,
+        *,
+        alpha: float = 1.0,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        max_iter: int = 100,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        verbose: int = 0,
+        max_memory: int | str | None = None,
+        n_threads: int | None = None,
+        max_time: float | str | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.max_memory = max_memory
+        self.n_threads = n_threads
+        self.max_time = max_time
 
     def _loss(self) -> NumberLoss:
         raise NotImplementedError
@@ -180,8 +194,7 @@ class Generalized(LinearRegressor):
             target = block.raw_y()
             assert target is not None
             target = target[:, 0]
-            if not loss.takes(target):
-                raise ValueError(f"some y are out of the range of the deviance of power {loss.power:g}")
+            loss.refuse(target)
             w = np.ones(len(block)) if block.sample_weight is None else block.sample_weight
             weight, total, squares = (
                 weight + float(w.sum()),
@@ -236,31 +249,6 @@ class PoissonRegressor(Generalized):
     (True, 0.99)
     """
 
-    def __init__(
-        self,
-        *,
-        alpha: float = 1.0,
-        fit_intercept: bool = True,
-        solver: str = "auto",
-        max_iter: int = 100,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        verbose: int = 0,
-        max_memory: int | str | None = None,
-        n_threads: int | None = None,
-        max_time: float | str | None = None,
-    ) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.solver = solver
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.max_memory = max_memory
-        self.n_threads = n_threads
-        self.max_time = max_time
-
     def _loss(self) -> NumberLoss:
         return NumberLoss(1.0)
 
@@ -284,31 +272,6 @@ class GammaRegressor(Generalized):
     >>> model.converged_, round(model.score(X, [19, 26, 33, 30]), 3)
     (True, 0.773)
     """
-
-    def __init__(
-        self,
-        *,
-        alpha: float = 1.0,
-        fit_intercept: bool = True,
-        solver: str = "auto",
-        max_iter: int = 100,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        verbose: int = 0,
-        max_memory: int | str | None = None,
-        n_threads: int | None = None,
-        max_time: float | str | None = None,
-    ) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.solver = solver
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.max_memory = max_memory
-        self.n_threads = n_threads
-        self.max_time = max_time
 
     def _loss(self) -> NumberLoss:
         return NumberLoss(2.0)
@@ -356,17 +319,19 @@ class TweedieRegressor(Generalized):
         max_time: float | str | None = None,
     ) -> None:
         self.power = power
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
         self.link = link
-        self.solver = solver
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.max_memory = max_memory
-        self.n_threads = n_threads
-        self.max_time = max_time
+        super().__init__(
+            alpha=alpha,
+            fit_intercept=fit_intercept,
+            solver=solver,
+            max_iter=max_iter,
+            tol=tol,
+            warm_start=warm_start,
+            verbose=verbose,
+            max_memory=max_memory,
+            n_threads=n_threads,
+            max_time=max_time,
+        )
 
     def _loss(self) -> NumberLoss:
         power = check_number("power", self.power)
