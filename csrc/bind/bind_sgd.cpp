@@ -54,6 +54,10 @@ py::dict to_arrays(const Sgd& s) {
     d["step_shape"] = copy(std::vector<double>{s.step.power, s.step.offset});
     d["lane_scale"] = copy(s.lane_scale);
     d["l1_due"] = copy(s.l1_due);
+    d["r"] = floats(s.r);
+    for (const auto& [key, numbers] :
+         {std::pair{"bias_z", &s.bias_z}, {"bias_won", &s.bias_won}, {"most_slope", &s.most_slope}})
+        d[key] = copy(*numbers);
     d["lane_target"] = copy(s.table.target);
     d["lane_rate"] = copy(s.table.rate);
     d["lane_l1"] = copy(s.table.l1);
@@ -105,6 +109,11 @@ Sgd from_arrays(const py::dict& d) {
     s.last = get<std::uint32_t>(d, "last");
     s.lane_scale = get<double>(d, "lane_scale");
     s.l1_due = get<double>(d, "l1_due");
+    require(d.contains("r"), "the arrays of an Sgd state lack 'r'");
+    s.r = buffer_of(d["r"]);
+    s.bias_z = get<double>(d, "bias_z");
+    s.bias_won = get<double>(d, "bias_won");
+    s.most_slope = get<double>(d, "most_slope");
     s.bias = get<double>(d, "bias");
     s.bias_h = get<double>(d, "bias_h");
     s.weight_sum = sums[0], s.nonzero_sum = sums[1], s.meter_weight = sums[2];
@@ -119,13 +128,15 @@ Sgd from_arrays(const py::dict& d) {
     const bool dense = s.layout == Layout::dense, sparse = s.layout == Layout::sparse;
     require(s.cols >= 0 && s.bias.size() == lanes && s.bias_h.size() == lanes && s.loss_sum.size() == lanes &&
                 s.y_centre.size() == lanes && s.lane_scale.size() == lanes && s.l1_due.size() == lanes &&
+                s.bias_z.size() == lanes && s.bias_won.size() == lanes && s.most_slope.size() == lanes &&
+                s.r.size() >= (dense && s.fields() == 3 ? static_cast<std::size_t>(s.flat()) : 0) &&
                 s.y_scale.size() == lanes &&
                 s.w.size() >= (sparse  ? cols * static_cast<std::size_t>(s.stride())
                                : dense ? static_cast<std::size_t>(s.flat())
                                        : 0) &&
-                s.h.size() >= (dense && s.fields() == 2 ? static_cast<std::size_t>(s.flat()) : 0) &&
+                s.h.size() >= (dense && s.fields() >= 2 ? static_cast<std::size_t>(s.flat()) : 0) &&
                 (!s.timed() || s.last_in_record() || s.last.size() == cols) &&
-                (!sparse || s.step.rule != Rule::normalized || s.scale.size() == cols) &&
+                (!sparse || !s.step.normalises() || s.scale.size() == cols) &&
                 (!dense ||
                  (s.centre.size() == cols && s.scale.size() == cols && s.x_moments.mean.size() == cols)),
             "the arrays of an Sgd state disagree about its columns or lanes");

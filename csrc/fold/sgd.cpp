@@ -39,10 +39,14 @@ Sgd::Sgd(std::string name, LaneTable t, bool fit_intercept, bool classes, bool s
     }
     require(!classes || std::visit([](const auto& l) { return !l.log_link; }, loss),
             "loss='" + loss_name + "' learns counts or amounts, not classes");
-    require(automatic() || step.rule == Rule::normalized || !scaled_penalty,
+    require(automatic() || step.normalises() || !scaled_penalty,
             "step='" + std::string(step.name()) + "' penalises raw weights: penalty_scale must be 'raw'");
     lane_scale.assign(n, 1.0);
     l1_due.assign(n, 0.0);
+    require(step.rule != Rule::coin || shrink() == Shrink::none, "step='coin' has no penalty");
+    bias_z.assign(n, 0.0);
+    bias_won.assign(n, 0.0);
+    most_slope.assign(n, 1.0);
     bias.assign(n, 0.0);
     bias_h.assign(n, 0.0);
     y_centre.assign(n, 0.0);
@@ -89,21 +93,23 @@ void Sgd::widen(Index n) {
     const Index before = cols;
     if (layout == Layout::sparse) w.grow(static_cast<std::size_t>(n * stride()));  // may be refused
     cols = n;
+    const float first = plain() || step.rule == Rule::coin ? 0.0f : first_accumulator;
     if (layout == Layout::sparse) {
-        for (Index j = before; j < n; j++)
-            for (int k = 0; k < width_ && !plain(); k++) accumulator_at(j, k) = first_accumulator;
+        for (Index j = before; j < n && first > 0; j++)
+            for (int k = 0; k < width_; k++) accumulator_at(j, k) = first;
         if (timed() && !last_in_record()) last.resize(static_cast<std::size_t>(n));
-        if (step.rule == Rule::normalized) scale.resize(static_cast<std::size_t>(n), 0.0);
+        if (step.normalises()) scale.resize(static_cast<std::size_t>(n), 0.0);
         if (timed())
             for (Index j = before; j < n; j++) set_last_visit(j, static_cast<std::uint32_t>(steps));
     } else if (layout == Layout::dense) {
         const auto old = static_cast<Index>(h.size());
         w.grow(static_cast<std::size_t>(flat()));
-        if (fields_ == 2) h.grow(static_cast<std::size_t>(flat()));
-        for (Index i = old; i < flat() && !plain(); i++) h.data()[i] = first_accumulator;
+        if (fields_ >= 2) h.grow(static_cast<std::size_t>(flat()));
+        if (fields_ == 3) r.grow(static_cast<std::size_t>(flat()));
+        for (Index i = old; i < flat() && first > 0; i++) h.data()[i] = first;
         centre.resize(static_cast<std::size_t>(n), 0.0);
         scale.resize(static_cast<std::size_t>(n),
-                     automatic() || step.rule == Rule::normalized ? 0.0 : 1.0);  // 0: none yet
+                     automatic() || step.normalises() ? 0.0 : 1.0);  // 0: none yet
         x_moments.widen(n);
         refresh_penalty_weights();
     }
@@ -112,7 +118,7 @@ void Sgd::widen(Index n) {
 void Sgd::set_layout(Layout chosen) noexcept {
     layout = chosen;
     timed_ = layout == Layout::sparse && shrink() != Shrink::none && !plain() && step.rule != Rule::ftrl;
-    fields_ = plain() && shrink() != Shrink::elastic ? 1 : 2;
+    fields_ = step.rule == Rule::coin ? 3 : plain() && shrink() != Shrink::elastic ? 1 : 2;
     stride_ = automatic() ? record_floats(width_, timed_) : fields_ * width_;
 }
 
@@ -190,7 +196,7 @@ Sgd::Coefficients Sgd::finish() const {
         double intercept = bias[q];
         for (Index j = 0; j < cols; j++) {
             double weight = layout == Layout::unknown ? 0.0 : static_cast<double>(settled(j, k));
-            if (layout == Layout::dense || step.rule == Rule::normalized) {
+            if (layout == Layout::dense || step.normalises()) {
                 weight *= layout == Layout::unknown ? 0.0 : scale[static_cast<std::size_t>(j)];
                 if (fit_intercept && automatic()) intercept -= weight * centre[static_cast<std::size_t>(j)];
             }
@@ -236,14 +242,19 @@ Sgd Sgd::select(const std::vector<int>& chosen) const {
         s.bias_h[i] = bias_h[q];
         s.lane_scale[i] = lane_scale[q];
         s.l1_due[i] = l1_due[q];
+        s.bias_z[i] = bias_z[q];
+        s.bias_won[i] = bias_won[q];
+        s.most_slope[i] = most_slope[q];
         s.y_centre[i] = y_centre[q];
         s.y_scale[i] = y_scale[q];
         s.loss_sum[i] = loss_sum[q];
         if (layout != Layout::unknown)
             for (Index j = 0; j < cols; j++) {
                 s.weight_at(j, static_cast<int>(i)) = weight_at(j, chosen[i]);
-                if (fields_ == 2 && s.fields_ == 2)
+                if (fields_ >= 2 && s.fields_ >= 2)
                     s.accumulator_at(j, static_cast<int>(i)) = accumulator_at(j, chosen[i]);
+                if (fields_ == 3)
+                    s.won_at(j, static_cast<int>(i)) = const_cast<Sgd*>(this)->won_at(j, chosen[i]);
             }
     }
     return s;
@@ -295,11 +306,14 @@ void Sgd::merge(const Sgd& other) {
     if (layout == Layout::dense) theirs.rescale_features(centre, scale);
     theirs.rescale_targets(y_centre, y_scale);
     if (step.rule == Rule::normalized) share_scales(*this, theirs);
+    if (step.rule == Rule::coin) merge_bets(theirs);
     const double share = steps + theirs.steps > 0
                              ? static_cast<double>(theirs.steps) / static_cast<double>(steps + theirs.steps)
                              : 0.0;
     for (int k = 0; k < lanes(); k++) {
         const auto q = static_cast<std::size_t>(k);
+        loss_sum[q] += theirs.loss_sum[q];
+        if (step.rule == Rule::coin) continue;
         if (plain()) {
             for (Index j = 0; j < cols; j++) {
                 const double mine = settled(j, k);
@@ -319,7 +333,6 @@ void Sgd::merge(const Sgd& other) {
         }
         bias[q] += share * (theirs.bias[q] - bias[q]);
         bias_h[q] += theirs.bias_h[q];
-        loss_sum[q] += theirs.loss_sum[q];
     }
     meter_weight += theirs.meter_weight;
     rows += theirs.rows;

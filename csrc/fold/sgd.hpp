@@ -60,8 +60,11 @@ struct Sgd {
     std::vector<std::uint32_t> last;   // sparse, with a penalty: the step of a feature's last visit
     std::vector<double> bias, bias_h;  // one a lane
     std::vector<double>
-        lane_scale;              // plain: what a lane's weights count, to which l2 penalties have shrunk it
-    std::vector<double> l1_due;  // plain: the l1 penalty of all steps so far
+        lane_scale;  // plain: what a lane's weights count, to which l2 penalties have shrunk it
+    Buffer r;        // coin, dense: what bets have won
+    std::vector<double> bias_z, bias_won;  // coin: the intercept's sum of slopes, and what its bets have won
+    std::vector<double> most_slope;        // coin: the largest slope of a lane so far, at least 1
+    std::vector<double> l1_due;            // plain: the l1 penalty of all steps so far
     double weight_sum = 0, nonzero_sum = 0;  // their ratio is the mean number of nonzeros a row
     Moments x_moments, y_moments;            // of dense rows; of targets that are not labels
     std::vector<double> centre, scale;       // dense or normalised: x' = (x - centre) * scale
@@ -113,7 +116,7 @@ struct Sgd {
     double share() const noexcept {
         if (automatic())
             return std::sqrt(std::min(1.0, weight_sum / nonzero_sum));  // 1 / root of the mean count
-        return step.rule == Rule::normalized ? std::sqrt(weight_sum / nonzero_sum) : 1.0;
+        return step.normalises() && nonzero_sum > 0 ? std::sqrt(weight_sum / nonzero_sum) : 1.0;
     }
     // What a lane's rate is divided by for its intercept.
     double intercept_root(std::size_t lane, double share) const noexcept {
@@ -135,6 +138,7 @@ struct Sgd {
     float accumulator_at(Index feature, int lane) const {
         return const_cast<Sgd*>(this)->accumulator_at(feature, lane);
     }
+    float& won_at(Index feature, int lane);  // coin: what bets have won
     float settled(Index feature,
                   int lane) const;  // the weight with the penalty of the steps since its last visit
 
@@ -147,8 +151,9 @@ struct Sgd {
     void refresh_penalty_weights();
     void set_rates(const std::vector<double>& rates);
     void place_weight(Index feature, int lane, double weight);  // FTRL: what z the weight is
-    void shrink_lane(std::size_t lane, double by);              // plain: all weights of a lane, times `by`
-    std::vector<float> p2, p1;  // dense: how much the penalty of each weight counts
+    void merge_bets(const Sgd& other);  // coin: the weights are averaged, of what was won the sum is kept
+    void shrink_lane(std::size_t lane, double by);  // plain: all weights of a lane, times `by`
+    std::vector<float> p2, p1;                      // dense: how much the penalty of each weight counts
 
 private:
     int width_ = 1;

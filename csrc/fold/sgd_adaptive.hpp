@@ -9,7 +9,7 @@ namespace esker::rows {
 // CSR rows whose records are gathered into flat arrays. AdaGrad's and normalised steps.
 template <class T, class I>
 struct PairRows {
-    static constexpr bool single = false, flat = true, plain = false;
+    static constexpr bool single = false, flat = true, plain = false, bets = false;
     const CsrView<T, I>& x;
     const PairKernels<I>& kernel;
     const LaneKernels& lanes = kernels().lanes;
@@ -44,14 +44,15 @@ struct PairRows {
             for (auto* f : {&w, &h, &v, &p2, &p1}) f->resize(room + room / 2);
     }
     void see(Sgd& s, double) {
-        if (s.step.rule != Rule::normalized) return;
+        if (!s.step.normalises()) return;
         for (Index j = 0; j < count; j++)
             grow_scale(s, columns[j], static_cast<double>(kept.values[static_cast<std::size_t>(j)]));
     }
-    double dot(const Sgd& s, Row& r) {
+    // Values in units of their features, where the step takes them so, and their squares' sum.
+    double spread(const Sgd& s) {
         float* values = kept.values.data();
         double size = s.fit_intercept ? 1.0 : 0.0;
-        if (s.step.rule == Rule::normalized) {
+        if (s.step.normalises()) {
             scale.resize(static_cast<std::size_t>(count));
             for (Index j = 0; j < count; j++) {
                 scale[static_cast<std::size_t>(j)] =
@@ -60,9 +61,13 @@ struct PairRows {
                 size += static_cast<double>(values[j]) * static_cast<double>(values[j]);
             }
         }
-        kernel.gather(w.data(), h.data(), s.w.data(), columns, count, s.width());
         lanes.expand(v.data(), values, count, s.width());
         for (Index i = count * s.width(); i % 16 != 0; i++) v[static_cast<std::size_t>(i)] = 0.0f;
+        return size;
+    }
+    double dot(const Sgd& s, Row& r) {
+        const double size = spread(s);
+        kernel.gather(w.data(), h.data(), s.w.data(), columns, count, s.width());
         lanes.flat_dot(r.reach.data(), w.data(), v.data(), length(s), s.pattern());
         fold_pattern(r.dot, r.reach, s.width(), s.pattern());
         return size;
@@ -126,8 +131,7 @@ struct FtrlRows : PairRows<T, I> {
         const Index n = Base::length(s);
         this->kernel.gather(this->w.data(), this->h.data(), s.w.data(), this->columns, this->count,
                             s.width());
-        this->lanes.expand(this->v.data(), this->kept.values.data(), this->count, s.width());
-        for (Index i = this->count * s.width(); i % 16 != 0; i++) this->v[static_cast<std::size_t>(i)] = 0.0f;
+        Base::spread(s);
         ftrl.weights(s, this->w.data(), this->h.data(), n);
         this->lanes.flat_dot(r.reach.data(), ftrl.w.data(), this->v.data(), n, s.pattern());
         fold_pattern(r.dot, r.reach, s.width(), s.pattern());
@@ -175,6 +179,79 @@ struct FtrlDense : DenseRows<T> {
     void step(Sgd& s, Row& r, const LaneStep& step, Shrink shrink) {
         accumulate(s, r, step);
         apply(s, r, step, shrink);
+    }
+};
+
+// What coin betting adds to a layout: weights that follow from the bets, and no rate.
+struct Coin {
+    const AdaptiveTable& kernel = kernels().adaptive;
+    std::vector<float> w, most;
+
+    void weights(const Sgd& s, const float* z, const float* g, const float* won, Index size) {
+        if (static_cast<Index>(w.size()) < size) w.resize(static_cast<std::size_t>(size + size / 2));
+        see_slopes(s);
+        kernel.coin_weights(w.data(), z, g, won, size, s.pattern(), most.data());
+    }
+    void see_slopes(const Sgd& s) {
+        most.assign(static_cast<std::size_t>(s.pattern()), 1.0f);
+        for (int k = 0; k < s.lanes(); k++)
+            most[static_cast<std::size_t>(k)] = static_cast<float>(s.most_slope[static_cast<std::size_t>(k)]);
+        if (s.width() < s.pattern()) repeat(most, s.width(), s.pattern());
+    }
+    void dot(const Sgd& s, Row& r, const float* x, Index size) {
+        kernels().lanes.flat_dot(r.reach.data(), w.data(), x, size, s.pattern());
+        fold_pattern(r.dot, r.reach, s.width(), s.pattern());
+        const auto by = static_cast<float>(s.share() * s.share());
+        for (int k = 0; k < s.lanes(); k++) r.dot[static_cast<std::size_t>(k)] *= by;
+    }
+};
+
+template <class T, class I>
+struct CoinRows : PairRows<T, I> {
+    static constexpr bool bets = true;
+    Coin coin;
+    std::vector<float> won;
+    using Base = PairRows<T, I>;
+    using Base::Base;
+
+    double dot(const Sgd& s, Row& r) {
+        const double size = Base::spread(s);
+        const Index n = Base::length(s);
+        if (won.size() < this->w.size()) won.resize(this->w.size());
+        this->kernel.gather_triples(this->w.data(), this->h.data(), won.data(), s.w.data(), this->columns,
+                                    this->count, s.width());
+        coin.weights(s, this->w.data(), this->h.data(), won.data(), n);
+        coin.dot(s, r, this->v.data(), n);
+        return size;
+    }
+    void bet(Sgd& s, const LaneStep& step) {
+        coin.see_slopes(s);
+        coin.kernel.coin_bet(this->w.data(), this->h.data(), won.data(), this->v.data(), Base::length(s),
+                             s.pattern(), step, coin.most.data());
+        this->kernel.scatter_triples(s.w.data(), this->w.data(), this->h.data(), won.data(), this->columns,
+                                     this->count, s.width());
+    }
+};
+
+template <class T>
+struct CoinDense : DenseRows<T> {
+    static constexpr bool bets = true;
+    Coin coin;
+    const float* values = nullptr;
+    using Base = DenseRows<T>;
+    using Base::Base;
+
+    double dot(const Sgd& s, Row& r) {
+        Base::read(s, r);
+        values = r.expanded.data();
+        coin.weights(s, s.w.data(), s.h.data(), s.r.data(), s.flat());
+        coin.dot(s, r, values, s.flat());
+        return Base::size(s, r);
+    }
+    void bet(Sgd& s, const LaneStep& step) {
+        coin.see_slopes(s);
+        coin.kernel.coin_bet(s.w.data(), s.h.data(), s.r.data(), values, s.flat(), s.pattern(), step,
+                             coin.most.data());
     }
 };
 

@@ -15,6 +15,8 @@ void with_rows(const DenseView<T>& x, const Sgd& s, F&& f) {
         f(PlainDense<T>(x, s));
     else if (s.step.rule == Rule::ftrl)
         f(FtrlDense<T>(x, s));
+    else if (s.step.rule == Rule::coin)
+        f(CoinDense<T>(x, s));
     else
         f(DenseRows<T>(x, s));
 }
@@ -24,6 +26,8 @@ void with_rows(const CsrView<T, I>& x, const Sgd& s, F&& f) {
         f(PlainRows<T, I>(x, s));
     else if (s.step.rule == Rule::ftrl)
         f(FtrlRows<T, I>(x, s));
+    else if (s.step.rule == Rule::coin)
+        f(CoinRows<T, I>(x, s));
     else if (!s.automatic())
         f(PairRows<T, I>(x, s));
     else if (s.width() == 1)

@@ -120,6 +120,26 @@ void step_plainly(Sgd& s, const L& loss, Row& r, Rows& rows, double weight, Shri
     rows.step(s, r, shrink);
 }
 
+// Bets instead of steps: a weight wins or loses what its slope says.
+template <class L, class Rows>
+void bet_row(Sgd& s, Row& r, Rows& rows, double weight) {
+    for (std::size_t k = 0; k < s.bias.size(); k++) {
+        if constexpr (L::log_link) r.slope[k] = std::clamp(r.slope[k], -r.most[k], r.most[k]);
+        const double slope = weight * r.slope[k];
+        double& most = s.most_slope[k];
+        most = std::max(most, std::abs(slope));
+        r.eg[k] = static_cast<float>(slope);
+        if (!s.fit_intercept) continue;
+        auto bet = [&] { return (4.0 + s.bias_won[k]) * s.bias_z[k] / (most * (most + s.bias_h[k])); };
+        s.bias_won[k] -= slope * bet();
+        s.bias_z[k] -= slope;
+        s.bias_h[k] += std::abs(slope);
+        s.bias[k] = bet();
+    }
+    if (s.width() < s.pattern()) repeat(r.eg, s.width(), s.pattern());
+    rows.bet(s, {r.g.data(), r.eg.data(), r.el2.data(), r.el1.data(), how_often(s.steps)});
+}
+
 // The same for a single lane. Each row waits for the one before it, so its few numbers stay in registers and
 // its loss is left for later.
 template <class L, class Rows>
@@ -189,6 +209,8 @@ void learn_rows(Sgd& s, const L& loss, Rows& rows, const Block& block, Index beg
                 continue;  // a penalty acts on every visit, whatever the other lanes do
             else if constexpr (Rows::plain)
                 step_plainly(s, loss, r, rows, weight, shrink);
+            else if constexpr (Rows::bets)
+                bet_row<L>(s, r, rows, weight);
             else
                 step_row(s, loss, r, rows, weight, shrink);
         }

@@ -13,7 +13,7 @@ inline void scale_dot(const Sgd& s, Row& r) {
 // CSR rows.
 template <class T, class I>
 struct PlainRows {
-    static constexpr bool single = false, flat = false, plain = true;
+    static constexpr bool single = false, flat = false, plain = true, bets = false;
     // Of rows that are mostly zeros the intercept learns slower than a weight, as it is in all of them
     // (Bottou).
     static constexpr double intercept_rate = 0.01;

@@ -64,7 +64,10 @@ inline bool grow_scale(Sgd& s, Index j, double value) {
     s.scale[static_cast<std::size_t>(j)] = now;
     for (int k = 0; k < s.width(); k++) {
         float& sum = s.accumulator_at(j, k);
-        if (sum > first_accumulator)
+        if (s.step.rule == Rule::coin) {
+            sum = static_cast<float>(static_cast<double>(sum) * ratio);
+            s.weight_at(j, k) = static_cast<float>(static_cast<double>(s.weight_at(j, k)) * ratio);
+        } else if (sum > first_accumulator)
             sum = std::max(first_accumulator, static_cast<float>(static_cast<double>(sum) * (ratio * ratio)));
     }
     return true;
@@ -128,7 +131,7 @@ void prefetch_sparse_row(const CsrView<T, I>& x, Index i) {
 // CSR rows, records of 8 lanes or more.
 template <class T, class I>
 struct WideRows {
-    static constexpr bool single = false, plain = false;
+    static constexpr bool single = false, plain = false, bets = false;
     static constexpr bool flat = false;
     const CsrView<T, I>& x;
     const WideKernels<I>& kernel;
@@ -205,7 +208,7 @@ struct NonZeros {
 // CSR rows, records of a single lane; learn_single in sgd_walk.cpp walks them.
 template <class T, class I>
 struct SingleRows {
-    static constexpr bool single = true, plain = false;
+    static constexpr bool single = true, plain = false, bets = false;
     static constexpr bool flat = false;
     const CsrView<T, I>& x;
     const SingleKernels<I>& kernel;
@@ -267,7 +270,7 @@ struct SingleRows {
 // CSR rows, records of 4 lanes.
 template <class T, class I>
 struct NarrowRows {
-    static constexpr bool single = false, plain = false;
+    static constexpr bool single = false, plain = false, bets = false;
     static constexpr bool flat = true;
     const CsrView<T, I>& x;
     const NarrowKernels<I>& kernel;
@@ -332,7 +335,7 @@ struct NarrowRows {
 // Dense rows, standardised.
 template <class T>
 struct DenseRows {
-    static constexpr bool single = false, plain = false;
+    static constexpr bool single = false, plain = false, bets = false;
     static constexpr bool flat = true;
     const DenseView<T>& x;
     const LaneKernels& lanes = kernels().lanes;
@@ -343,7 +346,7 @@ struct DenseRows {
     void see(Sgd& s, double weight) {
         if (s.automatic())
             see_features(s, row, weight);
-        else if (s.step.rule == Rule::normalized && grow_scales(s, row))
+        else if (s.step.normalises() && grow_scales(s, row))
             s.refresh_penalty_weights();
     }
     void read(const Sgd& s, Row& r) {
@@ -355,12 +358,15 @@ struct DenseRows {
             lanes.standardise_f64(r.values.data(), row, s.centre.data(), s.scale.data(), s.cols);
         lanes.expand(r.expanded.data(), r.values.data(), s.cols, s.width());
     }
+    double size(const Sgd& s, const Row& r) const {
+        return (s.fit_intercept ? 1.0 : 0.0) + kernels().plain.squares(r.values.data(), s.cols);
+    }
     double dot(const Sgd& s, Row& r) {
         read(s, r);
         lanes.flat_dot(r.reach.data(), s.w.data(), r.expanded.data(), s.flat(), s.pattern());
         fold_pattern(r.dot, r.reach, s.width(), s.pattern());
         if (s.step.rule != Rule::normalized) return static_cast<double>(s.cols);
-        return (s.fit_intercept ? 1.0 : 0.0) + kernels().plain.squares(r.values.data(), s.cols);
+        return size(s, r);
     }
     void step(Sgd& s, Row& r, const LaneStep& step, Shrink shrink) {
         lanes.flat.step[static_cast<int>(shrink)](s.w.data(), s.h.data(), r.expanded.data(), s.p2.data(),

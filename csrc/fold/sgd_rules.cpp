@@ -22,11 +22,56 @@ double truncated(double x, double by) {
     return size <= 0 ? 0.0 : std::copysign(size, x);
 }
 
+// What coin betting's sum z of a lane is divided by.
+double stake(double won, double g, double most) { return most * (most + g) / (4.0 + won); }
+double stake(const Sgd& s, Index j, int k) {
+    return stake(const_cast<Sgd&>(s).won_at(j, k), s.accumulator_at(j, k),
+                 s.most_slope[static_cast<std::size_t>(k)]);
+}
+
 }  // namespace
+
+float& Sgd::won_at(Index j, int k) {
+    return layout == Layout::dense ? r.data()[j * width_ + k] : w.data()[j * stride() + 2 * width_ + k];
+}
+
+void Sgd::merge_bets(const Sgd& other) {
+    Sgd& theirs = const_cast<Sgd&>(other);
+    const double both = nonzero_sum + theirs.nonzero_sum;
+    const double now = both > 0 ? (weight_sum + theirs.weight_sum) / both : 1.0;
+    std::vector<double> most(most_slope);
+    for (std::size_t q = 0; q < most.size(); q++) most[q] = std::max(most[q], theirs.most_slope[q]);
+    for (Index j = 0; j < cols; j++) {
+        const double mine = scale[static_cast<std::size_t>(j)],
+                     his = theirs.scale[static_cast<std::size_t>(j)];
+        const double to = mine > 0 && his > 0 ? std::min(mine, his) : std::max(mine, his);
+        for (int k = 0; k < lanes() && to > 0; k++) {
+            const double a = mine > 0 ? accumulator_at(j, k) * to / mine : 0.0,
+                         b = his > 0 ? theirs.accumulator_at(j, k) * to / his : 0.0;
+            const double weight =
+                a + b > 0 ? (a * settled(j, k) * mine + b * theirs.settled(j, k) * his) / (a + b) / to : 0.0;
+            const double won = won_at(j, k) + theirs.won_at(j, k);
+            weight_at(j, k) =
+                static_cast<float>(weight / now * stake(won, a + b, most[static_cast<std::size_t>(k)]));
+            accumulator_at(j, k) = static_cast<float>(a + b);
+            won_at(j, k) = static_cast<float>(won);
+        }
+        scale[static_cast<std::size_t>(j)] = to;
+    }
+    for (std::size_t q = 0; q < most.size(); q++) {
+        const double a = bias_h[q], b = theirs.bias_h[q];
+        bias[q] = a + b > 0 ? (a * bias[q] + b * theirs.bias[q]) / (a + b) : 0.0;
+        bias_won[q] += theirs.bias_won[q];
+        bias_h[q] = a + b;
+        bias_z[q] = bias[q] * stake(bias_won[q], a + b, most[q]);
+    }
+    most_slope = most;
+}
 
 float Sgd::settled(Index j, int k) const {
     const double weight = weight_at(j, k);
     const auto q = static_cast<std::size_t>(k);
+    if (step.rule == Rule::coin) return static_cast<float>(weight / stake(*this, j, k) * (share() * share()));
     if (step.rule == Rule::ftrl) {
         const Curve curve(*this, j, k);
         return static_cast<float>(truncated(-weight, curve.l1) / curve.by);

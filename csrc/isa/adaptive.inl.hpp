@@ -90,9 +90,62 @@ inline void ftrl_apply(float* __restrict z, const float* __restrict x, std::int6
         }
 }
 
+// Coin betting: a weight is the share z / (most + g) of the wealth, which began at 4, over the largest slope.
+// z and g sum the slopes against the weight and their sizes, r is what bets have won.
+inline float bet(float z, float g, float r, float most) { return (4.0f + r) * z / (most * (most + g)); }
+inline void coin_weights(float* __restrict w, const float* __restrict z, const float* __restrict g,
+                         const float* __restrict r, std::int64_t size, int pattern,
+                         const float* __restrict most) {
+    for (int c = 0; c < pattern; c += 16)
+        for (std::int64_t i = c; i < size; i += pattern) {
+#pragma omp simd
+            for (int k = 0; k < 16; k++) w[i + k] = bet(z[i + k], g[i + k], r[i + k], most[c + k]);
+        }
+}
+inline void coin_bet(float* __restrict z, float* __restrict g, float* __restrict r, const float* __restrict x,
+                     std::int64_t size, int pattern, const LaneStep& s, const float* __restrict most) {
+    const float often = s.often;
+    for (int c = 0; c < pattern; c += 16)
+        for (std::int64_t i = c; i < size; i += pattern) {
+#pragma omp simd
+            for (int k = 0; k < 16; k++) {
+                const float q = s.eg[c + k] * x[i + k];
+                r[i + k] -= q * bet(z[i + k], g[i + k], r[i + k], most[c + k]);
+                z[i + k] -= q;
+                g[i + k] = grown(g[i + k], __builtin_fabsf(q), often);
+            }
+        }
+}
+template <int W, class I>
+void gather_triples(float* __restrict z, float* __restrict g, float* __restrict r,
+                    const float* __restrict table, const I* __restrict c, std::int64_t n, int lanes) {
+    for (std::int64_t j = 0; j < n; j++) {
+        const float* __restrict record = table + static_cast<std::int64_t>(c[j]) * (3 * lanes);
+        for (int k = 0; k < lanes; k += W) {
+            __builtin_memcpy(z + j * lanes + k, record + k, W * sizeof(float));
+            __builtin_memcpy(g + j * lanes + k, record + lanes + k, W * sizeof(float));
+            __builtin_memcpy(r + j * lanes + k, record + 2 * lanes + k, W * sizeof(float));
+        }
+    }
+    for (std::int64_t i = n * lanes; i % 16 != 0; i++) z[i] = 0.0f, g[i] = 0.0f, r[i] = 0.0f;
+}
+template <int W, class I>
+void scatter_triples(float* __restrict table, const float* __restrict z, const float* __restrict g,
+                     const float* __restrict r, const I* __restrict c, std::int64_t n, int lanes) {
+    for (std::int64_t j = 0; j < n; j++) {
+        float* __restrict record = table + static_cast<std::int64_t>(c[j]) * (3 * lanes);
+        for (int k = 0; k < lanes; k += W) {
+            __builtin_memcpy(record + k, z + j * lanes + k, W * sizeof(float));
+            __builtin_memcpy(record + lanes + k, g + j * lanes + k, W * sizeof(float));
+            __builtin_memcpy(record + 2 * lanes + k, r + j * lanes + k, W * sizeof(float));
+        }
+    }
+}
+
 template <int W, class I>
 constexpr PairKernels<I> pairs() {
-    return {gather_pairs<W, I>, scatter_pairs<W, I>, pair_ages<I>};
+    return {gather_pairs<W, I>, scatter_pairs<W, I>, pair_ages<I>, gather_triples<W, I>,
+            scatter_triples<W, I>};
 }
 constexpr AdaptiveTable adaptive_table() {
     using A = std::int32_t;
@@ -101,5 +154,7 @@ constexpr AdaptiveTable adaptive_table() {
             {pairs<1, B>(), pairs<4, B>(), pairs<8, B>(), pairs<16, B>()},
             ftrl_weights,
             ftrl_accumulate,
-            ftrl_apply};
+            ftrl_apply,
+            coin_weights,
+            coin_bet};
 }

@@ -14,6 +14,11 @@ struct PairKernels {
     // how much the penalty of each weight counts; scale: one a feature of the row, or null for 1
     void (*ages)(float* p2, float* p1, std::uint32_t* last, const float* scale, const I* c, std::int64_t n,
                  int lanes, std::uint32_t now);
+    // records of three numbers a lane
+    void (*gather_triples)(float* z, float* g, float* r, const float* table, const I* c, std::int64_t n,
+                           int lanes);
+    void (*scatter_triples)(float* table, const float* z, const float* g, const float* r, const I* c,
+                            std::int64_t n, int lanes);
 };
 
 struct AdaptiveTable {
@@ -27,6 +32,11 @@ struct AdaptiveTable {
                             std::int64_t size, int pattern, const LaneStep& s, const float* per_rate);
     void (*ftrl_apply)(float* z, const float* x, std::int64_t size, int pattern, const LaneStep& s,
                        const float* per_rate);
+    // Coin betting on flat arrays; most: a lane's largest slope so far.
+    void (*coin_weights)(float* w, const float* z, const float* g, const float* r, std::int64_t size,
+                         int pattern, const float* most);
+    void (*coin_bet)(float* z, float* g, float* r, const float* x, std::int64_t size, int pattern,
+                     const LaneStep& s, const float* most);
 };
 
 }  // namespace esker

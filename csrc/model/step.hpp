@@ -15,16 +15,19 @@ enum class Rule {
     plain,       // against the slope, by a rate that is the same for all features (Robbins & Monro, 1951)
     adagrad,     // each feature's rate over the root of its summed squared slopes (Duchi et al., JMLR 2011)
     normalized,  // the same in units of each feature's largest value (Ross, Mineiro & Langford, UAI 2013)
-    ftrl         // the weights that minimise all slopes so far and the penalty (McMahan et al., KDD 2013)
+    ftrl,        // the weights that minimise all slopes so far and the penalty (McMahan et al., KDD 2013)
+    coin  // bets of a growing wealth on the signs of slopes, without a rate (Orabona & Tommasi, NIPS 2017)
 };
 
-constexpr const char* step_names[] = {"auto", "plain", "adagrad", "normalized", "ftrl"};
+constexpr const char* step_names[] = {"auto", "plain", "adagrad", "normalized", "ftrl", "coin"};
 
 struct Step {
     Rule rule = Rule::automatic;
     // Of the plain rule: step t has the rate of its lane times (t + offset)^-power.
     double power = 0, offset = 0;
 
+    // Does the step take values in units of each feature's largest?
+    bool normalises() const noexcept { return rule == Rule::normalized || rule == Rule::coin; }
     const char* name() const noexcept { return step_names[static_cast<int>(rule)]; }
     double fall(std::int64_t t) const noexcept {
         if (power == 0) return 1.0;
@@ -45,7 +48,8 @@ inline Step step_named(const std::string& name, double power, double offset) {
         rule++;
     }
     throw std::invalid_argument(
-        "step must be one of 'auto', 'plain', 'adagrad', 'normalized' and 'ftrl', got '" + name + "'");
+        "step must be one of 'auto', 'plain', 'adagrad', 'normalized', 'ftrl' and 'coin', got '" + name +
+        "'");
 }
 
 }  // namespace esker
