@@ -214,6 +214,7 @@ def test_the_task_follows_the_labels_unless_told(folder, capsys):
             ["--learning-rate", "invscaling", "--eta0", "0.1", "--power-t", "0.5"],
             "SGDClassifier",
         ),
+        ("class.svm", ["--learning-rate", "coin", "--penalty", "none"], "SGDClassifier"),
         ("class.svm", ["--loss", "hinge"], "SGDClassifier"),
     ]:
         assert run("fit", file, "--model", "sgd", "--epochs", 1, "-o", "m", *more) == 0
@@ -352,6 +353,7 @@ def test_too_few_and_too_many_columns_without_names(folder, capsys):
         ),
         (["--model", "sgd", "--loss", "quantile", "--quantile", "2"], "quantile must be"),
         (["--model", "ridge", "--eta0", "1"], "--eta0 has no effect with --model ridge"),
+        (["--model", "sgd", "--learning-rate", "coin"], "has no penalty"),
         (["--model", "sgd", "--power-t", "1"], "--power-t 1.0 has no effect"),
         (["--model", "sgd", "--max-time", "soon"], "max_time must be a positive number of seconds"),
         (["--model", "sgd", "--max-time", "0s"], "max_time must be"),

@@ -119,25 +119,27 @@ inline void coin_bet(float* __restrict z, float* __restrict g, float* __restrict
 template <int W, class I>
 void gather_triples(float* __restrict z, float* __restrict g, float* __restrict r,
                     const float* __restrict table, const I* __restrict c, std::int64_t n, int lanes) {
+    const int all = all_lanes<W>(lanes);
     for (std::int64_t j = 0; j < n; j++) {
-        const float* __restrict record = table + static_cast<std::int64_t>(c[j]) * (3 * lanes);
-        for (int k = 0; k < lanes; k += W) {
-            __builtin_memcpy(z + j * lanes + k, record + k, W * sizeof(float));
-            __builtin_memcpy(g + j * lanes + k, record + lanes + k, W * sizeof(float));
-            __builtin_memcpy(r + j * lanes + k, record + 2 * lanes + k, W * sizeof(float));
+        const float* __restrict record = table + static_cast<std::int64_t>(c[j]) * (3 * all);
+        for (int k = 0; k < all; k += W) {
+            __builtin_memcpy(z + j * all + k, record + k, W * sizeof(float));
+            __builtin_memcpy(g + j * all + k, record + all + k, W * sizeof(float));
+            __builtin_memcpy(r + j * all + k, record + 2 * all + k, W * sizeof(float));
         }
     }
-    for (std::int64_t i = n * lanes; i % 16 != 0; i++) z[i] = 0.0f, g[i] = 0.0f, r[i] = 0.0f;
+    for (std::int64_t i = n * all; i % 16 != 0; i++) z[i] = 0.0f, g[i] = 0.0f, r[i] = 0.0f;
 }
 template <int W, class I>
 void scatter_triples(float* __restrict table, const float* __restrict z, const float* __restrict g,
                      const float* __restrict r, const I* __restrict c, std::int64_t n, int lanes) {
+    const int all = all_lanes<W>(lanes);
     for (std::int64_t j = 0; j < n; j++) {
-        float* __restrict record = table + static_cast<std::int64_t>(c[j]) * (3 * lanes);
-        for (int k = 0; k < lanes; k += W) {
-            __builtin_memcpy(record + k, z + j * lanes + k, W * sizeof(float));
-            __builtin_memcpy(record + lanes + k, g + j * lanes + k, W * sizeof(float));
-            __builtin_memcpy(record + 2 * lanes + k, r + j * lanes + k, W * sizeof(float));
+        float* __restrict record = table + static_cast<std::int64_t>(c[j]) * (3 * all);
+        for (int k = 0; k < all; k += W) {
+            __builtin_memcpy(record + k, z + j * all + k, W * sizeof(float));
+            __builtin_memcpy(record + all + k, g + j * all + k, W * sizeof(float));
+            __builtin_memcpy(record + 2 * all + k, r + j * all + k, W * sizeof(float));
         }
     }
 }

@@ -44,10 +44,11 @@ class Sgd:
     loss_parameter : float
         The epsilon of "huber" and of the epsilon-insensitive losses, in units of y; the quantile; the power of "tweedie", 1
         to 2. 0 for losses without.
-    step : {"auto", "plain", "adagrad", "normalized", "ftrl"}
+    step : {"auto", "plain", "adagrad", "normalized", "ftrl", "coin"}
         "auto": AdaGrad's, free of the features' scales. "plain": step t is the rate times ``(t + step_offset)**-step_power``
         times the slope, on features, targets and weights as they are. "adagrad": divided by the root of a feature's summed squared slopes.
-        "normalized": the same in units of the feature's largest value. "ftrl": FTRL-proximal, with ``beta = 1``. Penalties
+        "normalized": the same in units of the feature's largest value. "ftrl": FTRL-proximal, with ``beta = 1``.
+        "coin": coin betting, which has no rate and no penalty. Penalties
         are "raw" but with "auto" and "normalized".
     step_power, step_offset : float
         Of "plain".

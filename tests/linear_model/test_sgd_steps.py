@@ -132,6 +132,11 @@ def test_a_killed_fit_goes_on_with_the_lowered_rate(tmp_path, monkeypatch):
         ({"learning_rate": "invscaling", "power_t": -1}, "power_t must be a number of at least 0"),
         ({"learning_rate": "adaptive", "tol": None}, "set tol"),
         ({"learning_rate": "adagrad", "power_t": 0.5}, "power_t=0.5 has no effect"),
+        (
+            {"learning_rate": "coin", "penalty": None, "eta0": 0.5},
+            "eta0=0.5 has no effect with learning_rate='coin'",
+        ),
+        ({"learning_rate": "coin"}, "has no penalty, got penalty='l2'"),
         ({"learning_rate": "ftrl", "penalty_scale": "feature"}, "penalty_scale='feature' is for"),
         ({"learning_rate": "constant", "penalty_scale": "feature"}, "penalty_scale='feature' is for"),
     ],
@@ -167,6 +172,20 @@ def test_an_absurd_value_leaves_the_other_features_alone(rate, loss):
     )
     assert np.isfinite(model.coef_).all()
     assert model.score(X[4000:], z[4000:] > 0) > clean.score(X[4000:, 1:], z[4000:] > 0) - 0.02
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_coin_betting_has_nothing_to_tune(sparse):
+    X, z = table(20000)
+    X *= 10.0 ** np.arange(-6, 6)
+    data = sp.csr_array(X) if sparse else X
+    ours = SGDClassifier(learning_rate="coin", penalty=None, random_state=0).fit(data[:15000], z[:15000] > 0)
+    Z = X / 10.0 ** np.arange(-6, 6)
+    exact = sklearn.linear_model.LogisticRegression(C=np.inf).fit(Z[:15000], z[:15000] > 0)
+    assert ours.score(data[15000:], z[15000:] > 0) > exact.score(Z[15000:], z[15000:] > 0) - 0.01
+    number = SGDRegressor(learning_rate="coin", penalty=None, random_state=0).fit(data, z)
+    least = np.linalg.lstsq(np.c_[Z, np.ones(len(Z))], z)[1][0] / len(Z)
+    assert np.mean((z - number.predict(data)) ** 2) < 1.05 * least
 
 
 def test_ftrl_selects_features():

@@ -135,6 +135,8 @@ def model_of(args: argparse.Namespace, blocks: Blocks, max_time: float | None) -
             import numpy as np
 
             options["alphas"] = np.logspace(*RIDGE_ALPHAS)
+    if args.penalty == "none":
+        options["penalty"] = None
     if args.model == "sgd":
         options["random_state"] = args.seed or 0
     return getattr(linear_model, name)(**options)

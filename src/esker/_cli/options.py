@@ -153,7 +153,7 @@ def _add_learning(fit: argparse.ArgumentParser) -> None:
     add("--solver", choices=("auto", "cholesky", "svd", "sparse_cg"), help="ridge (default auto)")
     add("--tol", metavar="T", type=float, help="ridge that iterates, lasso, elastic-net: how exact")
     add("--positive", action="store_true", default=None, help="coefficients of at least 0 (not sgd)")
-    add("--penalty", choices=("l2", "l1", "elasticnet"), help="sgd (default l2)")
+    add("--penalty", choices=("l2", "l1", "elasticnet", "none"), help="sgd (default l2)")
     add(
         "--l1-ratio",
         metavar="R",
@@ -162,7 +162,17 @@ def _add_learning(fit: argparse.ArgumentParser) -> None:
     )
     add(
         "--learning-rate",
-        choices=("auto", "constant", "optimal", "invscaling", "adaptive", "adagrad", "normalized", "ftrl"),
+        choices=(
+            "auto",
+            "constant",
+            "optimal",
+            "invscaling",
+            "adaptive",
+            "adagrad",
+            "normalized",
+            "ftrl",
+            "coin",
+        ),
         help="sgd (default auto, which needs no scaled features and no tuning)",
     )
     add("--eta0", metavar="E", type=float, help="sgd: the rate, where --learning-rate has one")

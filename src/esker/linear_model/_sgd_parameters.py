@@ -168,14 +168,15 @@ PARAMETERS = """
         Above 0, a line is printed at each work mark and end of an epoch.
     random_state : int, RandomState or None
         Of the order of rows and the choice of held-out ones.
-    learning_rate : {"auto", "constant", "optimal", "invscaling", "adaptive", "adagrad", "normalized", "ftrl"}
+    learning_rate : {"auto", "constant", "optimal", "invscaling", "adaptive", "adagrad", "normalized", "ftrl", "coin"}
         With "auto" steps adapt to each feature's scale and gradients. The next four are scikit-learn's, one rate for all
         features, which have to be scaled: `eta0`; ``1 / (alpha * (t0 + t))``; ``eta0 / t**power_t`` at step t; and `eta0`
         until `n_iter_no_change` epochs in a row have no gain, then a fifth of it, and so on down to 1e-6. "adagrad" divides
         by the root of a feature's summed squared gradients; "normalized" does so in units of the feature's largest value, as
-        Vowpal Wabbit; "ftrl" is FTRL-proximal, whose weights are exactly zero where an l1 penalty holds them.
+        Vowpal Wabbit; "ftrl" is FTRL-proximal, whose weights are exactly zero where an l1 penalty holds them. "coin" bets on
+        gradients what it has won by them, and has neither rate nor penalty (``penalty=None``).
     eta0 : float or None
-        The rate. None races several and keeps the best; with scikit-learn's it is 0.01, and "optimal" has none.
+        The rate. None races several and keeps the best; with scikit-learn's it is 0.01, and "optimal" and "coin" have none.
     power_t : float or None
         Of "invscaling"; None is 0.5 for classes and 0.25 for numbers.
     early_stopping : bool

@@ -14,7 +14,7 @@ __all__ = ["ADAPTIVE_STEPS", "SCHEDULES", "Stepping", "check_steps", "penalty_sc
 #: scikit-learn's: one rate for all features, which time or the loss lowers.
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive")
 #: Steps that adapt to each feature; their rates race as those of "auto" do.
-ADAPTIVE_STEPS = ("adagrad", "normalized", "ftrl")
+ADAPTIVE_STEPS = ("adagrad", "normalized", "ftrl", "coin")
 #: The eta0 of scikit-learn's when nobody says so.
 ETA0 = 0.01
 
@@ -36,6 +36,8 @@ class Stepping:
 def stepping(model: Any) -> Stepping:
     """What the parameters of a model, which have been checked, mean."""
     name = model.learning_rate
+    if name == "coin":
+        return Stepping(name, 1.0)  # a lane has to have a rate, and bets do not look at it
     if name not in SCHEDULES:
         return Stepping(name, None if model.eta0 is None else float(model.eta0))
     if name == "optimal":  # 1 / (alpha (t0 + t - 1)), its first step being one of a typical weight (Bottou)
@@ -64,10 +66,10 @@ def check_steps(model: Any) -> None:
     check_choice("learning_rate", name, ("auto", *SCHEDULES, *ADAPTIVE_STEPS))
     if model.eta0 is not None:
         check_number("eta0", model.eta0, 0, open_low=True)
-        if name == "optimal":
+        if name in ("optimal", "coin"):
+            why = "whose rate follows from alpha" if name == "optimal" else "which bets, without a rate"
             raise ValueError(
-                f"eta0={model.eta0!r} has no effect with learning_rate='optimal', whose rate follows from alpha; "
-                "leave it None"
+                f"eta0={model.eta0!r} has no effect with learning_rate={name!r}, {why}; leave it None"
             )
     if model.power_t is not None:
         check_number("power_t", model.power_t, 0)
@@ -79,6 +81,11 @@ def check_steps(model: Any) -> None:
     if name == "optimal" and model.alpha == 0:
         raise ValueError(
             "learning_rate='optimal' divides by alpha, got 0; set an alpha above 0, or use 'auto'"
+        )
+    if name == "coin" and (model.penalty is not None or model.penalty_scale is not None):
+        raise ValueError(
+            f"learning_rate='coin' has no penalty, got penalty={model.penalty!r} and penalty_scale={model.penalty_scale!r}; "
+            "leave both None"
         )
     if name == "adaptive" and model.tol is None:
         raise ValueError(
