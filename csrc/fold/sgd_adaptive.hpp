@@ -2,7 +2,7 @@
 // ones and FTRL-proximal's.
 #pragma once
 
-#include "fold/sgd_rows.hpp"
+#include "fold/sgd_dense_rows.hpp"
 
 namespace esker::rows {
 

@@ -1,7 +1,7 @@
 // How plain steps read a row, for each layout, and how they step.
 #pragma once
 
-#include "fold/sgd_rows.hpp"
+#include "fold/sgd_dense_rows.hpp"
 
 namespace esker::rows {
 

@@ -1,0 +1,92 @@
+// How Sgd reads a dense row: standardised by running moments, in units of each feature's largest value, or as
+// it is.
+#pragma once
+
+#include "fold/sgd_rows.hpp"
+
+namespace esker::rows {
+
+template <class T>
+void see_features(Sgd& s, const T* x, double weight) {
+    if (s.steps > settled_rows) return;
+    Moments& m = s.x_moments;
+    m.weight += weight;
+    m.rows++;
+    kernels().rows<T>().moments(m.mean.data(), m.m2.data(), x, weight / m.weight, weight, s.cols);
+    if (!refresh_due(s)) return;
+    std::vector<double> centre(m.mean.size(), 0.0), scale(m.mean.size(), 0.0);
+    for (std::size_t j = 0; j < centre.size(); j++) {
+        const double mean = m.mean[j];
+        const double sd = s.fit_intercept ? spread(m.m2[j], m.weight, mean)
+                                          : spread(m.m2[j] + m.weight * mean * mean, m.weight, 0.0);
+        if (s.fit_intercept) centre[j] = mean;
+        // A column that has been constant waits at 0 for a scale; at the last refresh it is taken as it
+        // comes.
+        scale[j] = sd > 0 ? 1.0 / sd : s.steps >= settled_rows ? 1.0 : s.scale[j];
+    }
+    // A spread seen in few rows may be far too small. The weight learned at that scale was noise: it stays of
+    // the order of its rate, as a weight in normalised updates does when a larger value comes.
+    s.rescale_features(centre, scale, 1.0);
+}
+
+template <class T>
+bool grow_scales(Sgd& s, const T* row) {
+    bool grown = false;
+    for (Index j = 0; j < s.cols; j++) grown = grow_scale(s, j, static_cast<double>(row[j])) || grown;
+    return grown;
+}
+
+template <class T>
+struct DenseRows {
+    static constexpr bool single = false, plain = false, bets = false;
+    static constexpr bool flat = true;
+    const DenseView<T>& x;
+    const LaneKernels& lanes = kernels().lanes;
+    const T* row = nullptr;
+
+    DenseRows(const DenseView<T>& x, const Sgd&) : x(x) {}
+    void open(const Sgd&, Row&, Index i) { row = x.row(i); }
+    void see(Sgd& s, double weight) {
+        if (s.automatic())
+            see_features(s, row, weight);
+        else if (s.step.normalises() && grow_scales(s, row))
+            s.refresh_penalty_weights();
+    }
+    void read(const Sgd& s, Row& r) {
+        r.values.resize(static_cast<std::size_t>(s.cols));
+        r.expanded.resize(static_cast<std::size_t>(s.flat()));  // the tail beyond cols stays zero
+        if constexpr (std::is_same_v<T, float>)
+            lanes.standardise_f32(r.values.data(), row, s.centre.data(), s.scale.data(), s.cols);
+        else
+            lanes.standardise_f64(r.values.data(), row, s.centre.data(), s.scale.data(), s.cols);
+        lanes.expand(r.expanded.data(), r.values.data(), s.cols, s.width());
+    }
+    double size(const Sgd& s, const Row& r) const {
+        return (s.fit_intercept ? 1.0 : 0.0) + kernels().plain.squares(r.values.data(), s.cols);
+    }
+    double dot(const Sgd& s, Row& r) {
+        read(s, r);
+        lanes.flat_dot(r.reach.data(), s.w.data(), r.expanded.data(), s.flat(), s.pattern());
+        fold_pattern(r.dot, r.reach, s.width(), s.pattern());
+        if (s.step.rule != Rule::normalized) return static_cast<double>(s.cols);
+        return size(s, r);
+    }
+    void step(Sgd& s, Row& r, const LaneStep& step, Shrink shrink) {
+        lanes.flat.step[static_cast<int>(shrink)](s.w.data(), s.h.data(), r.expanded.data(), s.p2.data(),
+                                                  s.p1.data(), s.flat(), s.pattern(), step);
+    }
+    void accumulate(Sgd& s, Row& r, const LaneStep& step) {
+        lanes.flat.accumulate(r.dot.data(), s.w.data(), s.h.data(), r.expanded.data(), s.flat(), s.pattern(),
+                              step);
+        fold_pattern(r.reach, r.dot, s.width(), s.pattern());
+    }
+    void apply(Sgd& s, Row& r, const LaneStep& step, Shrink shrink) {
+        lanes.flat.apply[static_cast<int>(shrink)](s.w.data(), s.h.data(), r.expanded.data(), s.p2.data(),
+                                                   s.p1.data(), s.flat(), s.pattern(), step);
+    }
+    void prefetch(const Sgd&, Index) const {}
+    void prefetch_row(Index i) const { prefetch_lines(x.row(i), x.cols); }
+    void prefetch_bounds(Index) const {}
+};
+
+}  // namespace esker::rows
