@@ -136,7 +136,7 @@ void Sgd::refresh_penalty_weights() {
     p1.assign(static_cast<std::size_t>(flat()), 0.0f);
     // A weight here is that of the standardised feature: the raw weight is w * scale.
     for (Index j = 0; j < cols; j++) {
-        const double s = scaled_penalty ? 1.0 : scale[static_cast<std::size_t>(j)];
+        const double s = scaled_penalty ? 1.0 : std::min(scale[static_cast<std::size_t>(j)], most_scale);
         for (int k = 0; k < width_; k++)
             p2[static_cast<std::size_t>(j * width_ + k)] = static_cast<float>(s * s),
                                                      p1[static_cast<std::size_t>(j * width_ + k)] =

@@ -164,6 +164,7 @@ private:
 static_assert(Fold<Sgd>);
 
 constexpr float first_accumulator = 1e-37f;  // keeps 0 / 0 out; below any square that float32 steps make
+constexpr double most_scale = 1e18;          // of a penalty: its square is a float32
 constexpr double unscaled = 1.0;             // a target's scale before it has varied
 constexpr Index settled_rows = 65536;        // the scales are refreshed up to here
 

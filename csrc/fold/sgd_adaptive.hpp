@@ -55,9 +55,9 @@ struct PairRows {
         if (s.step.normalises()) {
             scale.resize(static_cast<std::size_t>(count));
             for (Index j = 0; j < count; j++) {
-                scale[static_cast<std::size_t>(j)] =
-                    static_cast<float>(s.scale[static_cast<std::size_t>(columns[j])]);
-                values[j] *= scale[static_cast<std::size_t>(j)];
+                const double unit = s.scale[static_cast<std::size_t>(columns[j])];
+                scale[static_cast<std::size_t>(j)] = static_cast<float>(std::min(unit, most_scale));
+                values[j] = static_cast<float>(static_cast<double>(values[j]) * unit);
                 size += static_cast<double>(values[j]) * static_cast<double>(values[j]);
             }
         }

@@ -188,6 +188,19 @@ def test_coin_betting_has_nothing_to_tune(sparse):
     assert np.mean((z - number.predict(data)) ** 2) < 1.05 * least
 
 
+@pytest.mark.parametrize("rate", ["adagrad", "normalized", "ftrl", "coin"])
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("size", [1e-40, 1e-25, 1e18])
+def test_values_at_the_ends_of_float32_leave_the_other_features_alone(rate, sparse, size):
+    X, z = table(3000)
+    X[:, 0] *= size
+    data = sp.csr_array(X) if sparse else X
+    penalty = {"penalty": None} if rate == "coin" else {"penalty": "elasticnet"}
+    model = SGDClassifier(learning_rate=rate, random_state=0, **penalty).fit(data[:2000], z[:2000] > 0)
+    assert np.isfinite(model.coef_).all()
+    assert model.score(data[2000:], z[2000:] > 0) > 0.75
+
+
 def test_ftrl_selects_features():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(20000, 50))
