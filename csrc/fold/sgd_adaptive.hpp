@@ -61,8 +61,7 @@ struct PairRows {
                 size += static_cast<double>(values[j]) * static_cast<double>(values[j]);
             }
         }
-        lanes.expand(v.data(), values, count, s.width());
-        for (Index i = count * s.width(); i % 16 != 0; i++) v[static_cast<std::size_t>(i)] = 0.0f;
+        kernel.spread(v.data(), values, count, s.width());
         return size;
     }
     double dot(const Sgd& s, Row& r) {

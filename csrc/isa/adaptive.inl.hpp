@@ -30,17 +30,27 @@ void scatter_pairs(float* __restrict table, const float* __restrict w, const flo
 
 // How much the penalty of each weight counts: the steps since its feature's last visit, times the feature's
 // `scale` (squared, for an l2 penalty) where there is one.
-template <class I>
+template <int W, class I>
 void pair_ages(float* __restrict p2, float* __restrict p1, std::uint32_t* __restrict last,
                const float* __restrict scale, const I* __restrict c, std::int64_t n, int lanes,
                std::uint32_t now) {
+    const int all = all_lanes<W>(lanes);
     for (std::int64_t j = 0; j < n; j++) {
         const float gap = static_cast<float>(static_cast<std::int32_t>(now - last[c[j]]));
         const float s = scale ? scale[j] : 1.0f;
         last[c[j]] = now;
-        for (int k = 0; k < lanes; k++) p2[j * lanes + k] = gap * (s * s), p1[j * lanes + k] = gap * s;
+        for (int k = 0; k < all; k++) p2[j * all + k] = gap * (s * s), p1[j * all + k] = gap * s;
     }
-    for (std::int64_t i = n * lanes; i % 16 != 0; i++) p2[i] = 0.0f, p1[i] = 0.0f;
+    for (std::int64_t i = n * all; i % 16 != 0; i++) p2[i] = 0.0f, p1[i] = 0.0f;
+}
+
+// A value for each of its weights.
+template <int W>
+void spread_values(float* __restrict out, const float* __restrict x, std::int64_t n, int lanes) {
+    const int all = all_lanes<W>(lanes);
+    for (std::int64_t j = 0; j < n; j++)
+        for (int k = 0; k < all; k++) out[j * all + k] = x[j];
+    for (std::int64_t i = n * all; i % 16 != 0; i++) out[i] = 0.0f;
 }
 
 // The weight that minimises z w + |w| l1 + (curve + l2) w^2 / 2, curve being the sum of the steps' so far,
@@ -146,8 +156,8 @@ void scatter_triples(float* __restrict table, const float* __restrict z, const f
 
 template <int W, class I>
 constexpr PairKernels<I> pairs() {
-    return {gather_pairs<W, I>, scatter_pairs<W, I>, pair_ages<I>, gather_triples<W, I>,
-            scatter_triples<W, I>};
+    return {gather_pairs<W, I>, scatter_pairs<W, I>,  spread_values<W>,
+            pair_ages<W, I>,    gather_triples<W, I>, scatter_triples<W, I>};
 }
 constexpr AdaptiveTable adaptive_table() {
     using A = std::int32_t;

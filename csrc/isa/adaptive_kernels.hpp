@@ -11,6 +11,7 @@ template <class I>
 struct PairKernels {
     void (*gather)(float* w, float* h, const float* table, const I* c, std::int64_t n, int lanes);
     void (*scatter)(float* table, const float* w, const float* h, const I* c, std::int64_t n, int lanes);
+    void (*spread)(float* out, const float* x, std::int64_t n, int lanes);  // a value for each of its weights
     // how much the penalty of each weight counts; scale: one a feature of the row, or null for 1
     void (*ages)(float* p2, float* p1, std::uint32_t* last, const float* scale, const I* c, std::int64_t n,
                  int lanes, std::uint32_t now);

@@ -17,6 +17,8 @@ void plain_dot(float* __restrict out, const float* __restrict table, const float
         const float* __restrict from = table + c;
         std::int64_t j = 0;
         for (; j + 4 <= n; j += 4) {
+            // Else a loop over single floats becomes one of gathers, which takes longer and rounds otherwise.
+            if constexpr (W == 1) __asm__ volatile("");
             const float* __restrict wa = from + column[j] * stride;
             const float* __restrict wb = from + column[j + 1] * stride;
             const float* __restrict we = from + column[j + 2] * stride;
@@ -30,6 +32,7 @@ void plain_dot(float* __restrict out, const float* __restrict table, const float
             }
         }
         for (; j < n; j++) {
+            if constexpr (W == 1) __asm__ volatile("");
             const float* __restrict w = from + column[j] * stride;
 #pragma omp simd
             for (int k = 0; k < W; k++) a[k] += x[j] * w[k];

@@ -108,7 +108,7 @@ def test_follows_the_recurrence(storage, loss, l1, l2):
 
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 def test_a_lane_is_the_model_learned_alone_to_the_bit(index):
-    x, y, weight = rows_and_labels()
+    x, y, weight = rows_and_labels(d=150, density=0.5)  # long rows: loops over single lanes may be vectorised
     x = as_storage(x, "csr32" if index == np.int32 else "csr64")
     for loss in ("log_loss", "squared_error"):
         for lanes in (4, 8, 16, 17):
