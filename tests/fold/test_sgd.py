@@ -250,7 +250,7 @@ def test_sums_do_not_stall_in_ten_to_the_eighth_equal_steps():
 
 
 def models_of_all_kinds():
-    """Coefficients of a lane alone and of several, of each loss, with each penalty."""
+    """Coefficients of a lane alone and of several, of each loss, with each penalty, and of each step."""
     for x, y, weight in (sparse_rows(), rows_of_every_length(np.float32, np.int64)):
         for lanes in (1, 4, 8):
             for loss in ("log_loss", "squared_error", "poisson", "tweedie"):
@@ -263,6 +263,15 @@ def models_of_all_kinds():
                         classes=classes, loss_parameter=parameter,
                     )  # fmt: skip
                     s.update(Block(x, y, weight))
+                    yield s.finish()[0]
+            for step in ("plain", "adagrad", "normalized", "ftrl", "coin"):
+                for data in (x, x.toarray()):
+                    penalty = [0.0 if step == "coin" else 1e-3] * lanes
+                    s = Sgd(
+                        "log_loss", [1] * lanes, [0.1] * lanes, penalty, penalty,
+                        classes=True, penalty_scale="raw", step=step,
+                    )  # fmt: skip
+                    s.update(Block(data, y, weight))
                     yield s.finish()[0]
 
 
