@@ -51,12 +51,37 @@ def _cells(data: str, *, vw: bool) -> list[Cell]:
     ]
 
 
+RATE = {"learning_rate": "constant", "eta0": 0.5}
+STEPS: dict[str, dict[str, Any]] = {
+    "constant": RATE,
+    **{name: {"learning_rate": name, "eta0": 0.5} for name in ("adagrad", "normalized", "ftrl")},
+    "coin": {"learning_rate": "coin", "penalty": None},
+}
+
+
+def _steps(data: str) -> list[Cell]:
+    """One model by each step, beside scikit-learn's with a constant rate."""
+    plain = Contender("scikit-learn", peers.sklearn_sgd(EPOCHS, alpha=ALPHA, **RATE))
+    return [
+        Cell(
+            f"sgd/{data}/{name}",
+            lambda scale: load(data, scale),
+            [Contender("esker", ours.sgd(EPOCHS, alpha=ALPHA, **options)), plain],
+            quality,
+            work,
+            threads=1,
+        )
+        for name, options in STEPS.items()
+    ]
+
+
 CELLS = [
     *_cells("rcv1-like", vw=True),
     *_cells("rcv1-like-f64", vw=False),
     *_cells("words", vw=False),
     *_cells("higgs-like", vw=False),
     *_cells("breast_cancer", vw=False),
+    *_steps("rcv1-like"),
 ]
 
 test_sgd = suite(CELLS)
