@@ -59,7 +59,7 @@ def test_slopes_and_curvatures_are_derivatives(point):
     else:  # a kink
         assert name in ("quantile", "epsilon_insensitive", "hinge", "perceptron")
         assert slope[0] - rounding <= rise <= slope[2] + rounding
-    if curvature[0] and curvature[2]:
+    if np.all(curvature > 0):  # a tube that costs nothing may be narrower than h
         assert (slope[2] - slope[0]) / (2 * h) == pytest.approx(
             curvature[1], rel=1e-3, abs=1e-4 * (1 + abs(slope[1]))
         )
