@@ -8,7 +8,7 @@ from tests.blocks.rows import together
 
 import esker
 from esker._errors import FormatError
-from esker.blocks import key, open_blocks
+from esker.blocks import key, npy, open_blocks
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 100, size=(9000, 6))
@@ -54,6 +54,25 @@ def test_target_and_columns(folder, name):
     blocks = open_blocks(folder / name, target=2, weight=0)
     np.testing.assert_array_equal(together(blocks), X[:, [1, 3, 4, 5]])
     np.testing.assert_array_equal(together(blocks, "sample_weight"), X[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("columns", "borrowed"), [(None, True), ([1, 2, 3], True), ([2], False), ([1, 3, 4], False)]
+)
+def test_most_of_the_columns_are_used_where_they_lie(folder, columns, borrowed):
+    blocks = open_blocks(folder / "c.npy", target=5, columns=columns, block_size=60_000)
+    assert all((block.X.strides[0] == X.shape[1] * 4) == borrowed for block in blocks)
+    # What a block keeps alive is what is reckoned with.
+    assert max(len(block) for block in blocks) * (X.shape[1] if borrowed else 1) * 4 <= blocks.block_bytes
+    streamed, whole = esker.linear_model.Ridge(), esker.linear_model.Ridge()
+    streamed.fit(blocks)
+    whole.fit(X[:, columns or range(5)].astype("f4"), X[:, 5])
+    np.testing.assert_allclose(streamed.coef_, whole.coef_, rtol=1e-5, atol=1e-6)
+    steps = esker.linear_model.SGDRegressor(random_state=0, max_iter=2, tol=None)
+    same = esker.linear_model.SGDRegressor(random_state=0, max_iter=2, tol=None)
+    steps.fit(blocks)
+    same.fit(X[:, columns or range(5)].astype("f4"), X[:, 5])
+    np.testing.assert_array_equal(steps.coef_, same.coef_)
 
 
 def test_several_files_are_parts(folder):
@@ -187,3 +206,12 @@ def test_take_all_and_reserve(folder):
     big = open_blocks([folder / "f.npy"] * 5, max_memory="1MB")
     with pytest.raises(ValueError, match=r"2.2 MB"):
         big.take_all()
+
+
+def test_files_larger_than_the_page_cache_should_hold_give_the_same_rows(folder, monkeypatch):
+    kept = open_blocks(folder / "c.npy", target=5, block_size=60_000)
+    monkeypatch.setattr(npy, "CACHED", 0.0)
+    dropped = open_blocks(folder / "c.npy", target=5, block_size=60_000)
+    assert [file.passing for blocks in (kept, dropped) for file in blocks._files] == [False, True]
+    np.testing.assert_array_equal(together(dropped, "X"), together(kept, "X"))
+    np.testing.assert_array_equal(together(dropped, "y"), together(kept, "y"))

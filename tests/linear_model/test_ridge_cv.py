@@ -132,18 +132,24 @@ def test_float32_rows_are_not_copied() -> None:
     assert peak < 80e6  # two blocks of 33 MB; X has 100 MB, in float64 200
 
 
-def test_max_memory_is_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("apart", [False, True])
+def test_max_memory_is_kept(tmp_path: Path, apart: bool) -> None:
     rng = np.random.default_rng(0)
-    np.save(tmp_path / "rows.npy", rng.standard_normal((30_000, 301), dtype=np.float32))
+    rows = rng.standard_normal((30_000, 301), dtype=np.float32)
+    np.save(tmp_path / "rows.npy", rows[:, :300] if apart else rows)
+    np.save(tmp_path / "target.npy", rows[:, 300])
     opening = """
 import numpy as np, sklearn.linear_model, scipy.linalg
 from esker import open_blocks
 from esker.linear_model import RidgeCV
 RidgeCV().fit(np.eye(5), np.arange(5))
-blocks = open_blocks(sys.argv[1], target=300, max_memory="40MB")
+target = sys.argv[2] if len(sys.argv) > 2 else 300
+blocks = open_blocks(sys.argv[1], target=target, max_memory="40MB")
 """
     work = "rows = RidgeCV(np.logspace(-3, 3, 20)).fit(blocks).n_features_in_"
-    columns, peak = rows_and_peak(opening, work, tmp_path / "rows.npy")
+    columns, peak = rows_and_peak(
+        opening, work, tmp_path / "rows.npy", *([tmp_path / "target.npy"] if apart else [])
+    )
     assert columns == 300
     assert peak < 40e6
 

@@ -72,7 +72,6 @@ class Blocks(Choices, ABC):
         Whether the source can be read more than once.
     feature_names : list of str or None
     max_memory : int or None
-        Bytes.
     block_bytes : int
     source : str
         What is read, for messages.
@@ -129,7 +128,7 @@ class Blocks(Choices, ABC):
         self.budget = Budget.of(max_memory, block_size)
 
     @property
-    def max_memory(self) -> int | None:
+    def max_memory(self) -> int | None:  # bytes
         return self.budget.max_memory
 
     @property
@@ -185,15 +184,17 @@ class Blocks(Choices, ABC):
         ----------
         part : Part
             One of ``parts``.
-        start : int
-            A multiple of `UNIT`.
+        start : a multiple of `UNIT`
         """
         if start % UNIT:
             raise ValueError(f"reading starts at a multiple of {UNIT} rows, got {start}")
+
+        def checked(block: Block) -> Block:
+            self._check(part, block)
+            return block
+
         with closing(self._read(part, start)) as blocks:  # type: ignore[type-var]
-            for block in blocks:
-                self._check(part, block)
-                yield block
+            yield from map(checked, blocks)  # which holds none while the next one is read
 
     def read_pieces(self, part: Part, start: int = 0) -> Iterator[Block]:
         """The same rows for a caller that copies them at once: cut at multiples of 256 rows of the part, as they lie."""

@@ -75,8 +75,7 @@ class Mapped(Blocks):
         return made
 
     def _read(self, part: Part, start: int) -> Iterator[Block]:
-        for block in self.inner.read(part, start):
-            yield self._apply(block)
+        yield from map(self._apply, self.inner.read(part, start))  # holds none while the next one is read
 
     def before_epoch(self, epoch: int, shuffle: bool) -> None:
         self.inner.before_epoch(epoch, shuffle)

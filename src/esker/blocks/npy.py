@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from esker.blocks.arrays import column_number, float_dtype, target_of, weight_of
 from esker.blocks.base import Blocks, Part
 from esker.blocks.block import Block, key
 from esker.blocks.buffer import RowBuffer
-from esker.blocks.memory import block_rows, empty
+from esker.blocks.memory import block_rows, empty, physical_memory
 from esker.blocks.npy_file import NpyFile
 from esker.blocks.pool import Pool
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["NpyBlocks", "open_npy"]
 
-#: Blocks that the system is asked to read before they are needed; its page cache is no part of max_memory.
-AHEAD = 4
+#: Files that would fill more of the memory than this leave the page cache as they are read: the next walk would hardly find
+#: what is left of them, and the system takes longer to find new pages than to read into old ones.
+CACHED = 0.5
 
 
 class _Column:
@@ -91,6 +92,8 @@ class NpyBlocks(Blocks):
         block_size: int | str | None = None,
     ) -> None:
         self._files = [NpyFile.open(path) for path in paths]
+        if sum(file.nbytes for file in self._files) > CACHED * physical_memory():
+            self._files = [replace(file, passing=True) for file in self._files]
         for file in self._files:
             if file.dtype.kind in "US":
                 raise FormatError(f"X must hold real numbers, got dtype {file.dtype}", str(file.path))
@@ -129,7 +132,9 @@ class NpyBlocks(Blocks):
         self.n_targets = 0 if self._y is None else 1 if isinstance(self._y, int) else self._y.columns
         sizes = {file.dtype.itemsize for file in self._files}
         own = self._row_bytes = self.dtype.itemsize * len(keep)
-        if any(not self._as_is(file) or file.fortran for file in self._files):
+        if all(self._borrows(file) for file in self._files):
+            own = self._row_bytes = self.dtype.itemsize * d
+        elif any(not self._as_is(file) or file.fortran for file in self._files):
             self._row_bytes += max(sizes) * d  # what is read, beside what it becomes
         # Refuses, before anything is read. Where so few rows exceed a block's share, this is what they take.
         step = min(block_rows(self._row_bytes, self.budget), max(rows))
@@ -147,11 +152,21 @@ class NpyBlocks(Blocks):
     def _as_is(self, file: NpyFile) -> bool:
         return file.dtype == self.dtype and file.dtype.isnative and self._runs == [(0, file.shape[1])]
 
-    def _block(self, part: Part, file: int, begin: int, end: int) -> Block:
+    def _borrows(self, file: NpyFile) -> bool:
+        """Whether the features are used where they lie in the rows that were read, most of which they are."""
+        same = file.dtype == self.dtype and file.dtype.isnative and not file.fortran
+        first, last = self._runs[0]
+        return same and len(self._runs) == 1 and 2 * (last - first) >= file.shape[1]
+
+    def _block(
+        self, part: Part, file: int, begin: int, end: int, empty: Callable[..., NDArray[Any]] = empty
+    ) -> Block:
         npy = self._files[part.index]
-        raw = npy.read(file, begin, end)
+        raw = npy.read(file, begin, end, empty)
         x = raw
-        if not self._as_is(npy):
+        if self._borrows(npy):
+            x = raw[:, slice(*self._runs[0])]
+        elif not self._as_is(npy):
             x = empty((end - begin, self.n_columns or 0), self.dtype)
             at = 0
             for first, last in self._runs:
@@ -169,10 +184,10 @@ class NpyBlocks(Blocks):
     def _read(self, part: Part, start: int) -> Iterator[Block]:
         step, rows = block_rows(self._row_bytes, self.budget), part.rows or 0
         npy = self._files[part.index]
-        with open(npy.path, "rb", buffering=0) as file:
+        keep = (self.budget.depth + 1) * self.budget.block_bytes
+        with open(npy.path, "rb", buffering=0) as file, Pool(keep) as pool:
             for begin in range(start, rows, step):
-                npy.ask(file.fileno(), begin + step, begin + (1 + AHEAD) * step)
-                yield self._block(part, file.fileno(), begin, min(begin + step, rows))
+                yield self._block(part, file.fileno(), begin, min(begin + step, rows), pool.empty)
 
     def fill(
         self,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ class NpyFile:
     dtype: np.dtype[Any]
     fortran: bool
     offset: int
+    #: Whether what was read leaves the system's page cache again.
+    passing: bool = False
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> NpyFile:
@@ -50,7 +54,7 @@ class NpyFile:
             raise FormatError(
                 f"X must hold real numbers, got dtype {dtype}; save it as float32 or float64", str(path)
             )
-        expected = offset + dtype.itemsize * int(np.prod(shape, dtype=object))
+        expected = offset + dtype.itemsize * prod(shape)
         if size != expected:
             what = "is truncated" if size < expected else "is longer than its header says"
             raise FormatError(
@@ -58,8 +62,15 @@ class NpyFile:
             )
         return cls(path, tuple(int(n) for n in shape), dtype, bool(fortran), offset)
 
-    def read(self, file: int, begin: int, end: int) -> NDArray[Any]:
-        """Rows begin..end-1, in the file's dtype, by rows; `file` is a descriptor."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the numbers."""
+        return self.dtype.itemsize * prod(self.shape)
+
+    def read(
+        self, file: int, begin: int, end: int, empty: Callable[..., NDArray[Any]] = empty
+    ) -> NDArray[Any]:
+        """Rows begin..end-1, in the file's dtype, by rows, in memory from `empty`; `file` is a descriptor."""
         columns = self.shape[1] if len(self.shape) == 2 else 1
         n, size = end - begin, self.dtype.itemsize
         if not self.fortran:
@@ -76,17 +87,12 @@ class NpyFile:
         """Read rows from `begin` on into `out`, which is laid out as they are."""
         self._fill(file, out, self.offset + begin * self.shape[1] * self.dtype.itemsize)
 
-    def ask(self, file: int, begin: int, end: int) -> None:
-        """Have the system read rows that are needed soon into its page cache, while others are worked on."""
-        if self.fortran or begin >= min(end, self.shape[0]) or not hasattr(os, "posix_fadvise"):
-            return
-        size = self.shape[1] * self.dtype.itemsize
-        os.posix_fadvise(file, self.offset + begin * size, (end - begin) * size, os.POSIX_FADV_WILLNEED)
-
     def _fill(self, file: int, out: NDArray[Any], position: int) -> None:
         view = out.reshape(-1).view(np.uint8).data
         while len(view):
             got = os.preadv(file, [view[: 1 << 30]], position)
             if got == 0:
                 raise FormatError("the file became shorter while it was read", str(self.path))
+            if self.passing and hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(file, position, got, os.POSIX_FADV_DONTNEED)
             view, position = view[got:], position + got

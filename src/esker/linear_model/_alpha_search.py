@@ -157,20 +157,21 @@ class AlphaSearch(GramModel):
         if blocks.dtype == np.float64 and not counts:
             return blocks
         known: dict[str, Any] = {"n_rows": None} if counts else {}
-        return blocks.map(prepare, keeps_targets=not counts, dtype=np.float64, **known)
+        made = blocks.map(prepare, keeps_targets=not counts, dtype=np.float64, **known)
+        made.budget = replace(made.budget, depth=1)  # its blocks are twice as large as what they are made of
+        return made
 
     def _summed(self, blocks: Blocks) -> str:
         return "float64"
 
     def _solving_bytes(self, d: int) -> int:
-        return 6 * sums_bytes(
-            d
-        )  # X'X once more, its eigenvectors while they are found, and as the rotation reads them
+        # X'X once more, its eigenvectors while they are found, and as the rotation reads them.
+        return 6 * sums_bytes(d)
 
     def _refuse_wide(self, blocks: Blocks, states: int = 1) -> None:
         super()._refuse_wide(blocks, states)
         if blocks.dtype != np.float64:
-            blocks.reserve(2 * blocks.block_bytes, "a block of float64")
+            blocks.reserve((4 - blocks.budget.depth) * blocks.block_bytes, "blocks of float64")
 
     def _need_again(self, blocks: Blocks, what: str) -> None:
         if not blocks.rereadable:
