@@ -2,7 +2,7 @@
 
 Each contender has a process of its own, and they take turns. We fit at the default tol; each peer at the largest tol, from its own default
 down, at which none of its objectives exceeds the least that anyone found by more than a ten-thousandth: at their defaults peers may
-stop far from the minimum.
+stop far from the minimum. One that already takes longer than the bar asks for is not asked again, nor for more.
 """
 
 from __future__ import annotations
@@ -82,14 +82,22 @@ def _cell(name: str, scale: str, runs: int) -> bool:
             sides = [stack.enter_context(_Side(who, folder, alphas)) for who in names]
             first = sides[0].go(TOLERANCES[0])
             least = [_objective(X, y, *model) for model in first["models"]]
-            tried = [_equal(side, X, y, least) for side in sides]
-            timed = [[side.go(tol)["seconds"] for side, (tol, _) in zip(sides, tried)] for _ in range(runs)]
+            enough = 1.2 * ratio * first["seconds"]
+            tried = [_equal(side, X, y, least, enough) for side in sides]
+            timed = [
+                [
+                    took if took > enough else side.go(tol)["seconds"]
+                    for side, (tol, _, took) in zip(sides, tried)
+                ]
+                for _ in range(runs)
+            ]
     seconds = dict(zip(names, map(statistics.median, zip(*timed))))
-    values = {who: values for who, (_, values) in zip(names, tried)}
+    values = {who: values for who, (_, values, _) in zip(names, tried)}
     lowest = [min(each) for each in zip(*values.values())]
     excess = {who: max(b / c - 1 for b, c in zip(values[who], lowest)) for who in names}
-    tols = {who: tol for who, (tol, _) in zip(names, tried)}
-    peer = min((who for who in names[1:] if excess[who] <= SAME), key=seconds.__getitem__, default=names[1])
+    tols = {who: tol for who, (tol, _, _) in zip(names, tried)}
+    apt = (who for who in names[1:] if excess[who] <= SAME or seconds[who] > enough)
+    peer = min(apt, key=seconds.__getitem__, default=names[1])
     found = seconds[peer] / seconds["esker"]
     holds = (found >= ratio or not full) and excess["esker"] <= SAME
     told = ", ".join(
@@ -98,13 +106,16 @@ def _cell(name: str, scale: str, runs: int) -> bool:
     return line(holds, f"{name} ({n:,} rows): {found:.2f}x (>= {ratio:g}x); {told}")
 
 
-def _equal(side: _Side, X: np.ndarray, y: np.ndarray, least: list[float]) -> tuple[float, list[float]]:
-    """The largest tolerance at which a contender's objectives are near the least ones, and those objectives."""
+def _equal(
+    side: _Side, X: np.ndarray, y: np.ndarray, least: list[float], enough: float
+) -> tuple[float, list[float], float]:
+    """The largest tolerance at which a contender's objectives are near the least ones, or it takes `enough`; those, and its seconds."""
     for tol in TOLERANCES:
-        values = [_objective(X, y, *model) for model in side.go(tol)["models"]]
-        if all(value <= low * (1 + SAME) for value, low in zip(values, least)):
+        said = side.go(tol)
+        values = [_objective(X, y, *model) for model in said["models"]]
+        if said["seconds"] > enough or all(value <= low * (1 + SAME) for value, low in zip(values, least)):
             break
-    return tol, values
+    return tol, values, said["seconds"]
 
 
 def _objective(X: np.ndarray, y: np.ndarray, coef: Any, intercept: Any, alpha: float) -> float:

@@ -299,6 +299,23 @@ def test_the_gap_is_a_bound(sparse: bool, fit_intercept: bool, tol: float) -> No
     assert near.duality_gap_ < 1e-6
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("big", [1e6, 1e12, 1e20])
+def test_other_columns_learn_beside_an_absurd_value(big: float, dtype: Any) -> None:
+    """To the coefficients that the other rows give without it."""
+    X, y = problem(n=1000, d=5, seed=18, dtype=dtype)
+    X[:, 2] = np.random.default_rng(0).standard_normal(len(y))
+    X[7, 2] = big
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = LogisticRegression(C=10.0).fit(X, y)
+    if big < 1e20 or dtype == np.float32:
+        assert model.converged_
+    rest = np.delete(X, 2, axis=1)
+    wanted = reference(rest, y, C=10.0)
+    np.testing.assert_allclose(np.delete(model.coef_, 2, axis=1), wanted.coef_, rtol=0.15, atol=0.1)
+
+
 def test_no_bound_is_known_without_a_penalty_or_of_many_intercepts() -> None:
     X, y = problem(n=300, classes=3)
     assert LogisticRegression().fit(X, y).duality_gap_ == np.inf

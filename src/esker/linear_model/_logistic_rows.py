@@ -35,6 +35,8 @@ __all__ = [
 
 #: Rows of a sample that are looked at together, so that what is made of them stays small.
 PANEL = 2048
+#: Rows that a median is taken of.
+FEW = 33
 
 
 class Objective:
@@ -156,6 +158,17 @@ class Sample:
         for i in range(0, len(weight), PANEL):
             total += weight[i : i + PANEL].astype(X.dtype) @ X[i : i + PANEL]
         return total
+
+    def middle(self) -> Floats:
+        """The mean of the columns; of one that an absurd value has moved far from all other rows, a median."""
+        mean, X = self.mean(), self.rows.X
+        if sparse.issparse(X) or len(X) < FEW:
+            return mean
+        some = np.sort(X[:: len(X) // FEW][:FEW].astype(np.float64), axis=0)
+        usual = some[3 * FEW // 4] - some[FEW // 4]
+        with np.errstate(invalid="ignore"):
+            off = (usual > 0) & (np.abs(mean - some[FEW // 2]) > 1000 * usual)
+        return np.where(off, some[FEW // 2], mean)
 
     def target(self) -> float:
         """The mean of the targets."""

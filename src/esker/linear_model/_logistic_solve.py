@@ -200,7 +200,7 @@ def solve_logistic(
         d = sample.rows.X.shape[1]
         _reserve(rows, models, d, size, metric_for(models, n, d, solver), name)
     metric = metric_for(models, n, d, solver)
-    shift, alpha = sample.mean(), penalty if loss else penalty / sample.weight
+    shift, alpha = sample.middle(), penalty if loss else penalty / sample.weight
     if not np.isfinite(shift).all():
         if_not_finite()
         raise ValueError("the columns' sums are not finite: values are too large; scale them down")
