@@ -56,8 +56,9 @@ void plain_step(float* __restrict table, const float* __restrict x, const I* __r
 
 // w and what has been taken of it so far, `taken`, with its sign; due: in all until now; unscale: 1 / scale.
 inline void take(float& w, float& taken, float due, float scale, float unscale) {
-    const float size = w * scale, above = size - (due + taken), below = size + (due - taken);
-    const float left = size > 0.0f ? (above > 0.0f ? above : 0.0f) : (below < 0.0f ? below : 0.0f);
+    const float size = w * scale, sign = __builtin_copysignf(1.0f, size);
+    const float rest = __builtin_fabsf(size) - (due + sign * taken);
+    const float left = sign * (rest > 0.0f ? rest : 0.0f);  // no branch on a sign, which cannot be foreseen
     taken += left - size;
     w = left == size ? w : left * unscale;
 }
