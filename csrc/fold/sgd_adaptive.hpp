@@ -7,10 +7,10 @@
 namespace esker::rows {
 
 // CSR rows whose records are gathered into flat arrays. AdaGrad's and normalised steps.
-template <class T, class I>
+template <class I>
 struct PairRows {
     static constexpr bool single = false, flat = true, plain = false, bets = false;
-    const CsrView<T, I>& x;
+    FloatRows<I> x;
     const PairKernels<I>& kernel;
     const LaneKernels& lanes = kernels().lanes;
     std::vector<float> w, h, v, p2, p1, scale;  // the row's records, flat
@@ -18,7 +18,7 @@ struct PairRows {
     const I* columns = nullptr;
     Index count = 0;
 
-    PairRows(const CsrView<T, I>& x, const Sgd& s)
+    PairRows(const FloatRows<I>& x, const Sgd& s)
         : x(x),
           kernel(table()[s.width() == 1   ? 0
                          : s.width() == 4 ? 1
@@ -35,8 +35,8 @@ struct PairRows {
         return (count * s.width() + s.pattern() - 1) / s.pattern() * s.pattern();
     }
     void open(const Sgd& s, Row& r, Index i) {
-        const auto row = x.row(i);
-        kept.open(as_floats(r.values, row), row.columns, row.size, floats_from(x, r, i));
+        const auto row = x.row(r.values, i);
+        kept.open(row.values, row.columns, row.size, x.floats_from(r.values, i));
         columns = kept.columns;
         count = kept.count;
         const auto room = static_cast<std::size_t>(count * s.width() + 16);
@@ -120,10 +120,10 @@ struct Ftrl {
     }
 };
 
-template <class T, class I>
-struct FtrlRows : PairRows<T, I> {
+template <class I>
+struct FtrlRows : PairRows<I> {
     Ftrl ftrl;
-    using Base = PairRows<T, I>;
+    using Base = PairRows<I>;
     using Base::Base;
 
     double dot(const Sgd& s, Row& r) {
@@ -153,10 +153,9 @@ struct FtrlRows : PairRows<T, I> {
     }
 };
 
-template <class T>
-struct FtrlDense : DenseRows<T> {
+struct FtrlDense : DenseRows {
     Ftrl ftrl;
-    using Base = DenseRows<T>;
+    using Base = DenseRows;
     using Base::Base;
 
     double dot(const Sgd& s, Row& r) {
@@ -205,12 +204,12 @@ struct Coin {
     }
 };
 
-template <class T, class I>
-struct CoinRows : PairRows<T, I> {
+template <class I>
+struct CoinRows : PairRows<I> {
     static constexpr bool bets = true;
     Coin coin;
     std::vector<float> won;
-    using Base = PairRows<T, I>;
+    using Base = PairRows<I>;
     using Base::Base;
 
     double dot(const Sgd& s, Row& r) {
@@ -232,12 +231,11 @@ struct CoinRows : PairRows<T, I> {
     }
 };
 
-template <class T>
-struct CoinDense : DenseRows<T> {
+struct CoinDense : DenseRows {
     static constexpr bool bets = true;
     Coin coin;
     const float* values = nullptr;
-    using Base = DenseRows<T>;
+    using Base = DenseRows;
     using Base::Base;
 
     double dot(const Sgd& s, Row& r) {

@@ -36,29 +36,38 @@ bool grow_scales(Sgd& s, const T* row) {
     return grown;
 }
 
-template <class T>
+// Rows of float32 or float64.
 struct DenseRows {
     static constexpr bool single = false, plain = false, bets = false;
     static constexpr bool flat = true;
-    const DenseView<T>& x;
+    const DenseView<float> single_x;  // one of the two
+    const DenseView<double> wide_x;
     const LaneKernels& lanes = kernels().lanes;
-    const T* row = nullptr;
+    Index at = 0;
 
-    DenseRows(const DenseView<T>& x, const Sgd&) : x(x) {}
-    void open(const Sgd&, Row&, Index i) { row = x.row(i); }
+    DenseRows(const DenseView<float>& x, const Sgd&) : single_x(x) {}
+    DenseRows(const DenseView<double>& x, const Sgd&) : wide_x(x) {}
+    // f of the row's values as they lie.
+    template <class F>
+    auto with_row(Index i, F&& f) const {
+        return wide_x.data ? f(wide_x.row(i)) : f(single_x.row(i));
+    }
+    void open(const Sgd&, Row&, Index i) { at = i; }
     void see(Sgd& s, double weight) {
-        if (s.automatic())
-            see_features(s, row, weight);
-        else if (s.step.normalises() && grow_scales(s, row))
-            s.refresh_penalty_weights();
+        with_row(at, [&](const auto* row) {
+            if (s.automatic())
+                see_features(s, row, weight);
+            else if (s.step.normalises() && grow_scales(s, row))
+                s.refresh_penalty_weights();
+        });
     }
     void read(const Sgd& s, Row& r) {
         r.values.resize(static_cast<std::size_t>(s.cols));
         r.expanded.resize(static_cast<std::size_t>(s.flat()));  // the tail beyond cols stays zero
-        if constexpr (std::is_same_v<T, float>)
-            lanes.standardise_f32(r.values.data(), row, s.centre.data(), s.scale.data(), s.cols);
+        if (wide_x.data)
+            lanes.standardise_f64(r.values.data(), wide_x.row(at), s.centre.data(), s.scale.data(), s.cols);
         else
-            lanes.standardise_f64(r.values.data(), row, s.centre.data(), s.scale.data(), s.cols);
+            lanes.standardise_f32(r.values.data(), single_x.row(at), s.centre.data(), s.scale.data(), s.cols);
         lanes.expand(r.expanded.data(), r.values.data(), s.cols, s.width());
     }
     double size(const Sgd& s, const Row& r) const {
@@ -85,7 +94,9 @@ struct DenseRows {
                                                    s.p1.data(), s.flat(), s.pattern(), step);
     }
     void prefetch(const Sgd&, Index) const {}
-    void prefetch_row(Index i) const { prefetch_lines(x.row(i), x.cols); }
+    void prefetch_row(Index i) const {
+        with_row(i, [&](const auto* row) { prefetch_lines(row, std::max(wide_x.cols, single_x.cols)); });
+    }
     void prefetch_bounds(Index) const {}
 };
 

@@ -12,30 +12,30 @@ namespace esker::rows {
 template <class T, class F>
 void with_rows(const DenseView<T>& x, const Sgd& s, F&& f) {
     if (s.plain())
-        f(PlainDense<T>(x, s));
+        f(PlainDense(x, s));
     else if (s.step.rule == Rule::ftrl)
-        f(FtrlDense<T>(x, s));
+        f(FtrlDense(x, s));
     else if (s.step.rule == Rule::coin)
-        f(CoinDense<T>(x, s));
+        f(CoinDense(x, s));
     else
-        f(DenseRows<T>(x, s));
+        f(DenseRows(x, s));
 }
 template <class T, class I, class F>
 void with_rows(const CsrView<T, I>& x, const Sgd& s, F&& f) {
     if (s.plain())
-        f(PlainRows<T, I>(x, s));
+        f(PlainRows<I>(x, s));
     else if (s.step.rule == Rule::ftrl)
-        f(FtrlRows<T, I>(x, s));
+        f(FtrlRows<I>(x, s));
     else if (s.step.rule == Rule::coin)
-        f(CoinRows<T, I>(x, s));
+        f(CoinRows<I>(x, s));
     else if (!s.automatic())
-        f(PairRows<T, I>(x, s));
+        f(PairRows<I>(x, s));
     else if (s.width() == 1)
-        f(SingleRows<T, I>(x, s));
+        f(SingleRows<I>(x, s));
     else if (s.width() == 4)
-        f(NarrowRows<T, I>(x, s));
+        f(NarrowRows<I>(x, s));
     else
-        f(WideRows<T, I>(x, s));
+        f(WideRows<I>(x, s));
 }
 
 // A dense block for records, or a sparse one for flat tables, is read through the other's row type.

@@ -11,19 +11,19 @@ inline void scale_dot(const Sgd& s, Row& r) {
 }
 
 // CSR rows.
-template <class T, class I>
+template <class I>
 struct PlainRows {
     static constexpr bool single = false, flat = false, plain = true, bets = false;
     // Of rows that are mostly zeros the intercept learns slower than a weight, as it is in all of them
     // (Bottou).
     static constexpr double intercept_rate = 0.01;
-    const CsrView<T, I>& x;
+    FloatRows<I> x;
     const PlainTable& kernels_of = kernels().plain;
     const PlainKernels<I>& kernel;
     const float* values = nullptr;
-    SparseRow<T, I> row{};
+    SparseRow<float, I> row{};
 
-    PlainRows(const CsrView<T, I>& x, const Sgd& s)
+    PlainRows(const FloatRows<I>& x, const Sgd& s)
         : x(x),
           kernel(table()[s.width() == 1   ? 0
                          : s.width() == 4 ? 1
@@ -35,7 +35,7 @@ struct PlainRows {
         else
             return kernels().plain.rows_i64;
     }
-    void open(const Sgd&, Row& r, Index i) { row = x.row(i), values = as_floats(r.values, row); }
+    void open(const Sgd&, Row& r, Index i) { row = x.row(r.values, i), values = row.values; }
     void see(Sgd&, double) {}
     double dot(const Sgd& s, Row& r) {
         kernel.dot(r.dot.data(), s.w.data(), values, row.columns, row.size, s.width(), s.stride());
@@ -55,16 +55,15 @@ struct PlainRows {
 };
 
 // Dense rows, as they are.
-template <class T>
-struct PlainDense : DenseRows<T> {
+struct PlainDense : DenseRows {
     static constexpr bool plain = true;
     static constexpr double intercept_rate = 1.0;
     const PlainTable& kernel = kernels().plain;
 
-    using DenseRows<T>::DenseRows;
+    using DenseRows::DenseRows;
     void see(Sgd&, double) {}
     double dot(const Sgd& s, Row& r) {
-        DenseRows<T>::dot(s, r);
+        DenseRows::dot(s, r);
         if (s.shrink() != Shrink::none) scale_dot(s, r);
         return static_cast<double>(s.cols);
     }

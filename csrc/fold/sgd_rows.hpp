@@ -63,25 +63,43 @@ inline void fold_pattern(std::vector<float>& out, std::vector<float>& sums, int 
 
 // What each layout offers a row: a dot, a step, and the halves of a step.
 
-template <class T, class I>
-const float* as_floats(std::vector<float>& kept, const SparseRow<T, I>& row) {
-    if constexpr (std::is_same_v<T, float>) {
-        return row.values;
-    } else {
-        kept.resize(static_cast<std::size_t>(row.size));
-        for (Index j = 0; j < row.size; j++)
-            kept[static_cast<std::size_t>(j)] = static_cast<float>(row.values[j]);
-        return kept.data();
+// CSR rows of float32 or float64 values, read as float32.
+template <class I>
+struct FloatRows {
+    const float* single = nullptr;  // one of the two
+    const double* wide = nullptr;
+    const I *indices, *indptr;
+    Index rows;
+
+    FloatRows(const CsrView<float, I>& x)
+        : single(x.data), indices(x.indices), indptr(x.indptr), rows(x.rows) {}
+    FloatRows(const CsrView<double, I>& x)
+        : wide(x.data), indices(x.indices), indptr(x.indptr), rows(x.rows) {}
+    const I* columns(Index i) const { return indices + indptr[i]; }
+    Index size(Index i) const { return static_cast<Index>(indptr[i + 1] - indptr[i]); }
+    // float64 values lie in `kept` then.
+    SparseRow<float, I> row(std::vector<float>& kept, Index i) const {
+        const Index n = size(i);
+        if (!wide) return {single + indptr[i], columns(i), n};
+        kept.resize(static_cast<std::size_t>(n));
+        const double* from = wide + indptr[i];
+        for (Index j = 0; j < n; j++) kept[static_cast<std::size_t>(j)] = static_cast<float>(from[j]);
+        return {kept.data(), columns(i), n};
     }
-}
+    // How many floats may be read from the beginning of row i: to the end of the matrix, or of the converted
+    // row.
+    Index floats_from(const std::vector<float>& kept, Index i) const {
+        return wide ? static_cast<Index>(kept.size()) : static_cast<Index>(indptr[rows] - indptr[i]);
+    }
+};
 
 // The records that a later row will touch, where the table is larger than the cache next to the core; and
 // that row itself.
-template <class T, class I>
-void prefetch_records(const Sgd& s, const CsrView<T, I>& x, Index i) {
-    const auto ahead = x.row(i);
-    const Index stride = s.stride();
-    for (Index j = 0; j < ahead.size; j++) __builtin_prefetch(s.w.data() + ahead.columns[j] * stride, 1);
+template <class I>
+void prefetch_records(const Sgd& s, const FloatRows<I>& x, Index i) {
+    const I* columns = x.columns(i);
+    const Index stride = s.stride(), n = x.size(i);
+    for (Index j = 0; j < n; j++) __builtin_prefetch(s.w.data() + columns[j] * stride, 1);
 }
 // Every cache line from the first to the last byte of n numbers, which seldom begin on a line.
 template <class T>
@@ -91,31 +109,33 @@ void prefetch_lines(const T* from, Index n) {
     for (const char* p = begin; p < end; p += 64) __builtin_prefetch(p);
     if (n > 0) __builtin_prefetch(end - 1);
 }
-template <class T, class I>
-void prefetch_sparse_row(const CsrView<T, I>& x, Index i) {
-    const auto ahead = x.row(i);
-    prefetch_lines(ahead.columns, ahead.size);
-    prefetch_lines(ahead.values, ahead.size);
+template <class I>
+void prefetch_sparse_row(const FloatRows<I>& x, Index i) {
+    prefetch_lines(x.columns(i), x.size(i));
+    if (x.wide)
+        prefetch_lines(x.wide + x.indptr[i], x.size(i));
+    else
+        prefetch_lines(x.single + x.indptr[i], x.size(i));
 }
 
 // CSR rows, records of 8 lanes or more.
-template <class T, class I>
+template <class I>
 struct WideRows {
     static constexpr bool single = false, plain = false, bets = false;
     static constexpr bool flat = false;
-    const CsrView<T, I>& x;
+    FloatRows<I> x;
     const WideKernels<I>& kernel;
     const float* values = nullptr;
-    SparseRow<T, I> row{};
+    SparseRow<float, I> row{};
 
-    WideRows(const CsrView<T, I>& x, const Sgd& s) : x(x), kernel(table()[s.width() == 8 ? 0 : 1]) {}
+    WideRows(const FloatRows<I>& x, const Sgd& s) : x(x), kernel(table()[s.width() == 8 ? 0 : 1]) {}
     static const WideKernels<I>* table() {
         if constexpr (std::is_same_v<I, std::int32_t>)
             return kernels().lanes.wide_i32;
         else
             return kernels().lanes.wide_i64;
     }
-    void open(const Sgd&, Row& r, Index i) { row = x.row(i), values = as_floats(r.values, row); }
+    void open(const Sgd&, Row& r, Index i) { row = x.row(r.values, i), values = row.values; }
     void see(Sgd&, double) {}
     double dot(const Sgd& s, Row& r) {
         return static_cast<double>(
@@ -138,15 +158,6 @@ struct WideRows {
     void prefetch_row(Index i) const { prefetch_sparse_row(x, i); }
     void prefetch_bounds(Index i) const { __builtin_prefetch(x.indptr + i); }
 };
-
-// How many floats may be read from the beginning of row i: to the end of the matrix, or of the converted row.
-template <class T, class I>
-Index floats_from(const CsrView<T, I>& x, const Row& r, Index i) {
-    if constexpr (std::is_same_v<T, float>)
-        return static_cast<Index>(x.indptr[x.rows] - x.indptr[i]);
-    else
-        return static_cast<Index>(r.values.size());
-}
 
 // A row's entries, values padded with zeros to a multiple of 16. Entries that store a zero are left out: they
 // change nothing.
@@ -176,11 +187,11 @@ struct NonZeros {
 };
 
 // CSR rows, records of a single lane; learn_single in sgd_walk.cpp walks them.
-template <class T, class I>
+template <class I>
 struct SingleRows {
     static constexpr bool single = true, plain = false, bets = false;
     static constexpr bool flat = false;
-    const CsrView<T, I>& x;
+    FloatRows<I> x;
     const SingleKernels<I>& kernel;
     Buffer records;
     RowEnd<I> end;
@@ -191,7 +202,7 @@ struct SingleRows {
     std::vector<I> kept_columns;
     bool timed;
 
-    SingleRows(const CsrView<T, I>& x, const Sgd& s) : x(x), kernel(table()), timed(s.timed()) {}
+    SingleRows(const FloatRows<I>& x, const Sgd& s) : x(x), kernel(table()), timed(s.timed()) {}
     static const SingleKernels<I>& table() {
         if constexpr (std::is_same_v<I, std::int32_t>)
             return kernels().lanes.single_i32;
@@ -199,8 +210,8 @@ struct SingleRows {
             return kernels().lanes.single_i64;
     }
     void open(const Sgd&, Row& r, Index i) {
-        const auto all = x.row(i);
-        values = as_floats(r.values, all), columns = all.columns, count = all.size;
+        const auto all = x.row(r.values, i);
+        values = all.values, columns = all.columns, count = all.size;
         const auto room = static_cast<std::size_t>(4 * count + 64);
         if (records.size() < room) records.grow(2 * room);
     }
@@ -238,11 +249,11 @@ struct SingleRows {
 };
 
 // CSR rows, records of 4 lanes.
-template <class T, class I>
+template <class I>
 struct NarrowRows {
     static constexpr bool single = false, plain = false, bets = false;
     static constexpr bool flat = true;
-    const CsrView<T, I>& x;
+    FloatRows<I> x;
     const NarrowKernels<I>& kernel;
     const LaneKernels& lanes = kernels().lanes;
     std::vector<float> w, h, v, p2, p1;  // the row's records, flat
@@ -250,7 +261,7 @@ struct NarrowRows {
     const I* columns = nullptr;
     Index count = 0;
 
-    NarrowRows(const CsrView<T, I>& x, const Sgd&) : x(x), kernel(table()) {}
+    NarrowRows(const FloatRows<I>& x, const Sgd&) : x(x), kernel(table()) {}
     static const NarrowKernels<I>& table() {
         if constexpr (std::is_same_v<I, std::int32_t>)
             return kernels().lanes.narrow_i32;
@@ -259,11 +270,11 @@ struct NarrowRows {
     }
     Index length(const Sgd& s) const { return (count * s.width() + 15) / 16 * 16; }
     void open(const Sgd& s, Row& r, Index i) {
-        const auto row = x.row(i);
+        const auto row = x.row(r.values, i);
         const auto room = static_cast<std::size_t>(row.size * s.width() + 16);
         if (w.size() < room)
             for (auto* f : {&w, &h, &v, &p2, &p1}) f->resize(room + room / 2);
-        kept.open(as_floats(r.values, row), row.columns, row.size, floats_from(x, r, i));
+        kept.open(row.values, row.columns, row.size, x.floats_from(r.values, i));
         columns = kept.columns;
         count = kept.count;
         kernel.gather(w.data(), h.data(), s.w.data(), columns, count);
