@@ -76,11 +76,18 @@ def factor_twice(blocks: Blocks, normal: Normal) -> Factor:
     T = s[:, None] * linalg.solve_triangular(first, np.eye(d), lower=False)
     second = Gram()
     at_zero = normal.mean @ T
-    step = max(1, (1 << 19) // d // 256) * 256
+    step = max(1, (1 << 18) // d // 256) * 256
+    room = np.empty((2, 0, d))  # dense rows, centred and turned
     for block in blocks:
         for i in range(0, len(block), step):
-            X = _widened(block, d).X[i : i + step].astype(np.float64)
-            Z = X @ T - at_zero if sparse.issparse(X) else (X - normal.mean) @ T
+            X = _widened(block, d).X[i : i + step]
+            if sparse.issparse(X):
+                Z = X.astype(np.float64) @ T - at_zero
+            else:
+                if room.shape[1] < len(X):
+                    room = np.empty((2, len(X), d))
+                centred, Z = room[:, : len(X)]
+                np.matmul(np.subtract(X, normal.mean, out=centred), T, out=Z)
             weight = None if block.sample_weight is None else block.sample_weight[i : i + step]
             second.update(
                 replace(block, X=np.ascontiguousarray(Z), y=None, sample_weight=weight, row_keys=None)
