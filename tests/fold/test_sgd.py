@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from tests.fold.steps import check_bits
 
 from esker._native import core
 from esker.blocks import Block
@@ -148,18 +149,7 @@ def test_bits_do_not_depend_on_cuts_or_selection(dense, loss):
             loss, [int(classes)] * 4, rates, None, [1e-3] * 4, classes=classes, loss_parameter=parameter
         )
 
-    whole, cut = make(), make()
-    whole.update(Block(x, y, weight))
-    for a, b in ((0, 1), (1, 100), (100, 100), (100, 300)):
-        cut.update(Block(x[a:b], y[a:b], weight[a:b], first_key=a))
-    for name, array in whole.to_arrays().items():
-        np.testing.assert_array_equal(array, cut.to_arrays()[name], err_msg=name)
-    chosen = whole.select([3, 1])
-    np.testing.assert_array_equal(chosen.finish()[0], whole.finish()[0][[3, 1]])
-    again = Sgd.from_arrays(whole.to_arrays())
-    for state in (again, whole):
-        state.update(Block(x, y, weight))
-    np.testing.assert_array_equal(again.finish()[0], whole.finish()[0])
+    check_bits(make, x, y, weight)
 
 
 def test_order_visits_rows():

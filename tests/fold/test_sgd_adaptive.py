@@ -5,32 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from tests.fold.steps import as_storage, check_bits, rows_and_labels
 
 from esker.blocks import Block
 from esker.folds import Sgd
 
 STEPS = ["adagrad", "normalized", "ftrl"]
 steps = pytest.mark.parametrize("step", STEPS)
-
-
-def rows_and_labels(n=400, d=30, density=0.3, seed=0):
-    rng = np.random.default_rng(seed)
-    x = sp.random_array((n, d), density=density, rng=rng, format="csr", dtype=np.float64)
-    x.data = (
-        (rng.normal(size=x.nnz) * 2.0 ** rng.integers(-2, 3, d)[x.indices]).astype(np.float32).astype(float)
-    )
-    y = (np.asarray(x @ (1 / (1 + np.arange(d)))) + 0.1 * rng.normal(size=n) > 0).astype(np.float64)
-    return x, y, rng.integers(1, 4, n).astype(np.float64)
-
-
-def as_storage(x, storage):
-    if storage.startswith("dense"):
-        return x.toarray().astype(np.float32 if storage == "dense32" else np.float64)
-    x = x.copy()
-    index = np.int32 if storage == "csr32" else np.int64
-    x.indices, x.indptr = x.indices.astype(index), x.indptr.astype(index)
-    x.data = x.data.astype(np.float32 if storage == "csr32" else np.float64)
-    return x
 
 
 class Walk:
@@ -161,18 +142,7 @@ def test_a_lane_is_the_model_learned_alone(step):
 def test_bits_do_not_depend_on_cuts_selection_or_storage_of_the_state(step, dense, loss):
     x, y, weight = rows_and_labels()
     x = x.toarray() if dense else x
-    whole, cut = (state_of(step, loss, [0.05, 0.1, 0.2, 0.5], 1e-4, 1e-3) for _ in range(2))
-    whole.update(Block(x, y, weight))
-    for a, b in ((0, 1), (1, 100), (100, 100), (100, 400)):
-        cut.update(Block(x[a:b], y[a:b], weight[a:b], first_key=a))
-    for name, array in whole.to_arrays().items():
-        np.testing.assert_array_equal(array, cut.to_arrays()[name], err_msg=name)
-    chosen = whole.select([3, 1])
-    np.testing.assert_array_equal(chosen.finish()[0], whole.finish()[0][[3, 1]])
-    again = Sgd.from_arrays(whole.to_arrays())
-    for state in (again, whole):
-        state.update(Block(x, y, weight))
-    np.testing.assert_array_equal(again.finish()[0], whole.finish()[0])
+    check_bits(lambda: state_of(step, loss, [0.05, 0.1, 0.2, 0.5], 1e-4, 1e-3), x, y, weight)
 
 
 @pytest.mark.parametrize("dense", [False, True])

@@ -5,29 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from tests.fold.steps import as_storage, check_bits, rows_and_labels
 
 from esker.blocks import Block
 from esker.folds import Sgd
-
-
-def rows_and_labels(n=400, d=30, density=0.3, seed=0):
-    rng = np.random.default_rng(seed)
-    x = sp.random_array((n, d), density=density, rng=rng, format="csr", dtype=np.float64)
-    x.data = (
-        (rng.normal(size=x.nnz) * 2.0 ** rng.integers(-2, 3, d)[x.indices]).astype(np.float32).astype(float)
-    )
-    y = (np.asarray(x @ (1 / (1 + np.arange(d)))) + 0.1 * rng.normal(size=n) > 0).astype(np.float64)
-    return x, y, rng.integers(1, 4, n).astype(np.float64)
-
-
-def as_storage(x, storage):
-    if storage.startswith("dense"):
-        return x.toarray().astype(np.float32 if storage == "dense32" else np.float64)
-    x = x.copy()
-    index = np.int32 if storage == "csr32" else np.int64
-    x.indices, x.indptr = x.indices.astype(index), x.indptr.astype(index)
-    x.data = x.data.astype(np.float32 if storage == "csr32" else np.float64)
-    return x
 
 
 def walked(x, y, weight, loss, intercept):
@@ -101,18 +82,7 @@ def test_bits_do_not_depend_on_cuts_selection_or_storage_of_the_state(dense, los
     def make():
         return Sgd(loss, [0, 1, 2, 0] if classes else [0] * 4, [1.0] * 4, classes=classes, step="coin")
 
-    whole, cut = make(), make()
-    whole.update(Block(x, y, weight))
-    for a, b in ((0, 1), (1, 100), (100, 100), (100, 400)):
-        cut.update(Block(x[a:b], y[a:b], weight[a:b], first_key=a))
-    for name, array in whole.to_arrays().items():
-        np.testing.assert_array_equal(array, cut.to_arrays()[name], err_msg=name)
-    chosen = whole.select([3, 1])
-    np.testing.assert_array_equal(chosen.finish()[0], whole.finish()[0][[3, 1]])
-    again = Sgd.from_arrays(whole.to_arrays())
-    for state in (again, whole, chosen):
-        state.update(Block(x, y, weight))
-    np.testing.assert_array_equal(again.finish()[0], whole.finish()[0])
+    chosen, whole = check_bits(make, x, y, weight)
     np.testing.assert_allclose(chosen.finish()[0], whole.finish()[0][[3, 1]], rtol=1e-4, atol=1e-6)
 
 

@@ -5,32 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from tests.fold.steps import as_storage, check_bits, rows_and_labels
 
 from esker.blocks import Block
 from esker.folds import Sgd
-
-
-def rows_and_labels(n=400, d=30, density=0.3, seed=0):
-    rng = np.random.default_rng(seed)
-    x = sp.random_array((n, d), density=density, rng=rng, format="csr", dtype=np.float64)
-    x.data = rng.normal(size=x.nnz).astype(np.float32).astype(np.float64)
-    y = (np.asarray(x @ (1 / (1 + np.arange(d)))) + 0.1 * rng.normal(size=n) > 0).astype(np.float64)
-    return x, y, rng.integers(1, 4, n).astype(np.float64)
-
-
-def as_storage(x, storage):
-    if storage.startswith("dense"):
-        return x.toarray().astype(np.float32 if storage == "dense32" else np.float64)
-    x = x.copy()
-    if storage == "csr32":
-        x.data, x.indices, x.indptr = (
-            x.data.astype(np.float32),
-            x.indices.astype(np.int32),
-            x.indptr.astype(np.int32),
-        )
-    else:
-        x.indices, x.indptr = x.indices.astype(np.int64), x.indptr.astype(np.int64)
-    return x
 
 
 def slope_of(loss, p, y):
@@ -91,7 +69,7 @@ def state_of(loss, lanes, rates, l1, l2, power=0.0, offset=0.0):
 @pytest.mark.parametrize("loss", ["log_loss", "hinge", "perceptron", "squared_error", "quantile"])
 @pytest.mark.parametrize(("l1", "l2"), [(0, 0), (0, 1e-2), (2e-3, 0), (1e-3, 1e-2)])
 def test_follows_the_recurrence(storage, loss, l1, l2):
-    x, y, weight = rows_and_labels()
+    x, y, weight = rows_and_labels(spread=False)
     target = 2 * y - 1 if loss in ("squared_error", "quantile") else y
     for lanes, power, offset in ((1, 0.0, 0.0), (3, 0.25, 0.0), (8, 1.0, 7.5), (20, 0.5, 0.0)):
         rates = np.linspace(0.05, 0.5, lanes) * (10 if power == 1 else 1)
@@ -108,7 +86,9 @@ def test_follows_the_recurrence(storage, loss, l1, l2):
 
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 def test_a_lane_is_the_model_learned_alone_to_the_bit(index):
-    x, y, weight = rows_and_labels(d=150, density=0.5)  # long rows: loops over single lanes may be vectorised
+    x, y, weight = rows_and_labels(
+        d=150, density=0.5, spread=False
+    )  # long rows: loops over single lanes may be vectorised
     x = as_storage(x, "csr32" if index == np.int32 else "csr64")
     for loss in ("log_loss", "squared_error"):
         for lanes in (4, 8, 16, 17):
@@ -126,20 +106,11 @@ def test_a_lane_is_the_model_learned_alone_to_the_bit(index):
 @pytest.mark.parametrize("dense", [False, True])
 @pytest.mark.parametrize("l1", [0.0, 1e-3])
 def test_bits_do_not_depend_on_cuts_selection_or_storage_of_the_state(dense, l1):
-    x, y, weight = rows_and_labels()
+    x, y, weight = rows_and_labels(spread=False)
     x = x.toarray() if dense else x
-    whole, cut = (state_of("log_loss", 4, [0.01, 0.1, 0.2, 0.5], l1, 1e-3, 0.25) for _ in range(2))
-    whole.update(Block(x, y, weight))
-    for a, b in ((0, 1), (1, 100), (100, 100), (100, 400)):
-        cut.update(Block(x[a:b], y[a:b], weight[a:b], first_key=a))
-    for name, array in whole.to_arrays().items():
-        np.testing.assert_array_equal(array, cut.to_arrays()[name], err_msg=name)
-    chosen = whole.select([3, 1])
-    np.testing.assert_array_equal(chosen.finish()[0], whole.finish()[0][[3, 1]])
-    again = Sgd.from_arrays(whole.to_arrays())
-    for state in (again, whole, chosen):
-        state.update(Block(x, y, weight))
-    np.testing.assert_array_equal(again.finish()[0], whole.finish()[0])
+    chosen, whole = check_bits(
+        lambda: state_of("log_loss", 4, [0.01, 0.1, 0.2, 0.5], l1, 1e-3, 0.25), x, y, weight
+    )
     np.testing.assert_allclose(chosen.finish()[0], whole.finish()[0][[3, 1]], rtol=1e-4, atol=1e-6)
 
 
@@ -147,7 +118,7 @@ def test_bits_do_not_depend_on_cuts_selection_or_storage_of_the_state(dense, l1)
 @pytest.mark.parametrize("loss", ["squared_error", "quantile", "squared_hinge", "poisson"])
 def test_a_weight_is_so_many_repeats(storage, loss):
     """With one rate and no penalty h repeats of a step that follows its slope are one step of weight h."""
-    x, y, weight = rows_and_labels()
+    x, y, weight = rows_and_labels(spread=False)
     classes = loss == "squared_hinge"
     parameter = 0.7 if loss == "quantile" else 0.0
     once, often = (
@@ -201,7 +172,7 @@ def test_penalties_of_millions_of_steps_stay_exact(dense):
 
 
 def test_explicit_zeros_weights_of_zero_and_wider_rows():
-    x, y, weight = rows_and_labels()
+    x, y, weight = rows_and_labels(spread=False)
     full = sp.csr_array(
         (x.toarray().ravel(), np.tile(np.arange(30), 400), np.arange(0, 12001, 30)), shape=x.shape
     )

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from esker._native import threads
-from esker._parameters import check_choice, check_flag, check_integer, check_number, parse_duration
-from esker._progress import watching
+from esker._parameters import check_choice, check_number
 from esker.linear_model._as_before import or_as_before
 from esker.linear_model._base import LinearRegressor, as_blocks
 from esker.linear_model._glm_loss import NumberLoss
-from esker.linear_model._gram_walk import Lines
 from esker.linear_model._input import check_finite, learn_width, narrowed
 from esker.linear_model._krylov_rows import Rows
 from esker.linear_model._logistic_solve import solve_logistic
+from esker.linear_model._minimised import check_search, searching, tell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,12 +128,8 @@ class Generalized(LinearRegressor):
             if self.warm_start and hasattr(self, "coef_"):
                 before = np.append(self.coef_, self.intercept_).astype(np.float64)[None, :]
             blocks = as_blocks(self, X, y, sample_weight, finite_later=True)
-            watch = watching(Lines(type(self).__name__)) if self.verbose else nullcontext()
-            with threads(self.n_threads), watch:
-                try:
-                    self._fit_blocks(blocks, loss, before, ends)
-                except InterruptedError:
-                    raise KeyboardInterrupt("there is no model yet") from None
+            with searching(self):
+                self._fit_blocks(blocks, loss, before, ends)
         return self
 
     def _fit_blocks(
@@ -168,12 +160,8 @@ class Generalized(LinearRegressor):
         learn_width(self, found.coef.shape[1], None)
         self.coef_ = narrowed(found.coef[0], blocks.dtype)
         self.intercept_ = float(found.intercept[0])
-        self.n_iter_, self.n_passes_ = found.iterations, found.passes
-        self.objective_, self.gradient_norm_ = found.value, found.gradient_norm
-        self.history_, self.metric_ = found.history, found.metric
-        self.stop_reason_, self.converged_ = found.reason, found.reason == "converged"
-        if found.reason in ("max_iter", "rounding"):
-            warnings.warn(found.complaint(self.tol), ConvergenceWarning, stacklevel=3)
+        self.n_iter_ = found.iterations
+        tell(self, found)
 
     def _answer(self, scores: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
         return self._loss().mean(scores).astype(np.result_type(dtype, self.coef_.dtype), copy=False)
@@ -217,15 +205,7 @@ class Generalized(LinearRegressor):
     def _check(self) -> float:
         """Seconds that the fit may take."""
         check_number("alpha", self.alpha, 0)
-        check_flag("fit_intercept", self.fit_intercept)
-        check_choice("solver", self.solver, ("auto", "lbfgs", "newton-cholesky"))
-        check_integer("max_iter", self.max_iter, 1)
-        check_number("tol", self.tol, 0, open_low=True)
-        check_flag("warm_start", self.warm_start)
-        if not isinstance(self.verbose, bool):
-            check_integer("verbose", self.verbose, 0)
-        seconds = parse_duration(self.max_time)
-        return np.inf if seconds is None else seconds
+        return check_search(self)
 
 
 class PoissonRegressor(Generalized):

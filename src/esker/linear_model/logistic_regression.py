@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
-from contextlib import nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import expit, softmax
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from esker._native import threads
-from esker._parameters import check_choice, check_flag, check_integer, check_number, parse_duration
-from esker._progress import watching
+from esker._parameters import check_choice, check_flag, check_number
 from esker.linear_model._as_before import or_as_before
 from esker.linear_model._base import LinearClassifier, as_blocks
-from esker.linear_model._gram_walk import Lines
 from esker.linear_model._input import check_finite, learn_width, narrowed
 from esker.linear_model._krylov_rows import Rows
 from esker.linear_model._labels import encoded
 from esker.linear_model._logistic_solve import solve_logistic
+from esker.linear_model._minimised import check_search, searching, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -177,12 +172,8 @@ class LogisticRegression(LinearClassifier):
         with or_as_before(self):
             before = (self.classes_, self.coef_, self.intercept_) if self._goes_on() else None
             blocks = as_blocks(self, X, y, sample_weight, classifier=True, finite_later=True)
-            watch = watching(Lines("LogisticRegression")) if self.verbose else nullcontext()
-            with threads(self.n_threads), watch:
-                try:
-                    self._fit_blocks(blocks, before, ends)
-                except InterruptedError:
-                    raise KeyboardInterrupt("there is no model yet") from None
+            with searching(self):
+                self._fit_blocks(blocks, before, ends)
         return self
 
     def _goes_on(self) -> bool:
@@ -222,13 +213,8 @@ class LogisticRegression(LinearClassifier):
         self.coef_ = narrowed(found.coef, blocks.dtype)
         self.intercept_ = found.intercept
         self.n_iter_ = np.array([found.iterations], dtype=np.int32)
-        self.n_passes_ = found.passes
-        self.objective_, self.gradient_norm_ = found.value, found.gradient_norm
         self.duality_gap_ = found.gap
-        self.history_, self.metric_ = found.history, found.metric
-        self.stop_reason_, self.converged_ = found.reason, found.reason == "converged"
-        if found.reason in ("max_iter", "rounding"):
-            warnings.warn(found.complaint(self.tol), ConvergenceWarning, stacklevel=3)
+        tell(self, found)
 
     def _start(self, before: tuple[Any, Any, Any], classes: NDArray[Any], d: int) -> NDArray[np.float64]:
         known, coef, intercept = before
@@ -282,8 +268,6 @@ class LogisticRegression(LinearClassifier):
             )
         if check_flag("dual", self.dual):
             raise ValueError("dual=True is not offered: it must be False, which solves the same problem")
-        check_number("tol", self.tol, 0, open_low=True)
-        check_flag("fit_intercept", self.fit_intercept)
         if check_number("intercept_scaling", self.intercept_scaling) != 1:
             raise ValueError(
                 f"intercept_scaling must be 1, got {self.intercept_scaling!r}: the intercept is not penalised, so that scaling it "
@@ -294,17 +278,11 @@ class LogisticRegression(LinearClassifier):
             raise ValueError(
                 f"solver={self.solver!r} is not offered: it must be 'auto', 'lbfgs' or 'newton-cholesky', which reach the same minimum"
             )
-        check_choice("solver", self.solver, ("auto", "lbfgs", "newton-cholesky"))
-        check_integer("max_iter", self.max_iter, 1)
-        if not isinstance(self.verbose, bool):
-            check_integer("verbose", self.verbose, 0)
-        check_flag("warm_start", self.warm_start)
         if self.n_jobs is not None:
             raise ValueError(
                 f"n_jobs={self.n_jobs!r} is not used: all classes share a walk; leave it None, see n_threads"
             )
-        seconds = parse_duration(self.max_time)
-        return np.inf if seconds is None else seconds
+        return check_search(self)
 
 
 def _infinite(C: Any) -> bool:
