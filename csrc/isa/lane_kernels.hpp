@@ -55,7 +55,7 @@ struct NarrowKernels {
                 std::uint32_t now, bool scaled);
 };
 
-// The last entries of a row where they are fewer than 16: the last one stands there again until they are 16,
+// The last entries of a row that fill no batch: the last one stands there again until they do,
 // so that it is worked on twice and written twice, the same both times.
 template <class I>
 struct RowEnd {

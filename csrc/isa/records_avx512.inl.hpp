@@ -59,23 +59,23 @@ inline V16 high_pairs(V16 a, V16 b) {
 }
 
 template <int R, class I>
-inline void fetch16(float* w, float* h, float* t, const float* table, const I* c) {
+inline void fetch(float* w, float* h, float* t, const float* table, const I* c) {
     if constexpr (R == 2) {
         const V16 a = eight_records(table, c), b = eight_records(table, c + 8);
-        store16(w, __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30));
-        store16(h, __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31));
+        store(w, __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30));
+        store(h, __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31));
     } else {
         const V16 a0 = every_fourth(table, c, 0), a1 = every_fourth(table, c, 1);
         const V16 a2 = every_fourth(table, c, 2), a3 = every_fourth(table, c, 3);
         const V16 front01 = low_turns(a0, a1), front23 = low_turns(a2, a3);
-        store16(w, low_pairs(front01, front23));
-        store16(h, high_pairs(front01, front23));
-        store16(t, low_pairs(high_turns(a0, a1), high_turns(a2, a3)));
+        store(w, low_pairs(front01, front23));
+        store(h, high_pairs(front01, front23));
+        store(t, low_pairs(high_turns(a0, a1), high_turns(a2, a3)));
     }
 }
 template <int R, class I>
-inline void put16(float* table, const I* c, const float* w_, const float* h_, float now) {
-    const V16 w = load16(w_), h = load16(h_);
+inline void put(float* table, const I* c, const float* w_, const float* h_, float now) {
+    const V16 w = load<V16>(w_), h = load<V16>(h_);
     if constexpr (R == 2) {
         put_eight(table, c,
                   __builtin_shufflevector(w, h, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));

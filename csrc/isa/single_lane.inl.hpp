@@ -1,86 +1,115 @@
-// The steps of a single model. A row is taken 16 entries at a time: their records go from the table to
-// registers as weights, accumulators and steps of the last visit, and back.
-typedef float V16 __attribute__((vector_size(64), aligned(4), may_alias));
-inline V16 load16(const float* p) { return *reinterpret_cast<const V16*>(p); }
-inline void store16(float* p, V16 v) { *reinterpret_cast<V16*>(p) = v; }
+// The steps of a single model. A row is taken a batch of entries at a time, as many as a vector has floats:
+// their records go from the table to registers as weights, accumulators and steps of the last visit, and
+// back.
+typedef float V16 __attribute__((vector_size(64)));
 typedef float V8 __attribute__((vector_size(32)));
-typedef float V4 __attribute__((vector_size(16), aligned(4), may_alias));
+typedef float V4 __attribute__((vector_size(16)));
+template <class V>
+inline V load(const float* p) {
+    V v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+}
+template <class V>
+inline void store(float* p, V v) {
+    __builtin_memcpy(p, &v, sizeof v);
+}
 
 #ifdef __AVX512F__
 #include "isa/records_avx512.inl.hpp"
+typedef V16 Batch;
+#elif defined(__AVX2__)
+#include "isa/records_avx2.inl.hpp"
+typedef V8 Batch;
 #else
 template <int R, class I>
-void fetch16(float* __restrict w, float* __restrict h, float* __restrict t, const float* __restrict table,
-             const I* __restrict c) {
-    for (int k = 0; k < 16; k++) {
+void fetch(float* __restrict w, float* __restrict h, float* __restrict t, const float* __restrict table,
+           const I* __restrict c) {
+    for (int k = 0; k < 8; k++) {
         const float* record = table + static_cast<std::int64_t>(c[k]) * R;
         w[k] = record[0], h[k] = record[1];
         if constexpr (R == 4) t[k] = record[2];
     }
 }
 template <int R, class I>
-void put16(float* __restrict table, const I* __restrict c, const float* w, const float* h, float now) {
-    for (int k = 0; k < 16; k++) {
+void put(float* __restrict table, const I* __restrict c, const float* w, const float* h, float now) {
+    for (int k = 0; k < 8; k++) {
         float* record = table + static_cast<std::int64_t>(c[k]) * R;
         record[0] = w[k], record[1] = h[k];
         if constexpr (R == 4) record[2] = now;
     }
 }
-// The last entries of a row, and the last one again until they are 16.
+// The last entries of a row, and the last one again until they are a batch.
 template <class I>
 void fill_end(RowEnd<I>* __restrict end, const I* __restrict c, const float* __restrict x,
               std::int64_t left) {
-    for (std::int64_t k = 0; k < 16; k++) {
+    for (std::int64_t k = 0; k < 8; k++) {
         const std::int64_t from = k < left ? k : left - 1;
         end->x[k] = x[from], end->c[k] = c[from];
     }
 }
+typedef V8 Batch;
 #endif
+constexpr int batch = sizeof(Batch) / sizeof(float);
 
-inline float sum16(V16 v) {  // by halves
-    const V8 a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-                 __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+// The sum over 16 places, by halves: the same for batches of 8, the second of each two being places 8 to 15.
+inline float sum8(V8 a) {
     const V4 b = __builtin_shufflevector(a, a, 0, 1, 2, 3) + __builtin_shufflevector(a, a, 4, 5, 6, 7);
     return (b[0] + b[2]) + (b[1] + b[3]);
 }
+inline float sum_places(const V16* v) {
+    return sum8(__builtin_shufflevector(*v, *v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                __builtin_shufflevector(*v, *v, 8, 9, 10, 11, 12, 13, 14, 15));
+}
+inline float sum_places(const V8* v) { return sum8(v[0] + v[1]); }
 
-// What dot leaves in r for each 16 entries: weights, accumulators, steps of the last visit.
-constexpr int group = 4 * 16;
+// What dot leaves in r for each batch: weights, accumulators, steps of the last visit.
+constexpr int group = 4 * batch;
 
 template <int R, class I>
 float single_dot(float* __restrict r, RowEnd<I>* __restrict end, const float* __restrict table,
                  const I* __restrict c, const float* __restrict x, std::int64_t n, bool* zeros) {
-    V16 sum = {}, least = {};
+    Batch sums[16 / batch] = {}, least = {};
     least += 1.0f;
-    const std::int64_t whole = n / 16 * 16;
-    for (std::int64_t j = 0; j < whole; j += 16, r += group) {
-        fetch16<R>(r, r + 16, r + 32, table, c + j);
-        const V16 v = load16(x + j);
-        sum += load16(r) * v;
-        least = v == 0.0f ? v : least;
+    const auto see = [&](Batch& sum, const I* columns, Batch values, Batch counted) {
+        fetch<R>(r, r + batch, r + 2 * batch, table, columns);
+        sum += load<Batch>(r) * counted;
+        least = values == 0.0f ? values : least;
+        r += group;
+    };
+    std::int64_t j = 0;
+    for (; j + 16 <= n; j += 16)
+#pragma GCC unroll 2
+        for (int k = 0; k < 16; k += batch) {
+            const Batch v = load<Batch>(x + j + k);
+            see(sums[k / batch], c + j + k, v, v);
+        }
+    Batch* sum = sums;
+    if (batch == 8 && j + 8 <= n) {
+        const Batch v = load<Batch>(x + j);
+        see(*sum++, c + j, v, v);
+        j += 8;
     }
-    if (whole < n) {
-        fill_end(end, c + whole, x + whole, n - whole);
-        fetch16<R>(r, r + 16, r + 32, table, end->c);
-        alignas(64) float once[16];
-        const auto left = static_cast<std::int32_t>(n - whole);
+    if (j < n) {
+        fill_end(end, c + j, x + j, n - j);
+        alignas(64) float once[batch];
+        const auto left = static_cast<std::int32_t>(n - j);
 #pragma omp simd
-        for (std::int32_t k = 0; k < 16; k++) once[k] = k < left ? end->x[k] : 0.0f;
-        const V16 v = load16(end->x);
-        sum += load16(r) * load16(once);
-        least = v == 0.0f ? v : least;
+        for (std::int32_t k = 0; k < batch; k++) once[k] = k < left ? end->x[k] : 0.0f;
+        see(*sum, end->c, load<Batch>(end->x), load<Batch>(once));
     }
-    *zeros = sum16(least) != 16.0f;
-    return sum16(sum);
+    bool none = true;
+    for (int k = 0; k < batch; k++) none = none && least[k] != 0.0f;
+    *zeros = !none;
+    return sum_places(sums);
 }
 
 template <Shrink S, bool accumulating>
-inline void step16(float* w, float* h, const float* t, const float* x, const LaneStep& s, std::uint32_t now,
-                   float flat) {
-    const float g = s.g[0], eg = s.eg[0], el2 = s.el2[0], el1 = s.el1[0], often = s.often;
+inline void step_batch(float* w, float* h, const float* t, const float* x, float g, float eg, float el2,
+                       float el1, float often, std::uint32_t now, float flat) {
     const float with_value = 1.0f - flat;
 #pragma omp simd
-    for (int k = 0; k < 16; k++) {
+    for (int k = 0; k < batch; k++) {
         const float v = x[k];
         if constexpr (accumulating) {
             const float q = g * (v * v), before = h[k];
@@ -106,13 +135,14 @@ void single_walk(const float* __restrict r, const RowEnd<I>* __restrict end, flo
                  const I* __restrict c, const float* __restrict x, std::int64_t n, const LaneStep& s,
                  std::uint32_t now, bool scaled) {
     const float flat = scaled ? 0.0f : 1.0f;
-    for (std::int64_t j = 0; j < n; j += 16, r += group) {
-        const bool whole = j + 16 <= n;
-        alignas(64) float w[16], h[16], t[16];
-        store16(w, load16(r)), store16(h, load16(r + 16));
-        if constexpr (R == 4) store16(t, load16(r + 32));
-        step16<S, accumulating>(w, h, t, whole ? x + j : end->x, s, now, flat);
-        put16<R>(table, whole ? c + j : end->c, w, h, __builtin_bit_cast(float, now));
+    const float g = s.g[0], eg = s.eg[0], el2 = s.el2[0], el1 = s.el1[0], often = s.often;
+    for (std::int64_t j = 0; j < n; j += batch, r += group) {
+        const bool whole = j + batch <= n;
+        alignas(64) float w[batch], h[batch], t[batch];
+        store(w, load<Batch>(r)), store(h, load<Batch>(r + batch));
+        if constexpr (R == 4) store(t, load<Batch>(r + 2 * batch));
+        step_batch<S, accumulating>(w, h, t, whole ? x + j : end->x, g, eg, el2, el1, often, now, flat);
+        put<R>(table, whole ? c + j : end->c, w, h, __builtin_bit_cast(float, now));
     }
 }
 template <int R, Shrink S, class I>
@@ -130,20 +160,22 @@ template <class I>
 float single_accumulate(float* __restrict r, const RowEnd<I>* __restrict end, const float* __restrict x,
                         std::int64_t n, const LaneStep& s) {
     const float g = s.g[0], often = s.often;
-    alignas(64) float sum[16] = {};  // over the entries of each place
-    for (std::int64_t j = 0; j < n; j += 16, r += group) {
-        const float* from = j + 16 <= n ? x + j : end->x;
-        const auto left = static_cast<std::int32_t>(n - j < 16 ? n - j : 16);
+    Batch sums[16 / batch] = {};  // over the entries of each place
+    for (std::int64_t j = 0; j < n; j += batch, r += group) {
+        const float* from = j + batch <= n ? x + j : end->x;
+        const auto left = static_cast<std::int32_t>(n - j < batch ? n - j : batch);
+        alignas(64) float more[batch];
 #pragma omp simd
-        for (int k = 0; k < 16; k++) {
-            const float v2 = from[k] * from[k], q = g * v2, before = r[16 + k];
+        for (int k = 0; k < batch; k++) {
+            const float v2 = from[k] * from[k], q = g * v2, before = r[batch + k];
             const float after = grown(before, q * q, often);
-            r[16 + k] = after;
+            r[batch + k] = after;
             r[k] = kept(r[k], before, after);
-            sum[k] += (k < left ? v2 : 0.0f) / __builtin_sqrtf(after);
+            more[k] = (k < left ? v2 : 0.0f) / __builtin_sqrtf(after);
         }
+        sums[j % 16 / batch] += load<Batch>(more);
     }
-    return sum16(load16(sum));
+    return sum_places(sums);
 }
 
 template <class I>
