@@ -277,11 +277,12 @@ struct NarrowRows {
         kept.open(row.values, row.columns, row.size, x.floats_from(r.values, i));
         columns = kept.columns;
         count = kept.count;
-        kernel.gather(w.data(), h.data(), s.w.data(), columns, count);
         kernel.spread(v.data(), kept.values.data(), count);
     }
     void see(Sgd&, double) {}
     double dot(const Sgd& s, Row& r) {
+        // Not sooner: the row's target may have rescaled the table.
+        kernel.gather(w.data(), h.data(), s.w.data(), columns, count);
         lanes.flat_dot(r.reach.data(), w.data(), v.data(), length(s), 16);
         fold_pattern(r.dot, r.reach, s.width(), 16);
         return static_cast<double>(count);

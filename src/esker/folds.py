@@ -13,6 +13,7 @@ from esker.folds_columns import ColumnMoments
 from esker.folds_gradient import Gradient
 from esker.folds_gram import Gram
 from esker.folds_sgd import Sgd
+from esker.folds_sgd_group import SgdGroup
 from esker.folds_sketch import RowSketch, Sketched
 
 if TYPE_CHECKING:
@@ -24,7 +25,18 @@ if TYPE_CHECKING:
     from esker.blocks import Block, Blocks
     from esker.engines import Engine
 
-__all__ = ["ColumnMoments", "Fold", "Gradient", "Gram", "Moments", "RowSketch", "Sgd", "Sketched", "fold"]
+__all__ = [
+    "ColumnMoments",
+    "Fold",
+    "Gradient",
+    "Gram",
+    "Moments",
+    "RowSketch",
+    "Sgd",
+    "SgdGroup",
+    "Sketched",
+    "fold",
+]
 
 
 class Fold(Protocol):

@@ -133,6 +133,23 @@ def test_a_lane_is_the_model_learned_alone(dense):
         )
 
 
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "quantile"])
+@pytest.mark.parametrize("lanes", [2, 4, 5, 20])
+def test_lanes_of_any_width_see_a_target_find_its_scale(loss, lanes):
+    rng = np.random.default_rng(0)
+    x = sp.csr_array(rng.standard_normal((600, 20)) * (rng.random((600, 20)) < 0.4) * 0.05)
+    y = 3 + x @ rng.standard_normal(20) * 50 + rng.standard_normal(600)
+    parameter = {"huber": 1.0, "quantile": 0.3}.get(loss, 0.0)
+    several = Sgd(loss, [0] * lanes, [0.1] * lanes, None, [1e-2] * lanes, loss_parameter=parameter)
+    alone = Sgd(loss, [0], [0.1], None, [1e-2], loss_parameter=parameter)
+    for state in (several, alone):
+        state.update(Block(x, y))
+    coef, intercept = several.finish()
+    own, level = alone.finish()
+    np.testing.assert_allclose(coef, np.repeat(own, lanes, axis=0), rtol=1e-4, atol=1e-5 * np.abs(own).max())
+    np.testing.assert_allclose(intercept, np.repeat(level, lanes), rtol=1e-5)
+
+
 @pytest.mark.parametrize("dense", [False, True])
 @pytest.mark.parametrize(
     "loss", ["log_loss", "squared_error", "huber", "quantile", "poisson", "modified_huber"]

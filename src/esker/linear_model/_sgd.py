@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from esker._native import threads
 from esker._progress import advance
 from esker.blocks.memory import physical_memory, show_size
-from esker.folds import Sgd
+from esker.folds import Sgd, SgdGroup
 from esker.learning import Schedule, learn
 from esker.learning_holdout import NUMBERS, ROWS, SPARSE_NUMBERS
 from esker.learning_stream import Stream
@@ -178,30 +178,39 @@ class SGD(LinearModel):
                 + (", or name one rate with eta0=" if models > 1 and stepping(self).rate is None else "")
             )
 
-    def _state(self, targets: list[int], checked: Checked, blocks: Blocks | None) -> Sgd:
-        """Lanes: each target at each of the raced rates."""
+    def _state(self, targets: list[int], checked: Checked, blocks: Blocks | None) -> Any:
+        """Lanes: each target at each of the raced rates; for several quantiles a state of such lanes each."""
         columns = None if blocks is None else blocks.n_columns
         memory = None if blocks is None else blocks.max_memory
-        rates, need = raced_rates(checked.stepping.rate, len(targets), columns, memory)
+        parameter = checked.loss_parameter
+        several = parameter if isinstance(parameter, tuple) else (parameter,)
+        models = len(targets) * len(several)
+        rates, need = raced_rates(checked.stepping.rate, models, columns, memory)
         if columns is not None:
-            self._refuse_width(columns, len(targets) * len(rates))
+            self._refuse_width(columns, models * len(rates))
         if blocks is not None:
-            blocks.reserve(need, f"{type(self).__name__} with {len(targets)} x {len(rates)} models")
+            blocks.reserve(need, f"{type(self).__name__} with {models} x {len(rates)} models")
         lanes = len(targets) * len(rates)
-        return Sgd(
-            self.loss,
-            np.repeat(targets, len(rates)),
-            np.tile(rates, len(targets)),
-            np.full(lanes, checked.l1),
-            np.full(lanes, checked.l2),
-            fit_intercept=bool(self.fit_intercept),
-            classes=is_classifier(self),
-            penalty_scale=penalty_scale_of(self),
-            loss_parameter=checked.loss_parameter,
-            step=checked.stepping.step,
-            step_power=checked.stepping.power,
-            step_offset=checked.stepping.offset,
-        )
+        states = [
+            Sgd(
+                self.loss,
+                np.repeat(targets, len(rates)),
+                np.tile(rates, len(targets)),
+                np.full(lanes, checked.l1),
+                np.full(lanes, checked.l2),
+                fit_intercept=bool(self.fit_intercept),
+                classes=is_classifier(self),
+                penalty_scale=penalty_scale_of(self),
+                loss_parameter=one,
+                step=checked.stepping.step,
+                step_power=checked.stepping.power,
+                step_offset=checked.stepping.offset,
+            )
+            for one in several
+        ]
+        if not isinstance(parameter, tuple):
+            return states[0]
+        return SgdGroup(states, np.repeat(np.arange(models), len(rates)))
 
     def _share_held_out(self, blocks: Blocks, n_rows: int | None) -> float:
         """The share of rows held out: no more than are scored, and none of a small data set.
@@ -224,7 +233,9 @@ class SGD(LinearModel):
         names += ["learning_rate", "power_t"]
         if self.loss in LOSS_PARAMETERS:
             names.append(LOSS_PARAMETERS[self.loss])
-        return {"penalty_scale": penalty_scale_of(self), **{name: getattr(self, name) for name in names}}
+        values = {name: getattr(self, name) for name in names}
+        several = {name: [float(q) for q in v] for name, v in values.items() if np.ndim(v)}
+        return {"penalty_scale": penalty_scale_of(self), **values, **several}
 
     def _show(self, entry: dict[str, Any]) -> None:
         held = entry["held_out_loss"]
@@ -269,10 +280,11 @@ class SGD(LinearModel):
             for block in blocks:
                 stream.take(block, 0, len(block), blocks.source)
             stream.check(blocks.source)
-        self._kept = stream.kept()
+        winners = stream.winners(stream.progressive())
+        self._kept = stream.kept()  # with the losses that the winners were chosen by
         self.n_iter_, self.t_ = 1, float(stream.rows + 1)
         learn_width(self, stream.state.cols, None)
-        self._take(stream.state.select(stream.winners(stream.progressive())), blocks.dtype)
+        self._take(stream.state.select(winners), blocks.dtype)
         return self
 
     def _earlier(self, kept: Any, checked: Checked, how: str) -> Stream:
@@ -282,7 +294,7 @@ class SGD(LinearModel):
             loss, parameter = stream.state.loss
             name = LOSS_PARAMETERS.get(loss)
             raise ValueError(
-                f"{how} goes on from a model with loss={loss!r}{f' and {name}={parameter:g}' if name else ''}; set "
+                f"{how} goes on from a model with loss={loss!r}{f' and {name}={parameter}' if name else ''}; set "
                 "the same, or fit anew"
             )
         s = checked.stepping

@@ -36,7 +36,7 @@ class Checked:
     l1: float
     l2: float
     max_time: float | None
-    loss_parameter: float
+    loss_parameter: float | tuple[float, ...]  # several where there are several quantiles
     stepping: Stepping
 
 
@@ -73,7 +73,8 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
         alpha = 0.0
     share = {"l2": 0.0, "l1": 1.0, "elasticnet": ratio, None: 0.0}[model.penalty]
     own = LOSS_PARAMETERS.get(model.loss)
-    parameter = 0.0 if own is None else float(getattr(model, own))
+    given: Any = 0.0 if own is None else getattr(model, own)
+    parameter = tuple(float(q) for q in given) if np.ndim(given) else float(given)
     return Checked(
         alpha * share, alpha * (1 - share), parse_duration(model.max_time), parameter, stepping(model)
     )
@@ -93,7 +94,7 @@ def _check_loss(model: Any, losses: tuple[str, ...]) -> None:
         value = getattr(model, name)
         if LOSS_PARAMETERS.get(loss) == name:
             _check_loss_parameter(name, loss, value)
-        elif value != default:
+        elif np.ndim(value) or value != default:
             users = [other for other in losses if LOSS_PARAMETERS.get(other) == name]
             raise ValueError(
                 f"{name}={value!r} has no effect with loss={loss!r}; leave it {default}, or use "
@@ -102,6 +103,12 @@ def _check_loss(model: Any, losses: tuple[str, ...]) -> None:
 
 
 def _check_loss_parameter(name: str, loss: str, value: Any) -> None:
+    if name == "quantile" and np.ndim(value) == 1 and len(value):
+        for one in value:
+            _check_loss_parameter(name, loss, one)
+        if not (np.diff(np.asarray(value, dtype=np.float64)) > 0).all():
+            raise ValueError(f"quantile must increase where it is several, got {value!r}")
+        return
     if name == "epsilon":
         check_number(name, value, 0, open_low=loss == "huber")
     elif name == "power":

@@ -28,16 +28,19 @@ class SGDRegressor(LinearRegressor, SGD):
 "tweedie"}}
         The last three have a log link, ``predict`` being ``exp(X @ coef_ + intercept_)``: counts of at least 0 (Poisson),
         amounts above 0 (gamma), and amounts of which some are 0 (Tweedie); the loss is half the deviance.
-    quantile : float
-        With ``loss="quantile"``: the share of targets that lie below the prediction, in (0, 1).
+    quantile : float or sequence of float
+        With ``loss="quantile"``: the share of targets that lie below the prediction, in (0, 1). Several, in increasing
+        order, are learned in one walk, and `predict` gives a column for each; columns never cross, since each
+        row's predictions are sorted (monotone rearrangement: never farther from the true quantiles; Chernozhukov,
+        Fernández-Val & Galichon, Econometrica 2010).
     power : float
         With ``loss="tweedie"``: the power of the mean that the variance is, in [1, 2]; 1 is Poisson's, 2 gamma's.
 {PARAMETERS.strip(chr(10))}
 
     Attributes
     ----------
-    coef_ : ndarray of shape (d,), of X's dtype
-    intercept_ : ndarray of shape (1,), float64
+    coef_ : ndarray of shape (d,), or (quantiles, d) where several were asked for, of X's dtype
+    intercept_ : ndarray of shape (1,) or (quantiles,), float64
     n_features_in_, feature_names_in_, n_iter_, t_
         As in scikit-learn.
     stop_reason_ : {{"converged", "max_iter", "time", "interrupted"}}
@@ -62,6 +65,10 @@ class SGDRegressor(LinearRegressor, SGD):
     >>> model = SGDRegressor(random_state=0, max_iter=50).fit(X, y)
     >>> round(model.score(X, y), 2)
     1.0
+    >>> noisy = y + rng.exponential(1.0, 2000)
+    >>> band = SGDRegressor("quantile", quantile=[0.1, 0.5, 0.9], random_state=0, max_iter=50).fit(X, noisy)
+    >>> band.predict(X).shape, (noisy[:, None] < band.predict(X)).mean(axis=0).round(1).tolist()
+    ((2000, 3), [0.1, 0.5, 0.9])
     """
 
     _losses = (
@@ -89,7 +96,7 @@ class SGDRegressor(LinearRegressor, SGD):
         shuffle: bool = True,
         verbose: int = 0,
         epsilon: float = 0.1,
-        quantile: float = 0.5,
+        quantile: Any = 0.5,
         power: float = 1.5,
         random_state: Any = None,
         learning_rate: str = "auto",
@@ -178,9 +185,28 @@ class SGDRegressor(LinearRegressor, SGD):
 
     def _take(self, state: Sgd, dtype: Any) -> None:
         super()._take(state, dtype)
-        self.coef_ = self.coef_[0]
+        if not np.ndim(self.quantile):
+            self.coef_ = self.coef_[0]
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """R², as of every regressor; several quantiles have none.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n, d), or Blocks
+        y : array-like of shape (n,); None for Blocks
+        sample_weight : array-like of shape (n,), optional; None for Blocks
+        """
+        if np.ndim(self.quantile):
+            raise ValueError(
+                "R² is of one prediction a row, and this model has several quantiles; use "
+                "sklearn.metrics.mean_pinball_loss(y, predictions[:, i], alpha=quantile[i])"
+            )
+        return super().score(X, y, sample_weight)
 
     def _mean(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        if scores.ndim > 1:
+            return np.sort(scores, axis=1)
         if self.loss not in LOG_LINK:
             return scores
         with np.errstate(over="ignore"):  # infinity is what it says
