@@ -205,8 +205,9 @@ def test_less_memory_takes_more_walks_to_the_same_bits(csr, monkeypatch):
     assert 1 < len(walks) < 6
     np.testing.assert_allclose(less.scores_, whole.scores_, rtol=1e-12)  # sums of other blocks
     assert less.coef_.tobytes() == whole.coef_.tobytes()
-    with pytest.raises(ValueError, match=r"SGDRegressorCV with 2 candidates .* max_memory"):
-        SGDRegressorCV(max_memory=20_000, **params).fit(X, y)
+    many = {**params, "alphas": np.geomspace(1e-6, 1, 200)}
+    with pytest.raises(ValueError, match=r"SGDRegressorCV with 200 candidates .* max_memory"):
+        SGDRegressorCV(max_memory="1MB", **many).fit(X, y)
 
 
 def test_files_have_the_folds_of_arrays_or_folds_by_key(tmp_path):
