@@ -14,6 +14,7 @@ from benchmarks.datasets import Split, load
 
 EPOCHS = 3
 ALPHA = 1e-7
+RATE = {"learning_rate": "constant", "eta0": 0.5}
 
 
 def quality(data: Split | tuple[Split, Any], model: Any) -> dict[str, float]:
@@ -38,7 +39,17 @@ def _cells(data: str, *, vw: bool) -> list[Cell]:
     ]
     one = Contender("esker", ours.sgd(EPOCHS, alpha=ALPHA, eta0=0.5))
     race = Contender("esker", ours.sgd(EPOCHS, alpha=ALPHA))
+    plain = Contender("esker", ours.sgd(EPOCHS, alpha=ALPHA, **RATE))
+    plain_sgd = Contender("scikit-learn", peers.sklearn_sgd(EPOCHS, alpha=ALPHA, **RATE))
     return [
+        Cell(
+            f"sgd/{data}/plain",
+            lambda scale: load(data, scale),
+            [plain, plain_sgd],
+            quality,
+            work,
+            threads=1,
+        ),
         Cell(f"sgd/{data}/one-model", lambda scale: load(data, scale), [one, sgd], quality, work, threads=1),
         Cell(
             f"sgd/{data}/default",
@@ -51,16 +62,14 @@ def _cells(data: str, *, vw: bool) -> list[Cell]:
     ]
 
 
-RATE = {"learning_rate": "constant", "eta0": 0.5}
 STEPS: dict[str, dict[str, Any]] = {
-    "constant": RATE,
     **{name: {"learning_rate": name, "eta0": 0.5} for name in ("adagrad", "normalized", "ftrl")},
     "coin": {"learning_rate": "coin", "penalty": None},
 }
 
 
 def _steps(data: str) -> list[Cell]:
-    """One model by each step, beside scikit-learn's with a constant rate."""
+    """One model by each step that adapts, beside scikit-learn's with a constant rate."""
     plain = Contender("scikit-learn", peers.sklearn_sgd(EPOCHS, alpha=ALPHA, **RATE))
     return [
         Cell(

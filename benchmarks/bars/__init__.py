@@ -15,6 +15,7 @@ BARS = {
     "float32-accuracy": "benchmarks.bars.float32_accuracy",
     "out-of-core": "benchmarks.bars.out_of_core",
     "sgd-speed": "benchmarks.bars.sgd_speed",
+    "lanes": "benchmarks.bars.lanes",
     "svmlight-speed": "benchmarks.bars.svmlight_speed",
     "text-pass": "benchmarks.bars.text_pass",
     "block-file-pass": "benchmarks.bars.block_file_pass",

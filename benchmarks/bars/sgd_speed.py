@@ -1,4 +1,4 @@
-"""Sparse logistic SGD, one thread: one adaptive model at 3x scikit-learn's examples a second, the default race at 2x, test error no worse."""
+"""Sparse logistic SGD, one thread: plain steps at 4x scikit-learn's examples a second, one adaptive model at 3.2x, the default race at 2.5x."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from benchmarks.contest import alternate
 from benchmarks.datasets import load
 from benchmarks.report import machine, show
 
-BOUNDS = {"one-model": 3.0, "default": 2.0}
+#: The plain cell has scikit-learn's own rate and steps, so that its test error differs by chance alone.
+BOUNDS = {"plain": 4.0, "one-model": 3.2, "default": 2.5}
+CHANCE = 1.02
 
 
 def run(scale: str) -> bool:
-    """Both bounds on the generated set and on real words; equal numbers of passes."""
+    """All bounds on the generated set and on real words; equal numbers of passes, test error no worse."""
     holds, speed = True, machine(1)
     for data in ("rcv1-like", "rcv1-like-f64", "words"):
         rows = len(load(data, scale).y)
@@ -29,5 +31,6 @@ def run(scale: str) -> bool:
                 f"{data} {kind}: {ratio:.2f}x (bound {bound:g}x), {each[0]} against {each[1]} million examples/s, "
                 f"test error {errors[0]:.4f} against {errors[1]:.4f}"
             )
-            holds &= line(ratio >= bound and errors[0] <= errors[1], text)
+            allowed = errors[1] * (CHANCE if kind == "plain" else 1.0)
+            holds &= line(ratio >= bound and errors[0] <= allowed, text)
     return holds

@@ -22,7 +22,9 @@ void with_rows(const DenseView<T>& x, const Sgd& s, F&& f) {
 }
 template <class T, class I, class F>
 void with_rows(const CsrView<T, I>& x, const Sgd& s, F&& f) {
-    if (s.plain())
+    if (s.plain() && s.width() == 1)
+        f(SinglePlainRows<I>(x, s));
+    else if (s.plain())
         f(PlainRows<I>(x, s));
     else if (s.step.rule == Rule::ftrl)
         f(FtrlRows<I>(x, s));

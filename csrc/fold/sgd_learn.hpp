@@ -52,6 +52,28 @@ bool score_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, In
     return !still;
 }
 
+// A row's score where there is a single lane. Each row waits for the one before it, so its few numbers stay
+// in registers and its loss is left for later.
+struct Single {
+    double prediction, label = 0, slope, most = 0;
+};
+template <class L, class Rows>
+Single score_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, const Block& block, Index i,
+                    double weight) {
+    Single one;
+    rows.open(s, r, i);
+    s.steps++;
+    if constexpr (L::log_link) one.most = most_slope(s, loss, 0);
+    see_targets<L>(s, block.y + i * block.targets, block.targets, weight);
+    one.prediction = static_cast<double>(rows.product(s)) + s.bias[0];
+    labels(&one.label, s, block, i);
+    one.slope = meter.slope(s, loss, one.prediction, one.label, weight);
+    s.meter_weight += weight;
+    s.weight_sum += weight;
+    s.nonzero_sum += weight * static_cast<double>(rows.count);
+    return one;
+}
+
 template <class L, class Rows>
 void step_row(Sgd& s, const L& loss, Row& r, Rows& rows, double weight, Shrink shrink) {
     const int n = s.lanes();
@@ -94,29 +116,51 @@ void step_row(Sgd& s, const L& loss, Row& r, Rows& rows, double weight, Shrink s
 }
 
 // Plain steps: one rate for all features of a lane. An l2 penalty is a factor of the lane, an l1 penalty is
-// due.
+// due. The step of lane k's bias; returns that of its weights.
+template <class L, class Rows>
+float step_lane_plainly(Sgd& s, const L& loss, std::size_t k, const Single& row, double weight, double fall,
+                        double squares, Shrink shrink) {
+    const double rate = s.table.rate[k] * fall, of_bias = s.fit_intercept ? rate * Rows::intercept_rate : 0.0;
+    double slope = row.slope;
+    if constexpr (L::log_link) slope = std::clamp(slope, -row.most, row.most);
+    double effective = weight * slope;
+    if constexpr (L::flows)
+        effective = followed(loss, row.prediction, row.label, weight, rate * squares + of_bias, s.y_scale[k],
+                             row.most);
+    s.bias_h[k] += weight * slope * slope;
+    s.bias[k] -= of_bias * effective;
+    if (shrink != Shrink::none) s.shrink_lane(k, 1.0 - rate * s.table.l2[k]);
+    s.l1_due[k] += rate * s.table.l1[k];
+    return static_cast<float>(rate * effective / s.lane_scale[k]);
+}
+// What is due of the penalty, and what a weight counts.
+inline void tell_penalty(const Sgd& s, Row& r, std::size_t k) {
+    r.el1[k] = static_cast<float>(s.l1_due[k]);
+    r.el2[k] = static_cast<float>(s.lane_scale[k]);
+    r.g[k] = static_cast<float>(1.0 / s.lane_scale[k]);
+}
+
 template <class L, class Rows>
 void step_plainly(Sgd& s, const L& loss, Row& r, Rows& rows, double weight, Shrink shrink) {
     const double fall = s.step.fall(s.steps);
     double squares = 0;
     if constexpr (L::flows) squares = rows.squares(r);
     for (std::size_t k = 0; k < s.bias.size(); k++) {
-        const double rate = s.table.rate[k] * fall,
-                     of_bias = s.fit_intercept ? rate * Rows::intercept_rate : 0.0;
-        if constexpr (L::log_link) r.slope[k] = std::clamp(r.slope[k], -r.most[k], r.most[k]);
-        double effective = weight * r.slope[k];
-        if constexpr (L::flows)
-            effective = followed(loss, r.prediction[k], r.label[k], weight, rate * squares + of_bias,
-                                 s.y_scale[k], r.most[k]);
-        s.bias_h[k] += weight * r.slope[k] * r.slope[k];
-        s.bias[k] -= of_bias * effective;
-        if (shrink != Shrink::none) s.shrink_lane(k, 1.0 - rate * s.table.l2[k]);
-        s.l1_due[k] += rate * s.table.l1[k];
-        r.eg[k] = static_cast<float>(rate * effective / s.lane_scale[k]);
-        r.el1[k] = static_cast<float>(s.l1_due[k]);
-        r.el2[k] = static_cast<float>(s.lane_scale[k]);
-        r.g[k] = static_cast<float>(1.0 / s.lane_scale[k]);
+        const Single row{r.prediction[k], r.label[k], r.slope[k], r.most[k]};
+        r.eg[k] = step_lane_plainly<L, Rows>(s, loss, k, row, weight, fall, squares, shrink);
+        if (shrink == Shrink::elastic) tell_penalty(s, r, k);
     }
+    rows.step(s, r, shrink);
+}
+template <class L, class Rows>
+void learn_single_plainly(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, const Block& block,
+                          Index i, double weight, Shrink shrink) {
+    const Single row = score_single(s, loss, r, rows, meter, block, i, weight);
+    if (row.slope == 0.0 && shrink == Shrink::none) return;
+    double squares = 0;
+    if constexpr (L::flows) squares = rows.squares(r);
+    r.eg[0] = step_lane_plainly<L, Rows>(s, loss, 0, row, weight, s.step.fall(s.steps), squares, shrink);
+    if (shrink == Shrink::elastic) tell_penalty(s, r, 0);
     rows.step(s, r, shrink);
 }
 
@@ -140,23 +184,11 @@ void bet_row(Sgd& s, Row& r, Rows& rows, double weight) {
     rows.bet(s, {r.g.data(), r.eg.data(), r.el2.data(), r.el1.data(), how_often(s.steps)});
 }
 
-// The same for a single lane. Each row waits for the one before it, so its few numbers stay in registers and
-// its loss is left for later.
+// The same for a single lane.
 template <class L, class Rows>
 void learn_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, const Block& block, Index i,
                   double weight, Shrink shrink) {
-    rows.open(s, r, i);
-    s.steps++;
-    double most = 0;
-    if constexpr (L::log_link) most = most_slope(s, loss, 0);
-    see_targets<L>(s, block.y + i * block.targets, block.targets, weight);
-    const double prediction = static_cast<double>(rows.product(s)) + s.bias[0];
-    double label = 0;
-    labels(&label, s, block, i);
-    double slope = meter.slope(s, loss, prediction, label, weight);
-    s.meter_weight += weight;
-    s.weight_sum += weight;
-    s.nonzero_sum += weight * static_cast<double>(rows.count);
+    auto [prediction, label, slope, most] = score_single(s, loss, r, rows, meter, block, i, weight);
     if (slope == 0.0 && shrink == Shrink::none) return;
 
     if constexpr (L::log_link) slope = std::clamp(slope, -most, most);
@@ -189,7 +221,7 @@ void learn_rows(Sgd& s, const L& loss, Rows& rows, const Block& block, Index beg
     // Far enough ahead that the lines are there, near enough that they still are: 4 rows for records, 12 for
     // the rows.
     constexpr Index near = 4, far = 12, farther = 24;
-    const bool large = static_cast<std::size_t>(s.w.size()) * sizeof(float) > (std::size_t{1} << 20);
+    const bool large = static_cast<std::size_t>(s.w.size()) * sizeof(float) > (std::size_t{1} << 19);
     Meter<L> meter;
     auto at = [&](Index p) { return block.order ? block.order[p] : p; };
     for (Index p = begin; p < end; p++) {
@@ -203,7 +235,9 @@ void learn_rows(Sgd& s, const L& loss, Rows& rows, const Block& block, Index beg
         const double weight = block.w(i);
         s.rows++;
         if (weight > 0) {
-            if constexpr (Rows::single)
+            if constexpr (Rows::single && Rows::plain)
+                learn_single_plainly(s, loss, r, rows, meter, block, i, weight, shrink);
+            else if constexpr (Rows::single)
                 learn_single(s, loss, r, rows, meter, block, i, weight, shrink);
             else if (!score_row(s, loss, r, rows, block, i, weight) && shrink == Shrink::none)
                 continue;  // a penalty acts on every visit, whatever the other lanes do

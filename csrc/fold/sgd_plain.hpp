@@ -54,6 +54,24 @@ struct PlainRows {
     void prefetch_bounds(Index i) const { __builtin_prefetch(x.indptr + i); }
 };
 
+// CSR rows, a single lane.
+template <class I>
+struct SinglePlainRows : PlainRows<I> {
+    static constexpr bool single = true;
+    Index count = 0;
+    using PlainRows<I>::PlainRows;
+
+    void open(const Sgd& s, Row& r, Index i) {
+        PlainRows<I>::open(s, r, i);
+        count = this->row.size;
+    }
+    float product(const Sgd& s) {
+        float dot;
+        this->kernel.dot(&dot, s.w.data(), this->values, this->row.columns, count, 1, s.stride());
+        return s.lane_scale[0] == 1.0 ? dot : static_cast<float>(static_cast<double>(dot) * s.lane_scale[0]);
+    }
+};
+
 // Dense rows, as they are.
 struct PlainDense : DenseRows {
     static constexpr bool plain = true;
