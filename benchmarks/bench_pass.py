@@ -14,7 +14,7 @@ from benchmarks.cells import suite
 from benchmarks.contest import Cell, Contender
 from benchmarks.passes import Files, files, vw_text
 
-VW = "--loss_function logistic -b 18 --holdout_off --quiet"
+VW = "--loss_function logistic --holdout_off --quiet"
 
 
 class _Predicts:
@@ -53,9 +53,9 @@ def vowpal(cached: bool) -> Any:
     def run(data: Files) -> _Predicts:
         import vowpalwabbit
 
-        model = data.folder / f"model-{cached}"
+        model, bits = data.folder / f"model-{cached}", max(18, (data.made.d - 1).bit_length())
         source = f"-d {data.vw}" + (f" --cache_file {data.cache}" if cached else "")
-        vowpalwabbit.Workspace(f"{source} {VW} -f {model}").finish()
+        vowpalwabbit.Workspace(f"{source} {VW} -b {bits} -f {model}").finish()
         return _Predicts(model)
 
     return run

@@ -20,6 +20,7 @@ SUITES = (
     "bench_sketch",
     "bench_import",
     "bench_pass",
+    "bench_vw",
     "bench_epoch",
 )
 

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,11 @@ def _tokens(texts: list[str]) -> np.ndarray:
     return np.array([t.encode() for t in texts])
 
 
+@lru_cache(2)
+def _columns(d: int) -> np.ndarray:
+    return _tokens([f" {j + 1}:" for j in range(d)])
+
+
 def svmlight_bytes(X, y: np.ndarray, decimals: int = 4) -> bytes:
     """CSR rows whose values lie in [0, 1) as svmlight text: label, ` column:value` with columns from 1, newline.
 
@@ -85,7 +91,7 @@ def svmlight_bytes(X, y: np.ndarray, decimals: int = 4) -> bytes:
     if len(numbers) and not (numbers.min() >= 0 and numbers.max() < scale):
         raise ValueError(f"values must lie in [0, 1), got {X.data.min():g} to {X.data.max():g}")
     values = _tokens([f"0.{k:0{decimals}d}" for k in range(scale)])
-    columns = _tokens([f" {j + 1}:" for j in range(X.shape[1])])
+    columns = _columns(X.shape[1])
     n, width = X.shape[0], columns.itemsize + values.itemsize
     # One more cell a row holds the newline before it and its label.
     width = max(width, 4)

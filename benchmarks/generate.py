@@ -22,6 +22,7 @@ __all__ = [
     "offset_trend",
     "rcv1_like",
     "sparse_text",
+    "webspam_like",
     "wide_sparse",
 ]
 
@@ -323,9 +324,64 @@ class wide_sparse(Generated):
         return X, 3.0 + X @ self._truth + rng.standard_normal(n)
 
 
+class webspam_like(Generated):
+    """Wide and long sparse rows, as trigrams of web pages: power-law columns, unit norm, labels by a logistic model in these rows."""
+
+    name = "webspam-like"
+    d = 16_609_143
+    block_rows = 512
+    published = "webspam (trigram): 350,000 rows, 16,609,143 columns, 3,730 nonzeros a row, 60.6 % positive"
+    margin = 14.0  # standard deviation of the true margin
+    shift = 2_000.0  # Mandelbrot's
+    drawn = 3_200.0  # median number of trigrams of a page, before repetitions are counted as one
+
+    def __init__(self, n: int = 350_000, seed: int = 0) -> None:
+        super().__init__(n, seed)
+        rng = self.rng(0)
+        self._column = rng.permutation(self.d).astype(np.int32)
+        # Rarer trigrams say less, so that they can be learned.
+        rank = np.arange(self.d, dtype=np.float32)
+        self._truth = rng.standard_normal(self.d, dtype=np.float32) / (1 + rank / 20_000)
+        _, m = self._margins(self.rng(2), 256)
+        self._scale = self.margin / float(m.std())
+        self._middle = float(np.quantile(m, 0.394))
+
+    def _margins(self, rng: np.random.Generator, n: int) -> tuple[Any, np.ndarray]:
+        lengths = np.clip(rng.lognormal(np.log(self.drawn), 0.6, n), 50, 50_000).astype(np.int64)
+        c = self.shift
+        # Half of a page's trigrams come from one of 64 stretches of the common ones: its subject.
+        rank = (c * np.exp(rng.random(lengths.sum()) * np.log((self.d + c) / c)) - c).astype(np.int64)
+        subject = np.repeat(rng.integers(0, 64, n), lengths)
+        own = rng.random(len(rank)) < 0.3
+        rank = np.where(own & (rank < 65_536), subject * 1024 + rank % 1024, np.minimum(rank, self.d - 1))
+        cells, counts = np.unique(np.repeat(np.arange(n) * self.d, lengths) + rank, return_counts=True)
+        row, rank = np.divmod(cells, self.d)
+        value = (1 + np.log(counts)).astype(np.float32)
+        starts = np.searchsorted(row, np.arange(n + 1))
+        value /= np.repeat(np.sqrt(np.add.reduceat(value * value, starts[:-1])), np.diff(starts))
+        by_rank = sparse.csr_array((value, rank.astype(np.int32), starts.astype(np.int32)), shape=(n, self.d))
+        margin = by_rank @ self._truth
+        X = sparse.csr_array((value, self._column[rank], by_rank.indptr), shape=(n, self.d))
+        X.sort_indices()
+        return X, margin
+
+    def _rows(self, rng: np.random.Generator, n: int, begin: int) -> tuple[Any, np.ndarray]:
+        X, margin = self._margins(rng, n)
+        return X, _sign_by_logistic(rng, self._scale * (margin.astype(np.float64) - self._middle))
+
+
 GENERATORS: dict[str, type[Generated]] = {
     g.name: g
-    for g in (rcv1_like, higgs_like, alpha_like, offset_trend, dense_linear, sparse_text, wide_sparse)
+    for g in (
+        rcv1_like,
+        higgs_like,
+        alpha_like,
+        offset_trend,
+        dense_linear,
+        sparse_text,
+        wide_sparse,
+        webspam_like,
+    )
 }
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tempfile
 from pathlib import Path
 
-from benchmarks.datasets import data_folder
+from benchmarks.debian import unpacked
 
 __all__ = ["short_texts"]
 
@@ -16,19 +13,9 @@ FILES = [f"usr/share/wordnet/data.{kind}" for kind in ("noun", "verb", "adj", "a
 
 
 def _folder() -> Path:
-    """The package's files, unpacked once."""
+    """Where the package's files are."""
     installed = Path("/")
-    if (installed / FILES[0]).exists():
-        return installed
-    folder = data_folder() / "wordnet"
-    if not (folder / FILES[0]).exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as room:
-            os.chmod(room, 0o777)
-            subprocess.run(["apt-get", "download", "-q", "wordnet-base"], cwd=room, check=True)
-            (package,) = Path(room).glob("*.deb")
-            subprocess.run(["dpkg-deb", "-x", str(package), str(folder)], check=True)
-    return folder
+    return installed if (installed / FILES[0]).exists() else unpacked("wordnet-base")
 
 
 def short_texts(n: int = 200_000) -> list[str]:

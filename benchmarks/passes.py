@@ -95,13 +95,13 @@ def _in_child(code: str, *arguments: Any) -> None:
     subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=True, cwd=ROOT)
 
 
-def files(scale: str, *, block_file: bool = False, cache: bool = False) -> Files:
-    """The files at a scale, written the first time and kept in the data folder."""
-    X, y = sparse_text(ROWS, d=WIDE).block(0)
+def files(scale: str, *, d: int = WIDE, block_file: bool = False, cache: bool = False) -> Files:
+    """The files at a scale, with `d` columns, written the first time and kept in the data folder."""
+    X, y = sparse_text(ROWS, d=d).block(0)
     blocks = max(1, round(SIZES[scale] / len(svmlight_bytes(X, y))))
-    folder = data_folder() / f"pass-{scale}"
+    folder = data_folder() / (f"pass-{scale}" if d == WIDE else f"pass-{scale}-{d}")
     folder.mkdir(exist_ok=True)
-    data = Files(folder, sparse_text(blocks * ROWS, d=WIDE))
+    data = Files(folder, sparse_text(blocks * ROWS, d=d))
     _once(data.text, lambda path: write_svmlight(data.made, path))
     _once(data.vw, lambda path: _write_vw(data.text, path))
     if block_file:
@@ -109,11 +109,11 @@ def files(scale: str, *, block_file: bool = False, cache: bool = False) -> Files
             "import sys, esker, esker.blocks as b; text, out, d = sys.argv[1:]; "
             "b.write_block_file(esker.open_blocks(text, zero_based=False, n_features=int(d), dtype='float32'), out)"
         )
-        _once(data.block_file, lambda path: _in_child(code, data.text, path, WIDE))
+        _once(data.block_file, lambda path: _in_child(code, data.text, path, d))
     if cache:
         code = (
             "import sys, vowpalwabbit; text, out = sys.argv[1:]; "
-            "vowpalwabbit.Workspace(f'-d {text} --cache_file {out} -k -b 18 --noop --quiet').finish()"
+            "vowpalwabbit.Workspace(f'-d {text} --cache_file {out} -k -b 20 --noop --quiet').finish()"
         )
         _once(data.cache, lambda path: _in_child(code, data.vw, path))
     return data

@@ -29,6 +29,11 @@ BARS = {
     "buffer-order": "benchmarks.bars.buffer_order",
     "ridge-wide": "benchmarks.bars.ridge_wide",
     "logistic": "benchmarks.bars.logistic",
+    "raw-tables": "benchmarks.bars.raw_tables",
+    "rescaled": "benchmarks.bars.rescaled",
+    "time-to-error": "benchmarks.bars.time_to_error",
+    "vw-speed": "benchmarks.bars.vw_speed",
+    "sgd-memory": "benchmarks.bars.sgd_memory",
 }
 
 
