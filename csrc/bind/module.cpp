@@ -31,6 +31,7 @@ void bind_solve(py::module_& m);
 void bind_krylov(py::module_& m);
 void bind_coordinate(py::module_& m);
 void bind_leave_one_out(py::module_& m);
+void bind_dual_descent(py::module_& m);
 
 namespace {
 
@@ -127,4 +128,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_krylov(m);
     bind::bind_coordinate(m);
     bind::bind_leave_one_out(m);
+    bind::bind_dual_descent(m);
 }

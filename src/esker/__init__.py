@@ -43,6 +43,7 @@ _MODULES = (
     "feature_extraction",
     "preprocessing",
     "impute",
+    "svm",
 )
 
 __all__ = [*_NAMES, *_MODULES, "__version__"]

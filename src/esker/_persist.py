@@ -47,6 +47,8 @@ ESTIMATORS = {
     "SGDClassifierCV": "esker.linear_model",
     "SGDRegressor": "esker.linear_model",
     "SGDRegressorCV": "esker.linear_model",
+    "LinearSVC": "esker.svm",
+    "LinearSVR": "esker.svm",
     "TableHasher": "esker.feature_extraction",
     "FeatureHasher": "esker.feature_extraction",
     "HashingVectorizer": "esker.feature_extraction.text",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sklearn.linear_model
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -65,6 +65,7 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
     coef_: NDArray[Any]
     intercept_: Any
     n_features_in_: int
+    _twin_module = "sklearn.linear_model"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -138,7 +139,7 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
     def to_sklearn(self) -> Any:
         """A fitted scikit-learn estimator of the same name with equal predictions; it needs no esker."""
         check_is_fitted(self)
-        twin = getattr(sklearn.linear_model, type(self).__name__)(**self._twin_parameters())
+        twin = getattr(import_module(self._twin_module), type(self).__name__)(**self._twin_parameters())
         for name in (
             "coef_",
             "intercept_",

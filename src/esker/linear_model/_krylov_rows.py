@@ -6,6 +6,7 @@ for all of them; else every walk reads them again.
 
 from __future__ import annotations
 
+from contextlib import closing
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -123,6 +124,18 @@ class Rows:
             if not advance(len(block), block.nbytes, epoch=self.passes):
                 raise InterruptedError
         self._complete = self._kept is not None
+
+    def held(self) -> list[Block] | None:
+        """All blocks, read once and kept; None where there is no room for them."""
+        if not self._complete:
+            if self.blocks.rereadable and self._bytes() > self.room():
+                return None
+            with closing(self.walk()) as blocks:  # type: ignore[type-var]
+                for _ in blocks:
+                    if self._kept is None:
+                        return None
+            self.passes += 1
+        return self._kept
 
     def room(self) -> int:
         """Bytes that are free beside what is read, or a share of the machine's."""

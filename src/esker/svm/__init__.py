@@ -1,0 +1,24 @@
+"""Linear support vector machines, named as in scikit-learn."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+# Public name -> the module that defines it.
+_NAMES: dict[str, str] = {
+    "LinearSVC": "esker.svm.linear_svc",
+    "LinearSVR": "esker.svm.linear_svr",
+}
+
+__all__ = [*_NAMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(import_module(_NAMES[name]), name)
+    raise AttributeError(f"module 'esker.svm' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,122 @@
+"""Linear support vector machines on rows that lie in memory: what they share as estimators, and the descent of their duals."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from esker._native import core, threads
+from esker._parameters import check_choice, check_flag, check_integer, check_number
+from esker._progress import advance, watching
+from esker.blocks.memory import show_size
+from esker.linear_model._gram_walk import Lines
+from esker.linear_model._input import learn_width, narrowed
+from esker.linear_model._krylov_rows import Rows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from esker.blocks import Block, Blocks
+
+__all__ = ["check_machine", "in_memory", "learn_machines"]
+
+#: Numbers that a machine at work has for each row and each column: its duals and their order; copies of w.
+BY_ROW, BY_COLUMN = 5, 8
+
+
+def check_machine(model: Any) -> int:
+    """Check the parameters that both estimators have; the seed."""
+    check_number("tol", model.tol, 0, open_low=True)
+    check_number("C", model.C, 0, open_low=True)
+    check_flag("fit_intercept", model.fit_intercept)
+    check_number("intercept_scaling", model.intercept_scaling, 0, open_low=True)
+    check_integer("max_iter", model.max_iter, 1)
+    if not isinstance(model.verbose, bool):
+        check_integer("verbose", model.verbose, 0)
+    if model.n_threads is not None:
+        check_integer("n_threads", model.n_threads, 1)
+    if not isinstance(model.dual, bool):
+        check_choice("dual", model.dual, ("auto",))
+    return int(check_random_state(model.random_state).randint(2**31 - 1))
+
+
+def in_memory(model: Any, blocks: Blocks) -> list[Block]:
+    """All rows, as they lie or read once; refused where there is no room for them."""
+    rows = Rows(blocks)
+    kept = rows.held()
+    if kept is None:
+        name = type(model).__name__
+        kind = (
+            "SGDClassifier(loss='hinge')"
+            if name == "LinearSVC"
+            else "SGDRegressor(loss='epsilon_insensitive')"
+        )
+        raise ValueError(
+            f"{name} visits the rows in a random order and needs them in memory, for which {show_size(rows.room())} are free: "
+            f"grant more memory, or use {kind}, which streams {blocks.source}"
+        )
+    return kept
+
+
+def learn_machines(
+    model: Any,
+    blocks: Blocks,
+    parts: list[Block],
+    y: NDArray[np.float64],
+    weight: NDArray[np.float64] | None,
+    *,
+    labels: list[int],
+    factors: list[float],
+    epsilon: float,
+    squared: bool,
+    seed: int,
+) -> core.Machines:
+    """Descend until every machine has converged; set what both estimators say alike."""
+    n, d = len(y), max(part.X.shape[1] for part in parts)
+    with threads(model.n_threads):
+        at_work = min(len(labels), core.config()["threads"])
+        blocks.reserve(
+            8 * (3 * n + at_work * (BY_ROW * n + BY_COLUMN * (d + 1))), f"{type(model).__name__} of {n} rows"
+        )
+        machines = core.Machines(
+            [part.raw_x() for part in parts],
+            d,
+            y,
+            weight,
+            labels,
+            factors,
+            float(model.intercept_scaling) if model.fit_intercept else 0.0,
+            float(model.C),
+            epsilon,
+            squared,
+            float(model.tol),
+            int(model.max_iter),
+            seed,
+        )
+        nbytes = sum(part.nbytes for part in parts)
+        with watching(Lines(type(model).__name__)) if model.verbose else nullcontext():
+            while not machines.step():
+                if not advance(n, nbytes):
+                    raise KeyboardInterrupt
+    if not np.isfinite(machines.objectives).all():
+        raise ValueError(
+            "the sums of squares are not finite: values (or C, or the weights) are too large; scale them down"
+        )
+    learn_width(model, d, None)
+    model.coef_ = narrowed(machines.coef, blocks.dtype)
+    model.n_iter_ = int(machines.epochs.max())
+    model.converged_ = bool(machines.converged.all())
+    if not model.converged_:
+        worst = float((machines.gaps / np.maximum(machines.objectives, 1e-300)).max())
+        warnings.warn(
+            f"not converged to tol={model.tol:g} after {model.n_iter_} epochs: the duality gap is {worst:.2g} of the objective; "
+            "raise max_iter or tol, or scale the columns",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    return machines
