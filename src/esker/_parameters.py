@@ -30,11 +30,11 @@ def parse_duration(value: Any, name: str = "max_time") -> float | None:
     """
     if value is None:
         return None
-    wanted = (
-        f'{name} must be a positive number of seconds, or a text such as "30s" or "1h30min", got {value!r}'
-    )
+    wanted = f'{name} must be a number of seconds of at least 0, or a text such as "30s" or "1h30min", got {value!r}'
     if isinstance(value, str):
         text, seconds, at = value.strip().lower(), 0.0, 0
+        if not text:
+            raise ValueError(wanted)
         while at < len(text):
             piece = _PIECE.match(text, at)
             if piece is None or piece[2] not in _SECONDS or (piece[2] == "" and piece[0].strip() != text):
@@ -44,7 +44,7 @@ def parse_duration(value: Any, name: str = "max_time") -> float | None:
         seconds = float(value)
     else:
         raise ValueError(wanted)
-    if not 0 < seconds < float("inf"):
+    if not 0 <= seconds < float("inf"):
         raise ValueError(wanted)
     return seconds
 

@@ -95,7 +95,7 @@ class _Walk:
         self.epoch = self.chunk = self.offset = 0
         self.best: Sgd | None = None
         self.best_loss = self.best_epoch_loss = np.inf
-        self.stale = 0
+        self.stale = self.back_offs = 0
         self.before = 0.0  # seconds of the runs that the checkpoint continues
         self.started = perf_counter() if schedule.started is None else schedule.started
         self.pacer, self.saved = Pacer(None), perf_counter()
@@ -122,8 +122,12 @@ class _Walk:
                 while self.epoch < self.schedule.max_iter:
                     self._walk_epoch()
                     self._end_epoch()
+                    if self.stream.rows == self.schedule.stop_rows:
+                        raise _Stop(self.schedule.stop_reason)
         except _Stop as stop:
             reason = str(stop)
+        if self.schedule.stop_rows not in (None, self.stream.rows) and reason != "interrupted":
+            raise self._other_end(f"this one ended after {self.stream.rows} rows ({reason})")
         state = self._finish()
         if self.path is not None and reason != "interrupted":
             checkpoints.remove(self.path)
@@ -196,16 +200,26 @@ class _Walk:
     def _check_stop(self) -> None:
         """End the walk where a fit before this one did; else where the clock or Ctrl-C says so, at a grain."""
         s, rows = self.schedule, self.stream.rows
-        if s.stop_rows is not None:
-            if rows == s.stop_rows and s.stop_reason in ("time", "interrupted"):
-                raise _Stop(s.stop_reason)
-            return
+        if rows == s.stop_rows and s.stop_reason in ("time", "interrupted"):
+            raise _Stop(s.stop_reason)
         if self.interrupt.came:
             if self.path is not None:
                 self._save()
             raise _Stop("interrupted")
+        if s.stop_rows is not None:
+            if rows >= s.stop_rows:
+                raise self._other_end("rows of this one's epoch are left then")
+            return
         if rows > 0 and rows % GRAIN == 0 and self.pacer.late(self._reserve()):
             raise _Stop("time")
+
+    def _other_end(self, differs: str) -> ValueError:
+        """What to raise where a schedule's end is not where this walk ends."""
+        s = self.schedule
+        return ValueError(
+            f"schedule is of a fit that ended after {s.stop_rows} rows ({s.stop_reason}), and {differs}: data or "
+            "parameters (early_stopping, validation_fraction, max_iter, tol, ...) differ; give that fit's, or no schedule"
+        )
 
     def _reserve(self) -> float:
         """Seconds that one more piece and the finish take."""
@@ -251,7 +265,9 @@ class _Walk:
         enough = (
             s.tol is None or gain > s.tol * abs(self.best_epoch_loss) or not np.isfinite(self.best_epoch_loss)
         )
-        self.stale = 0 if enough else self.stale + 1
+        lost = stream.back_offs > self.back_offs  # what came of the epoch says nothing
+        self.back_offs = stream.back_offs
+        self.stale = 0 if enough or lost else self.stale + 1
         self.best_epoch_loss = min(self.best_epoch_loss, loss)
         self.epoch, self.chunk, self.offset = self.epoch + 1, 0, 0
         stream.start_epoch()
@@ -276,6 +292,8 @@ class _Walk:
         """The best model: by held-out rows where there are enough, else the last one of the leading lanes."""
         stream = self.stream
         stream.check(self.blocks.source)
+        if self.best is None:
+            stream.need_rows(self.blocks.source)
         if self.chunk or self.offset or self.best is None:
             held = self._judge()
             self._log(held)
@@ -353,5 +371,6 @@ class _Walk:
         self.held = HeldOut.from_arrays(groups["held"])
         self.best = kind.from_arrays(groups["best"]) if groups["best"] else None
         self.epoch, self.chunk, self.offset = facts["position"]
+        self.back_offs = self.stream.back_offs
         self.best_loss, self.best_epoch_loss, self.stale = facts["best"]
         self.before, self.history = facts["seconds"], facts["history"]

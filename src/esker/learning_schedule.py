@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from esker.folds import Sgd
 
-__all__ = ["Learned", "Schedule"]
+__all__ = ["Learned", "Schedule", "check_schedule"]
+
+#: Why a walk ends.
+REASONS = ("converged", "max_iter", "time", "interrupted")
 
 
 @dataclass(frozen=True)
@@ -78,3 +83,24 @@ class Learned:
     rows: int
     history: list[dict[str, Any]] = field(default_factory=list)
     schedule: dict[str, Any] = field(default_factory=dict)
+
+
+def check_schedule(given: Any) -> None:
+    """Raise ValueError where this is not the ``schedule`` of a walk."""
+    wrong = None
+    if not isinstance(given, dict) or given.get("version") != 1:
+        wrong = "a dict of version 1"
+    elif not _whole(given.get("seed")):
+        wrong = "a whole number 'seed'"
+    else:
+        stop = given.get("stop")
+        if not isinstance(stop, dict) or not _whole(stop.get("rows")) or stop.get("reason") not in REASONS:
+            wrong = f"'stop', {{'rows': a whole number, 'reason': one of {', '.join(REASONS)}}}"
+    if wrong is not None:
+        raise ValueError(
+            f"schedule must be the schedule_ of a fitted model, with {wrong}; got {given!r:.200}"
+        )
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= 0

@@ -111,6 +111,11 @@ class Stream:
         if not finite.all():
             self._back_off(finite, where)
 
+    def need_rows(self, where: str) -> None:
+        """Raise `Diverged` where the walk has ended and all rows were lost by going back."""
+        if self.rows and not self.state.rows:
+            raise self._diverged(where)
+
     def read_meter(self) -> None:
         """Move the state's progressive losses into this stream's sums."""
         loss, weight = self.state.loss_sums()
@@ -132,18 +137,20 @@ class Stream:
             return
         self.back_offs += 1
         if self.back_offs > BACK_OFFS:
-            place = (
-                self.suspect or f"between rows {self.backup_rows} and {self.rows} of the walk over {where}"
-            )
-            raise Diverged(
-                f"the weights left the finite numbers {place}, and halving the rate {BACK_OFFS} times did not help; "
-                "look for absurd values there, or give a smaller eta0"
-            )
+            raise self._diverged(where)
         rates = np.array(self.backup.rates, dtype=np.float64)
         rates[~finite] /= 2
         self.backup.set_rates(rates)
         self.state = self.backup.copy()
         self.events.append({"rows": self.rows, "event": "halved", "lanes": lost})
+
+    def _diverged(self, where: str) -> Diverged:
+        place = self.suspect or f"between rows {self.backup_rows} and {self.rows} of the walk over {where}"
+        times = min(self.back_offs, BACK_OFFS)
+        return Diverged(
+            f"the weights left the finite numbers {place}, and halving the rate {times} time{'s' * (times != 1)} did not "
+            "help; look for absurd values there, or give a smaller eta0"
+        )
 
     def keep(self, lanes: list[int]) -> None:
         """Go on with these lanes alone."""

@@ -46,6 +46,7 @@ def as_blocks(
     classifier: bool = False,
     reset: bool = True,
     finite_later: bool = False,
+    idle: bool = False,
 ) -> Blocks:
     """The rows to learn from, as Blocks.
 
@@ -66,6 +67,8 @@ def as_blocks(
     finite_later : bool
         Do not read X for NaN and infinity where the caller's sums will show them: the result then has
         ``finite_later`` set, and `check_finite` makes the search when it is wanted. Targets keep their dtype.
+    idle : bool
+        Whether weights may be zero in every row.
 
     Raises
     ------
@@ -93,7 +96,7 @@ def as_blocks(
             check_classification_targets(y)
     elif not finite_later:
         y = np.ascontiguousarray(y, dtype=np.float64)
-    weight = None if sample_weight is None else check_weights(sample_weight, X)
+    weight = None if sample_weight is None else check_weights(sample_weight, X, idle)
     blocks = ArrayBlocks(X, y, weight, max_memory=getattr(estimator, "max_memory", None), check_finite=False)
     blocks.finite_later = later
     if weight is not None and not weight.all():
@@ -149,8 +152,10 @@ def check_indices(X: Any) -> None:
         check_sparse(X)
 
 
-def check_weights(sample_weight: Any, X: Any) -> NDArray[np.float64]:
-    """Weights of rows: as many as rows, finite, not negative, not all zero."""
+def check_weights(sample_weight: Any, X: Any, idle: bool = False) -> NDArray[np.float64]:
+    """Weights of rows: as many as rows, finite, not negative, not all zero unless `idle`."""
+    if idle and np.shape(sample_weight) == (X.shape[0],) and not np.any(sample_weight):
+        return np.zeros(X.shape[0])
     weight: NDArray[np.float64] = _check_sample_weight(sample_weight, X, dtype=np.float64)
     if (weight < 0).any():
         row = int(np.argmax(weight < 0))

@@ -17,6 +17,7 @@ from esker.blocks.memory import physical_memory, show_size
 from esker.folds import Sgd, SgdGroup
 from esker.learning import Schedule, learn
 from esker.learning_holdout import NUMBERS, ROWS, SPARSE_NUMBERS
+from esker.learning_schedule import check_schedule
 from esker.learning_stream import Stream
 from esker.linear_model._base import LinearModel, learn_width
 from esker.linear_model._sgd_parameters import LOSS_PARAMETERS, Checked, lane_bytes, raced_rates
@@ -156,8 +157,7 @@ class SGD(LinearModel):
         drawn = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         if schedule is None:
             return drawn, {}
-        if not isinstance(schedule, dict) or schedule.get("version") != 1 or "seed" not in schedule:
-            raise ValueError("schedule must be the schedule_ of a fitted model")
+        check_schedule(schedule)
         seed = int(schedule["seed"])
         if isinstance(self.random_state, (int, np.integer)) and drawn != seed:
             raise ValueError(
@@ -280,8 +280,10 @@ class SGD(LinearModel):
             for block in blocks:
                 stream.take(block, 0, len(block), blocks.source)
             stream.check(blocks.source)
+        stream.need_rows(blocks.source)
         winners = stream.winners(stream.progressive())
-        self._kept = stream.kept()  # with the losses that the winners were chosen by
+        # With the losses that the winners were chosen by.
+        self._kept = stream.kept()
         self.n_iter_, self.t_ = 1, float(stream.rows + 1)
         learn_width(self, stream.state.cols, None)
         self._take(stream.state.select(winners), blocks.dtype)

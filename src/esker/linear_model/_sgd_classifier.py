@@ -239,7 +239,8 @@ class SGDClassifier(LinearClassifier, SGD):
             only = self.classes_.tolist()
             del self.classes_
             raise ValueError(f"The number of classes has to be greater than one; got 1 class: {only}")
-        blocks = as_blocks(self, X, y, sample_weight, classifier=True, reset=not hasattr(self, "_kept"))
+        goes_on = hasattr(self, "_kept")
+        blocks = as_blocks(self, X, y, sample_weight, classifier=True, reset=not goes_on, idle=goes_on)
         blocks, _, _ = encoded(blocks, self.classes_, self.class_weight)
         return self._partial(blocks, self._targets(), checked)  # type: ignore[no-any-return]
 

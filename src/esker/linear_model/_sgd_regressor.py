@@ -180,7 +180,8 @@ class SGDRegressor(LinearRegressor, SGD):
         sample_weight : array-like of shape (n,), optional; None for Blocks
         """
         checked = check(self, self._losses)
-        blocks = as_blocks(self, X, y, sample_weight, reset=not hasattr(self, "_kept"))
+        goes_on = hasattr(self, "_kept")
+        blocks = as_blocks(self, X, y, sample_weight, reset=not goes_on, idle=goes_on)
         return self._partial(blocks, [0], checked)  # type: ignore[no-any-return]
 
     def _take(self, state: Sgd, dtype: Any) -> None:

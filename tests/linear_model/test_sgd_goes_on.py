@@ -1,0 +1,122 @@
+"""Learning by steps that goes on: schedules, batches, budgets, and rows that no step gets over."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_breast_cancer, load_diabetes
+
+from esker import Diverged
+from esker.linear_model import LogisticRegression, PoissonRegressor, SGDClassifier, SGDRegressor
+
+X, LABELS = load_breast_cancer(return_X_y=True)
+D, NUMBERS = load_diabetes(return_X_y=True)
+
+
+# --- schedules ---
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_ends_where_its_schedule_does():
+    short = SGDClassifier(random_state=0, max_iter=3).fit(X, LABELS)
+    again = SGDClassifier(random_state=0, max_iter=10).fit(X, LABELS, schedule=short.schedule_)
+    assert again.schedule_ == short.schedule_
+    assert again.stop_reason_ == "max_iter"
+    np.testing.assert_array_equal(again.coef_, short.coef_)
+
+
+@pytest.mark.parametrize(
+    ("rows", "params", "message"),
+    [
+        (569, {"max_iter": 2}, r"ended after 1707 rows \(max_iter\), and this one ended after 1138"),
+        (500, {"max_iter": 10}, "rows of this one's epoch are left then"),
+    ],
+)
+def test_a_schedule_of_another_fit_is_refused(rows, params, message):
+    schedule = SGDClassifier(random_state=0, max_iter=3, tol=None).fit(X, LABELS).schedule_
+    with pytest.raises(ValueError, match=message):
+        SGDClassifier(random_state=0, tol=None, **params).fit(X[:rows], LABELS[:rows], schedule=schedule)
+
+
+@pytest.mark.parametrize(
+    "stop", [None, {"rows": 5}, {"rows": -1, "reason": "time"}, {"rows": 5, "reason": "boredom"}]
+)
+def test_a_schedule_without_an_end_is_refused(stop):
+    schedule = {"version": 1, "seed": 3, "decisions": [], "stop": stop}
+    with pytest.raises(ValueError, match="schedule_ of a fitted model, with 'stop'"):
+        SGDClassifier().fit(X, LABELS, schedule=schedule)
+
+
+# --- batches ---
+
+
+@settings(max_examples=25, deadline=None)
+@given(cuts=st.lists(st.integers(1, 441), max_size=5), columns=st.integers(1, 10), counts=st.booleans())
+def test_batches_are_cut_anywhere(cuts, columns, counts):
+    model = SGDRegressor("poisson" if counts else "squared_error")
+    whole = SGDRegressor(model.loss).partial_fit(D[:, :columns], NUMBERS)
+    ends = sorted({0, 442, *cuts})
+    for begin, end in itertools.pairwise(ends):
+        model.partial_fit(D[begin:end, :columns], NUMBERS[begin:end])
+    np.testing.assert_array_equal(model.coef_, whole.coef_)
+    np.testing.assert_array_equal(model.intercept_, whole.intercept_)
+
+
+def test_a_fit_goes_on_from_the_leader_of_batches():
+    # Of four raced rates the one that partial_fit published goes on.
+    model = SGDRegressor(warm_start=True, max_iter=1, tol=None).partial_fit(D, NUMBERS)
+    stream = model._kept
+    best = int(np.argmin(stream["sums"][1][0]))
+    state = stream["state"].select([best])
+    np.testing.assert_array_equal(state.finish()[0][0], model.coef_)
+    assert model.fit(D, NUMBERS)._kept["state"].rates == stream["state"].rates[best]
+
+
+def test_a_batch_of_no_weight_changes_nothing():
+    model = SGDClassifier().partial_fit(X[:300], LABELS[:300], classes=[0, 1])
+    coef, zeros = model.coef_.copy(), np.zeros(269)
+    model.partial_fit(X[300:], LABELS[300:], sample_weight=zeros)
+    np.testing.assert_array_equal(model.coef_, coef)
+    with pytest.raises(ValueError, match=r"non-zero|zero in every row"):
+        SGDClassifier().partial_fit(X[300:], LABELS[300:], classes=[0, 1], sample_weight=zeros)
+    with pytest.raises(ValueError, match=r"non-zero|zero in every row"):
+        model.fit(X[300:], LABELS[300:], sample_weight=zeros)
+
+
+# --- budgets ---
+
+
+def test_no_time_at_all():
+    model = SGDClassifier(max_time=0, random_state=0).fit(X, LABELS)
+    assert model.stop_reason_ == "time"
+    assert model.t_ == 257
+    assert model.coef_.shape == (1, 30)
+    for other in (LogisticRegression(max_time="0s"), PoissonRegressor(max_time=0)):
+        assert other.fit(X, LABELS).stop_reason_ == "time"
+        assert np.isfinite(other.coef_).all()
+
+
+# --- rows that no step gets over ---
+
+
+class NoWay(SGDRegressor):
+    """Every state has left the finite numbers."""
+
+    def _state(self, *args):
+        state = super()._state(*args)
+
+        class Lost(type(state)):
+            def is_finite(self):
+                return np.zeros(self.lanes, dtype=bool)
+
+        return Lost._of(state._state)
+
+
+@pytest.mark.parametrize("params", [{}, {"max_iter": 2, "tol": None}, {"tol": 10.0, "n_iter_no_change": 1}])
+def test_a_walk_that_only_went_back_has_not_converged(params):
+    with pytest.raises(Diverged, match=r"rows \d+ and \d+ of the walk over ndarray of shape 442 x 10"):
+        NoWay(**params).fit(D, NUMBERS)
+    with pytest.raises(Diverged, match="rows 0 and 442"):
+        NoWay().partial_fit(D, NUMBERS)
