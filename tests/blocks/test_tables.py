@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 pd = pytest.importorskip("pandas")
-pytest.importorskip("pyarrow")
+pa = pytest.importorskip("pyarrow")
 
+from pyarrow import feather, parquet  # noqa: E402
 from tests.blocks.rows import together  # noqa: E402
 
 from esker._errors import FormatError  # noqa: E402
@@ -244,3 +245,29 @@ def test_names_of_text_without_them(tmp_path):
     TABLE.to_parquet(tmp_path / "t.parquet")
     with pytest.raises(ValueError, match="names= has no effect on parquet files"):
         open_blocks(tmp_path / "t.parquet", names=["a", "y"])
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "feather"])
+def test_the_index_of_a_pandas_frame_is_no_feature(tmp_path, suffix):
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [4, 5, 6], "y": [0, 1, 0]}, index=[7, 8, 9])
+    path = tmp_path / f"t.{suffix}"
+
+    def write(frame):
+        table = pa.Table.from_pandas(frame)
+        parquet.write_table(table, path) if suffix == "parquet" else feather.write_feather(table, path)
+
+    for index in (
+        frame.index,
+        pd.Index(list("uvw")),
+        pd.MultiIndex.from_arrays([[1, 1, 2], [1, 2, 1]], names=["m", "n"]),
+    ):
+        write(frame.set_axis(index))
+        blocks = open_blocks(path, target="y")
+        assert blocks.feature_names == ["a", "b"]
+        np.testing.assert_array_equal(np.concatenate([b.X for b in blocks]), frame[["a", "b"]])
+    write(frame.set_index("b"))
+    assert open_blocks(path, target="y").feature_names == ["a"]
+    assert open_blocks(path, target="y", columns=["b", "a"]).feature_names == ["b", "a"]  # asked for by name
+    assert open_blocks(path, target="b").feature_names == ["a", "y"]
+    write(frame.reset_index(drop=True))  # a range, which is no column
+    assert open_blocks(path, target="y").feature_names == ["a", "b"]

@@ -5,6 +5,7 @@ Anything of pyarrow's comes in as an Array; nothing is copied where Arrow's layo
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,27 @@ from numpy.typing import NDArray
 from esker.blocks.arrays import float_dtype
 from esker.blocks.records import Strings
 
-__all__ = ["is_record", "is_text", "labels", "number_dtype", "numbers", "record", "strings"]
+__all__ = ["fields", "is_record", "is_text", "labels", "number_dtype", "numbers", "record", "strings"]
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+def fields(schema: Any, *asked: Any) -> tuple[list[str], list[Any]]:
+    """Names and types of a file's columns; the index of a pandas frame is none, unless it is asked for by name."""
+    raw = (schema.metadata or {}).get(b"pandas")
+    try:
+        index = json.loads(raw)["index_columns"] if raw else []
+    except (ValueError, KeyError, TypeError):  # some other program's
+        index = []
+    named = {
+        a
+        for some in asked
+        for a in (some if isinstance(some, list | tuple) else [some])
+        if isinstance(a, str)
+    }
+    gone = {name for name in index if isinstance(name, str) and name not in named}  # a range is a dict
+    kept = [(field.name, field.type) for field in schema if field.name not in gone]
+    return [name for name, _ in kept], [kind for _, kind in kept]
 
 
 def number_dtype(kind: Any, wanted: Any = None) -> np.dtype[Any] | None:

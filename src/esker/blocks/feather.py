@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from esker._errors import FormatError
+from esker.blocks import arrow_columns
 from esker.blocks.arrow import TableBlocks
 from esker.blocks.memory import show_size
 from esker.blocks.tables import refuse_text_options
@@ -48,7 +49,7 @@ class FeatherBlocks(TableBlocks):
 
     def _schema(self, path: Path, options: Options) -> tuple[list[str], list[Any]]:
         with self._open(path) as reader:
-            return reader.schema.names, reader.schema.types
+            return arrow_columns.fields(reader.schema, options.columns, options.target, options.weight)
 
     def _batches(self, part: Part, start: int) -> Iterator[tuple[int, Any]]:
         path, row = self.files[part.index], 0

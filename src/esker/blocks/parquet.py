@@ -52,8 +52,7 @@ class ParquetBlocks(TableBlocks):
 
     def _schema(self, path: Path, options: Options) -> tuple[list[str], list[Any]]:
         with self._open(path) as file:
-            schema = file.schema_arrow
-            return schema.names, schema.types
+            return arrow_columns.fields(file.schema_arrow, options.columns, options.target, options.weight)
 
     def _file_rows(self, path: Path) -> int | None:
         with self._open(path) as file:
