@@ -343,6 +343,8 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path, monkeypatch):
             "seed was 3 and is 4",
         ),
         (ArrayBlocks(X + 1, y), state(), SCHEDULE, "data first rows"),
+        (ArrayBlocks(X, np.r_[y[:-2], y[-1], y[-2]]), state(), SCHEDULE, "data rows all over"),
+        (ArrayBlocks(np.r_[X[:1000], X[:0:-1][: len(X) - 1000]], y), state(), SCHEDULE, "data rows all over"),
         (ArrayBlocks(X[:4000], y[:4000]), state(), SCHEDULE, "data rows was 5000 and is 4000"),
         (ArrayBlocks(X, y), state((0.05, 0.4)), SCHEDULE, "rates"),
     ]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from esker import learning_checkpoint as checkpoints
 from esker._progress import advance
+from esker.blocks import ArrayBlocks
 from esker.learning_clock import GRAIN, Interrupt, Pacer, interruptible
 from esker.learning_holdout import HeldOut, Visited, without_held_out
 from esker.learning_schedule import Learned, Schedule
@@ -333,6 +334,8 @@ class _Walk:
         if not b.sequential_first:  # else a walk, or a cache that is made on the way, may tell them later
             data |= {"rows": b.n_rows, "columns": b.n_columns}
         data["first rows"] = None if first is None else checkpoints.fingerprint(first)
+        if isinstance(b, ArrayBlocks):
+            data["rows all over"] = checkpoints.fingerprint_arrays(b.X, b.y, b.sample_weight)
         state = self.stream.state
         lanes = {"targets": state.targets.tolist(), "rates": state.rates.tolist()}
         return {**self.identity, **s, **{f"data {k}": v for k, v in data.items()}, **lanes}
