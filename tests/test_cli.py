@@ -353,7 +353,7 @@ def test_too_few_and_too_many_columns_without_names(folder, capsys):
         ),
         (["--model", "sgd", "--loss", "quantile", "--quantile", "2"], "quantile must be"),
         (["--model", "ridge", "--eta0", "1"], "--eta0 has no effect with --model ridge"),
-        (["--model", "sgd", "--learning-rate", "coin"], "has no penalty"),
+        (["--model", "sgd", "--learning-rate", "coin", "--penalty", "l1"], "has no penalty"),
         (["--model", "sgd", "--power-t", "1"], "--power-t 1.0 has no effect"),
         (["--model", "sgd", "--max-time", "soon"], "max_time must be a number of seconds"),
         (["--model", "sgd", "--holdout", "110%"], "expected a share of the rows"),

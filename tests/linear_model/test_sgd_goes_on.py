@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from esker import Diverged
-from esker.linear_model import LogisticRegression, PoissonRegressor, SGDClassifier, SGDRegressor
+from esker.linear_model import (
+    LogisticRegression,
+    PoissonRegressor,
+    RidgeClassifier,
+    SGDClassifier,
+    SGDRegressor,
+)
 
 X, LABELS = load_breast_cancer(return_X_y=True)
 D, NUMBERS = load_diabetes(return_X_y=True)
@@ -120,3 +127,40 @@ def test_a_walk_that_only_went_back_has_not_converged(params):
         NoWay(**params).fit(D, NUMBERS)
     with pytest.raises(Diverged, match="rows 0 and 442"):
         NoWay().partial_fit(D, NUMBERS)
+
+
+# --- what has no effect ---
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"penalty": None, "alpha": 5.0}, r"alpha=5.0 has no effect with penalty=None"),
+        (
+            {"tol": None, "n_iter_no_change": 2, "max_iter": 2},
+            "n_iter_no_change=2 has no effect with tol=None",
+        ),
+    ],
+)
+def test_what_scikit_learn_ignores_silently_is_told(params, message):
+    for model, y in ((SGDClassifier(**params), LABELS), (SGDRegressor(**params), LABELS * 1.0)):
+        with pytest.warns(UserWarning, match=message):
+            model.fit(X, y)
+
+
+def test_a_penalty_of_none_has_no_strength():
+    with pytest.warns(UserWarning, match="C=1e-09 has no effect with penalty=None"):
+        LogisticRegression(penalty=None, C=1e-9).fit(X, LABELS)
+    free = LogisticRegression(C=np.float32(np.inf), max_iter=1000).fit(D, NUMBERS > 150)
+    np.testing.assert_array_equal(
+        free.coef_, LogisticRegression(penalty=None, max_iter=1000).fit(D, NUMBERS > 150).coef_
+    )
+
+
+@pytest.mark.parametrize("model", [SGDClassifier(random_state=0), LogisticRegression(), RidgeClassifier()])
+def test_weights_of_classes_that_a_fold_lacks(model):
+    given = clone(model).set_params(class_weight={0: 1, 1: 2, 2: 1}).fit(D, NUMBERS > 150)
+    same = clone(model).set_params(class_weight={0: 1, 1: 2}).fit(D, NUMBERS > 150)
+    np.testing.assert_array_equal(given.coef_, same.coef_)
+    with pytest.raises(ValueError, match=r"class_weight names \[2\]"):
+        model.set_params(class_weight={0: 1, 2: 1}).fit(D, NUMBERS > 150)

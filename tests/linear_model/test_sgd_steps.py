@@ -9,6 +9,9 @@ import sklearn.linear_model
 
 from esker.linear_model import SGDClassifier, SGDRegressor
 
+#: scikit-learn's and ours are given the same parameters, also where one has no effect.
+pytestmark = pytest.mark.filterwarnings("ignore:.*alpha=.* has no effect with penalty=None:UserWarning")
+
 RATES = [
     {"learning_rate": "constant", "eta0": 0.03},
     {"learning_rate": "optimal"},
@@ -136,7 +139,9 @@ def test_a_killed_fit_goes_on_with_the_lowered_rate(tmp_path, monkeypatch):
             {"learning_rate": "coin", "penalty": None, "eta0": 0.5},
             "eta0=0.5 has no effect with learning_rate='coin'",
         ),
-        ({"learning_rate": "coin"}, "has no penalty, got penalty='l2'"),
+        ({"learning_rate": "coin", "penalty": "l1"}, "has no penalty, got penalty='l1'"),
+        ({"learning_rate": "coin", "alpha": 0.5}, "alpha=0.5 has no effect with learning_rate='coin'"),
+        ({"penalty": None, "penalty_scale": "raw"}, "penalty_scale='raw' has no effect with penalty=None"),
         ({"learning_rate": "ftrl", "penalty_scale": "feature"}, "penalty_scale='feature' is for"),
         ({"learning_rate": "constant", "penalty_scale": "feature"}, "penalty_scale='feature' is for"),
     ],
@@ -184,6 +189,8 @@ def test_coin_betting_has_nothing_to_tune(sparse):
     exact = sklearn.linear_model.LogisticRegression(C=np.inf).fit(Z[:15000], z[:15000] > 0)
     assert ours.score(data[15000:], z[15000:] > 0) > exact.score(Z[15000:], z[15000:] > 0) - 0.01
     number = SGDRegressor(learning_rate="coin", penalty=None, random_state=0).fit(data, z)
+    plain = SGDRegressor(learning_rate="coin", random_state=0).fit(data, z)  # whose "l2" is none
+    np.testing.assert_array_equal(plain.coef_, number.coef_)
     least = np.linalg.lstsq(np.c_[Z, np.ones(len(Z))], z)[1][0] / len(Z)
     assert np.mean((z - number.predict(data)) ** 2) < 1.05 * least
 

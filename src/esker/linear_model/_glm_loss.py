@@ -72,9 +72,9 @@ class NumberLoss:
         low = y > 0 if self.power >= 2 else y >= 0 if self.power else np.full(y.shape, True)
         return bool((low & np.isfinite(y)).all())
 
-    def refuse(self, y: Floats) -> None:
-        """An error where some of y are not."""
-        if not self.takes(y):
+    def refuse(self, y: Floats, weight: Floats | None = None) -> None:
+        """An error where some of y, in rows with weight, are not."""
+        if not self.takes(y if weight is None else y[weight > 0]):
             least = " above 0" if self.power >= 2 else " of at least 0" if self.power else ""
             raise ValueError(f"y must hold finite numbers{least}, for a deviance of power {self.power:g}")
 

@@ -19,7 +19,7 @@ from esker.blocks import ArrayBlocks, Blocks
 from esker.folds import Gram
 from esker.linear_model._gram_model import GramModel
 from esker.linear_model._input import as_blocks, check_finite
-from esker.linear_model._labels import MOST, class_factors, count_labels, refuse_fractions
+from esker.linear_model._labels import MOST, class_factors, count_labels, refuse_foreign, refuse_fractions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,7 +137,7 @@ class GramClassifier(GramModel):
         hot[np.arange(len(place)), place] = 1
         if not self._factors:
             return replace(block, y=hot)
-        factor = np.array([self._factors.get(label, 1.0) for label in self._labels])[place]
+        factor = np.array([self._factors.get(label, 1.0) for label in self._labels], dtype=np.float64)[place]
         weight = factor if block.sample_weight is None else factor * block.sample_weight
         return replace(block, y=hot, sample_weight=weight)
 
@@ -156,9 +156,7 @@ class GramClassifier(GramModel):
         if self.multilabel_:
             self.classes_ = np.arange(state.targets)
             return
-        foreign = [label for label in self._factors if label not in self._labels]
-        if foreign:
-            raise ValueError(f"class_weight names {foreign}, which are not among the classes {self._labels}")
+        refuse_foreign(self._factors, self._labels)
         if len(self._labels) < 2:
             raise ValueError(
                 f"The number of classes has to be greater than one; got {len(self._labels)} class: {self._labels}"

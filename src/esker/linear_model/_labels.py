@@ -22,6 +22,7 @@ __all__ = [
     "encode",
     "encoded",
     "first_labels",
+    "refuse_foreign",
     "refuse_fractions",
 ]
 
@@ -203,15 +204,20 @@ def class_factors(
             f"class_weight must be None, 'balanced' or a dict of class to weight, got {class_weight!r}"
         )
     known = classes.tolist()
-    foreign = [c for c in class_weight if c not in known]
-    if foreign:
-        raise ValueError(f"class_weight names {foreign}, which are not among the classes {known}")
+    refuse_foreign(class_weight, known)
     factors = np.array([float(class_weight.get(c, 1.0)) for c in known])
     if not (np.isfinite(factors).all() and (factors >= 0).all() and factors.any()):
         raise ValueError(
             f"class_weight must hold finite numbers that are not negative, got {dict(class_weight)!r}"
         )
     return factors
+
+
+def refuse_foreign(class_weight: Mapping[Any, float], known: list[Any]) -> None:
+    """Classes that do not come are named by mistake, unless all that come are named too: a fold may lack one."""
+    foreign = [c for c in class_weight if c not in known]
+    if foreign and not all(c in class_weight for c in known):
+        raise ValueError(f"class_weight names {foreign}, which are not among the classes {known}")
 
 
 def _column(block: Block) -> NDArray[Any]:

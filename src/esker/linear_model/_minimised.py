@@ -16,9 +16,13 @@ from esker._progress import watching
 from esker.linear_model._gram_walk import Lines
 
 if TYPE_CHECKING:
+    from esker.blocks import Blocks
     from esker.linear_model._logistic_solve import Logistic
 
 __all__ = ["check_search", "searching", "tell"]
+
+#: Of fewer numbers than this a pass takes less time than threads take to wake, and they would wait for each other idly.
+LITTLE = 1 << 15
 
 
 def check_search(model: Any) -> float:
@@ -35,10 +39,13 @@ def check_search(model: Any) -> float:
 
 
 @contextmanager
-def searching(model: Any) -> Iterator[None]:
+def searching(model: Any, blocks: Blocks) -> Iterator[None]:
     """The model's threads, its lines where it is verbose, and Ctrl-C where there is no point yet."""
+    n_threads = model.n_threads
+    if n_threads is None and (blocks.n_rows or LITTLE) * (blocks.n_columns or LITTLE) < LITTLE:
+        n_threads = 1
     watch = watching(Lines(type(model).__name__)) if model.verbose else nullcontext()
-    with threads(model.n_threads), watch:
+    with threads(n_threads), watch:
         try:
             yield
         except InterruptedError:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from esker._parameters import check_choice, check_flag, check_integer, check_number, parse_duration
-from esker.linear_model._sgd_steps import Stepping, check_steps, stepping
+from esker.linear_model._sgd_steps import ALPHA, Stepping, check_steps, stepping
 
 __all__ = ["LOG_LINK", "LOSS_PARAMETERS", "RATES", "Checked", "check", "lane_bytes", "raced_rates"]
 
@@ -69,7 +70,8 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
         raise ValueError(
             f"l1_ratio={ratio!r} has no effect with penalty={model.penalty!r}; use penalty='elasticnet'"
         )
-    if model.penalty is None:
+    _tell_idle(model)
+    if model.penalty is None or model.learning_rate == "coin":
         alpha = 0.0
     share = {"l2": 0.0, "l1": 1.0, "elasticnet": ratio, None: 0.0}[model.penalty]
     own = LOSS_PARAMETERS.get(model.loss)
@@ -131,6 +133,21 @@ def _refuse(model: Any) -> None:
         raise ValueError("shuffle_rows has no effect with shuffle=False; leave it None")
 
 
+def _tell_idle(model: Any) -> None:
+    """Parameters without effect: scikit-learn's are told of, since it takes them silently; esker's are refused."""
+    if model.penalty is None and model.penalty_scale is not None:
+        raise ValueError(
+            f"penalty_scale={model.penalty_scale!r} has no effect with penalty=None; leave it None"
+        )
+    idle = []
+    if model.penalty is None and model.alpha != ALPHA and model.learning_rate != "optimal":
+        idle.append(f"alpha={model.alpha!r} has no effect with penalty=None")
+    if model.tol is None and model.n_iter_no_change != 5:
+        idle.append(f"n_iter_no_change={model.n_iter_no_change!r} has no effect with tol=None")
+    for one in idle:
+        warnings.warn(f"{type(model).__name__}: {one}", UserWarning, stacklevel=4)
+
+
 def lane_bytes(lanes: int, columns: int) -> int:
     """Bytes of a state with so many lanes: weights, accumulators and last visits, lanes being padded."""
     width = lanes if lanes <= 1 else 4 if lanes <= 4 else 8 if lanes <= 8 else -(-lanes // 16) * 16
@@ -181,7 +198,7 @@ PARAMETERS = """
         until `n_iter_no_change` epochs in a row have no gain, then a fifth of it, and so on down to 1e-6. "adagrad" divides
         by the root of a feature's summed squared gradients; "normalized" does so in units of the feature's largest value, as
         Vowpal Wabbit; "ftrl" is FTRL-proximal, whose weights are exactly zero where an l1 penalty holds them. "coin" bets on
-        gradients what it has won by them, and has neither rate nor penalty (``penalty=None``).
+        gradients what it has won by them, and has neither rate nor penalty (``penalty="l2"`` means none there).
     eta0 : float or None
         The rate. None races several and keeps the best; with scikit-learn's it is 0.01, and "optimal" and "coin" have none.
     power_t : float or None
@@ -193,7 +210,8 @@ PARAMETERS = """
     n_iter_no_change : int
         Epochs without gain, in a row, before the walk has converged.
     warm_start : bool
-        Whether `fit` goes on from the model that there is.
+        Whether `fit` goes on from the model that there is, with the `alpha`, `penalty` and `eta0` of now (None: the rate
+        that it has).
     penalty_scale : {"feature", "raw"} or None
         Whether the penalty acts on a weight times its feature's scale, and as if targets of regression had a standard
         deviation of 1, so that units do not matter; or on the weight itself as in scikit-learn's objective. None is

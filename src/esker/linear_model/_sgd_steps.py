@@ -9,7 +9,7 @@ from sklearn.base import is_classifier
 
 from esker._parameters import check_choice, check_number
 
-__all__ = ["ADAPTIVE_STEPS", "SCHEDULES", "Stepping", "check_steps", "penalty_scale_of", "stepping"]
+__all__ = ["ADAPTIVE_STEPS", "ALPHA", "SCHEDULES", "Stepping", "check_steps", "penalty_scale_of", "stepping"]
 
 #: scikit-learn's: one rate for all features, which time or the loss lowers.
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive")
@@ -17,7 +17,8 @@ SCHEDULES = ("constant", "optimal", "invscaling", "adaptive")
 ADAPTIVE_STEPS = ("adagrad", "normalized", "ftrl", "coin")
 #: The eta0 of scikit-learn's when nobody says so.
 ETA0 = 0.01
-
+#: The alpha when nobody says so.
+ALPHA = 1e-4
 
 #: Steps that know a feature's scale.
 _IN_UNITS = ("auto", "normalized")
@@ -82,11 +83,16 @@ def check_steps(model: Any) -> None:
         raise ValueError(
             "learning_rate='optimal' divides by alpha, got 0; set an alpha above 0, or use 'auto'"
         )
-    if name == "coin" and (model.penalty is not None or model.penalty_scale is not None):
-        raise ValueError(
-            f"learning_rate='coin' has no penalty, got penalty={model.penalty!r} and penalty_scale={model.penalty_scale!r}; "
-            "leave both None"
-        )
+    if name == "coin":
+        if model.penalty not in ("l2", None) or model.penalty_scale is not None:
+            raise ValueError(
+                f"learning_rate='coin' has no penalty, got penalty={model.penalty!r} and penalty_scale={model.penalty_scale!r}; "
+                "leave both as they are"
+            )
+        if model.alpha != ALPHA:
+            raise ValueError(
+                f"alpha={model.alpha!r} has no effect with learning_rate='coin', which has no penalty; leave it {ALPHA}"
+            )
     if name == "adaptive" and model.tol is None:
         raise ValueError(
             "learning_rate='adaptive' lowers its rate when epochs gain less than tol, got tol=None; set tol, or use "

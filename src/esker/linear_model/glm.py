@@ -35,6 +35,7 @@ PARAMETERS = """    alpha : float
         Steps on all rows.
     tol : float
         Ends where no partial derivative of the objective exceeds this, and the objective is about ``tol**2`` from its minimum.
+        Absolute, as scikit-learn's: a Poisson deviance is in units of y, so that targets of thousands want a larger one.
     warm_start : bool
         Begin with the coefficients of the fit before.
     verbose : int
@@ -128,7 +129,7 @@ class Generalized(LinearRegressor):
             if self.warm_start and hasattr(self, "coef_"):
                 before = np.append(self.coef_, self.intercept_).astype(np.float64)[None, :]
             blocks = as_blocks(self, X, y, sample_weight, finite_later=True)
-            with searching(self):
+            with searching(self, blocks):
                 self._fit_blocks(blocks, loss, before, ends)
         return self
 
@@ -182,7 +183,7 @@ class Generalized(LinearRegressor):
             target = block.raw_y()
             assert target is not None
             target = target[:, 0]
-            loss.refuse(target)
+            loss.refuse(target, block.sample_weight)
             w = np.ones(len(block)) if block.sample_weight is None else block.sample_weight
             weight, total, squares = (
                 weight + float(w.sum()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +173,7 @@ class LogisticRegression(LinearClassifier):
         with or_as_before(self):
             before = (self.classes_, self.coef_, self.intercept_) if self._goes_on() else None
             blocks = as_blocks(self, X, y, sample_weight, classifier=True, finite_later=True)
-            with searching(self):
+            with searching(self, blocks):
                 self._fit_blocks(blocks, before, ends)
         return self
 
@@ -261,6 +262,10 @@ class LogisticRegression(LinearClassifier):
             )
         check_choice("penalty", self.penalty, ("deprecated", "l2", None))
         check_number("C", np.finfo(float).max if _infinite(self.C) else self.C, 0, open_low=True)
+        if self.penalty is None and self.C != 1.0 and not _infinite(self.C):
+            warnings.warn(
+                f"LogisticRegression: C={self.C!r} has no effect with penalty=None", UserWarning, stacklevel=3
+            )
         if self.l1_ratio is not None and check_number("l1_ratio", self.l1_ratio, 0, 1) != 0:
             raise ValueError(
                 f"l1_ratio={self.l1_ratio!r} is not offered by LogisticRegression: it must be 0 or None; "
@@ -286,4 +291,4 @@ class LogisticRegression(LinearClassifier):
 
 
 def _infinite(C: Any) -> bool:
-    return isinstance(C, float) and bool(np.isposinf(C))
+    return isinstance(C, (float, np.floating)) and bool(np.isposinf(C))
