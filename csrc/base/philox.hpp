@@ -30,7 +30,8 @@ enum class Stream : std::uint32_t {
     split = 5,
     group = 6,
     sample = 7,
-    coordinate = 8
+    coordinate = 8,
+    bootstrap = 9
 };
 
 // Four words for (seed, row key, purpose, draw).

@@ -62,6 +62,10 @@ py::dict to_arrays(const Sgd& s) {
     d["lane_rate"] = copy(s.table.rate);
     d["lane_l1"] = copy(s.table.l1);
     d["lane_l2"] = copy(s.table.l2);
+    if (s.resamples()) {
+        d["lane_replicate"] = copy(s.table.replicate);
+        d["bootstrap_seed"] = copy(std::vector<std::int64_t>{static_cast<std::int64_t>(s.table.seed)});
+    }
     d["flags"] = copy(std::vector<std::int64_t>{s.fit_intercept, s.classes, s.scaled_penalty,
                                                 static_cast<std::int64_t>(s.layout)});
     d["counts"] = copy(std::vector<std::int64_t>{s.cols, s.rows, s.steps});
@@ -92,11 +96,16 @@ Sgd from_arrays(const py::dict& d) {
     require(parameter.size() == 1 && shape.size() == 2 && flags.size() == 4 && counts.size() == 3 &&
                 sums.size() == 3 && flags[3] >= 0 && flags[3] <= 2,
             "the arrays are not those of an Sgd state");
-    Sgd s(std::string(letters.begin(), letters.end()),
-          {get<std::int32_t>(d, "lane_target"), get<double>(d, "lane_rate"), get<double>(d, "lane_l1"),
-           get<double>(d, "lane_l2")},
-          flags[0], flags[1], flags[2], parameter[0],
-          step_named(std::string(step.begin(), step.end()), shape[0], shape[1]));
+    LaneTable table{get<std::int32_t>(d, "lane_target"), get<double>(d, "lane_rate"),
+                    get<double>(d, "lane_l1"), get<double>(d, "lane_l2")};
+    if (d.contains("lane_replicate")) {
+        table.replicate = get<std::int32_t>(d, "lane_replicate");
+        const auto seed = get<std::int64_t>(d, "bootstrap_seed");
+        require(seed.size() == 1, "an Sgd state's bootstrap needs one seed");
+        table.seed = static_cast<std::uint64_t>(seed[0]);
+    }
+    Sgd s(std::string(letters.begin(), letters.end()), std::move(table), flags[0], flags[1], flags[2],
+          parameter[0], step_named(std::string(step.begin(), step.end()), shape[0], shape[1]));
     s.set_layout(static_cast<Layout>(flags[3]));
     s.cols = counts[0], s.rows = counts[1], s.steps = counts[2];
     // Sizes below are products with cols: no table of a process has more entries than this.
@@ -151,15 +160,18 @@ void bind_sgd(py::module_& m) {
         .def(py::init([](const std::string& loss, const Array<std::int32_t>& target,
                          const Array<double>& rate, const Array<double>& l1, const Array<double>& l2,
                          bool fit_intercept, bool classes, bool scaled_penalty, double loss_parameter,
-                         const std::string& step, double step_power, double step_offset) {
-                 return Sgd(loss, {vector_of(target), vector_of(rate), vector_of(l1), vector_of(l2)},
-                            fit_intercept, classes, scaled_penalty, loss_parameter,
+                         const std::string& step, double step_power, double step_offset,
+                         const std::optional<Array<std::int32_t>>& replicate, std::uint64_t seed) {
+                 LaneTable table{vector_of(target), vector_of(rate), vector_of(l1), vector_of(l2)};
+                 if (replicate) table.replicate = vector_of(*replicate), table.seed = seed;
+                 return Sgd(loss, std::move(table), fit_intercept, classes, scaled_penalty, loss_parameter,
                             step_named(step, step_power, step_offset));
              }),
              py::arg("loss"), py::arg("lane_target").noconvert(), py::arg("lane_rate").noconvert(),
              py::arg("lane_l1").noconvert(), py::arg("lane_l2").noconvert(), py::arg("fit_intercept"),
              py::arg("classes"), py::arg("scaled_penalty"), py::arg("loss_parameter") = 0.0,
-             py::arg("step") = "auto", py::arg("step_power") = 0.0, py::arg("step_offset") = 0.0)
+             py::arg("step") = "auto", py::arg("step_power") = 0.0, py::arg("step_offset") = 0.0,
+             py::arg("lane_replicate") = py::none(), py::arg("bootstrap_seed") = 0)
         .def(
             "update_rows",
             [](Sgd& s, const py::object& x, const Array<double>& y, const Weights& weight,

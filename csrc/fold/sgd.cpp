@@ -37,6 +37,10 @@ Sgd::Sgd(std::string name, LaneTable t, bool fit_intercept, bool classes, bool s
             "a lane's penalties must be finite and not negative");
         require(table.target[k] >= 0, "a lane's target must not be negative");
     }
+    require(table.replicate.empty() || table.replicate.size() == n,
+            "target and replicate must be equally long");
+    for (std::int32_t replicate : table.replicate)
+        require(replicate >= -1, "a lane's replicate must be -1 or more");
     require(!classes || std::visit([](const auto& l) { return !l.log_link; }, loss),
             "loss='" + loss_name + "' learns counts or amounts, not classes");
     require(automatic() || step.normalises() || !scaled_penalty,
@@ -217,7 +221,9 @@ Sgd Sgd::select(const std::vector<int>& chosen) const {
         t.rate.push_back(table.rate[q]);
         t.l1.push_back(table.l1[q]);
         t.l2.push_back(table.l2[q]);
+        if (resamples()) t.replicate.push_back(table.replicate[q]);
     }
+    t.seed = table.seed;
     bool same = static_cast<int>(chosen.size()) == lanes();
     for (std::size_t i = 0; same && i < chosen.size(); i++) same = chosen[i] == static_cast<int>(i);
     if (same) return *this;
@@ -285,7 +291,8 @@ void Sgd::merge(const Sgd& other) {
     require(loss_name == other.loss_name && loss_parameter == other.loss_parameter && step == other.step &&
                 fit_intercept == other.fit_intercept && classes == other.classes &&
                 scaled_penalty == other.scaled_penalty && table.target == other.table.target &&
-                table.rate == other.table.rate && table.l1 == other.table.l1 && table.l2 == other.table.l2,
+                table.rate == other.table.rate && table.l1 == other.table.l1 && table.l2 == other.table.l2 &&
+                table.replicate == other.table.replicate && table.seed == other.table.seed,
             "only Sgd states with the same loss, lanes, penalties and intercept merge: this one has " +
                 std::to_string(lanes()) + " lanes of " + loss_name + ", the other " +
                 std::to_string(other.lanes()) + " of " + other.loss_name +

@@ -31,6 +31,8 @@ struct LaneTable {
     std::vector<std::int32_t>
         target;  // the column of y; or, with classes, the class that is told from the rest
     std::vector<double> rate, l1, l2;
+    std::vector<std::int32_t> replicate = {};  // of a bootstrap, each lane's; -1 is the rows as they are
+    std::uint64_t seed = 0;                    // of the bootstrap
     int size() const noexcept { return static_cast<int>(target.size()); }
 };
 
@@ -124,6 +126,8 @@ struct Sgd {
         return step.rule == Rule::ftrl ? 1.0 + root : step.rule == Rule::normalized ? root / share : root;
     }
     bool timed() const noexcept { return timed_; }
+    // Does a row count differently in each lane?
+    bool resamples() const noexcept { return !table.replicate.empty(); }
     // Floats of a record a lane: a weight, and an accumulator or, plain, what an l1 penalty has taken.
     int fields() const noexcept { return fields_; }
     Index stride() const noexcept { return stride_; }  // of the sparse table

@@ -79,6 +79,7 @@ void in_layout(S& s, const Block& block, Index begin, Index end, F&& f) {
                 one.n = 1;
                 one.y = block.y ? block.y + i * block.targets : nullptr;
                 one.weight = block.weight ? block.weight + i : nullptr;
+                one.keys = {nullptr, block.keys(i)};
                 if constexpr (dense) {
                     if (s.layout == Layout::dense) {  // narrower than the state
                         values.assign(static_cast<std::size_t>(s.cols), T{0});

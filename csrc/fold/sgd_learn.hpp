@@ -7,6 +7,7 @@
 
 #include "fold/sgd_layout.hpp"
 #include "fold/sgd_meter.hpp"
+#include "fold/sgd_resample.hpp"
 #include "fold/sgd_targets.hpp"
 
 namespace esker::rows {
@@ -21,7 +22,7 @@ inline float how_often(Index step) noexcept {
 // the prediction by slope x reach.
 template <class L>
 double followed(const L& loss, double p, double y, double weight, double reach, double unit, double most) {
-    if (!(reach > 0)) return 0.0;
+    if (!(reach > 0) || weight == 0.0) return 0.0;
     const double slope = loss.in_units(unit).moved(p, y, weight * reach) / reach;
     return L::log_link ? std::clamp(slope, -weight * most, weight * most) : slope;
 }
@@ -30,6 +31,7 @@ double followed(const L& loss, double p, double y, double weight, double reach, 
 template <class L, class Rows>
 bool score_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, Index i, double weight) {
     const int n = s.lanes();
+    weigh(r, s, weight, block.keys(i));
     rows.open(s, r, i);
     s.steps++;
     rows.see(s, weight);
@@ -75,19 +77,18 @@ Single score_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, 
 }
 
 template <class L, class Rows>
-void step_row(Sgd& s, const L& loss, Row& r, Rows& rows, double weight, Shrink shrink) {
+void step_row(Sgd& s, const L& loss, Row& r, Rows& rows, Shrink shrink) {
     const int n = s.lanes();
     const double share = s.share();
-    const double root = weight == 1.0 ? 1.0 : std::sqrt(weight);
     for (int k = 0; k < n; k++) {
         const double rate = s.table.rate[k] * share;
         if constexpr (L::log_link) r.slope[k] = std::clamp(r.slope[k], -r.most[k], r.most[k]);
         const double slope = r.slope[k];
-        r.g[k] = static_cast<float>(root * slope);
-        r.eg[k] = static_cast<float>(rate * weight * slope);
+        r.g[k] = static_cast<float>(r.root[k] * slope);
+        r.eg[k] = static_cast<float>(rate * r.weight[k] * slope);
         r.el2[k] = static_cast<float>(rate * s.l2(static_cast<std::size_t>(k)));
         r.el1[k] = static_cast<float>(rate * s.l1(static_cast<std::size_t>(k)));
-        s.bias_h[k] += weight * slope * slope;
+        s.bias_h[k] += r.weight[k] * slope * slope;
     }
     if (Rows::flat && s.width() < s.pattern())
         for (auto* v : {&r.g, &r.eg, &r.el2, &r.el1}) repeat(*v, s.width(), s.pattern());
@@ -98,7 +99,7 @@ void step_row(Sgd& s, const L& loss, Row& r, Rows& rows, double weight, Shrink s
         if (s.fit_intercept)
             for (int k = 0; k < n; k++)
                 if (s.bias_h[k] > 0)
-                    s.bias[k] -= s.table.rate[k] * weight * r.slope[k] / s.intercept_root(k, share);
+                    s.bias[k] -= s.table.rate[k] * r.weight[k] * r.slope[k] / s.intercept_root(k, share);
     } else {
         rows.accumulate(s, r, step);
         for (int k = 0; k < n; k++) {
@@ -106,7 +107,7 @@ void step_row(Sgd& s, const L& loss, Row& r, Rows& rows, double weight, Shrink s
                 s.fit_intercept && s.bias_h[k] > 0 ? s.table.rate[k] / s.intercept_root(k, share) : 0.0;
             const double reach = s.table.rate[k] * share * static_cast<double>(r.reach[k]) + of_bias;
             const double effective =
-                followed(loss, r.prediction[k], r.label[k], weight, reach, s.y_scale[k], r.most[k]);
+                followed(loss, r.prediction[k], r.label[k], r.weight[k], reach, s.y_scale[k], r.most[k]);
             r.eg[k] = static_cast<float>(s.table.rate[k] * share * effective);
             s.bias[k] -= of_bias * effective;
         }
@@ -141,13 +142,13 @@ inline void tell_penalty(const Sgd& s, Row& r, std::size_t k) {
 }
 
 template <class L, class Rows>
-void step_plainly(Sgd& s, const L& loss, Row& r, Rows& rows, double weight, Shrink shrink) {
+void step_plainly(Sgd& s, const L& loss, Row& r, Rows& rows, Shrink shrink) {
     const double fall = s.step.fall(s.steps);
     double squares = 0;
     if constexpr (L::flows) squares = rows.squares(r);
     for (std::size_t k = 0; k < s.bias.size(); k++) {
         const Single row{r.prediction[k], r.label[k], r.slope[k], r.most[k]};
-        r.eg[k] = step_lane_plainly<L, Rows>(s, loss, k, row, weight, fall, squares, shrink);
+        r.eg[k] = step_lane_plainly<L, Rows>(s, loss, k, row, r.weight[k], fall, squares, shrink);
         if (shrink == Shrink::elastic) tell_penalty(s, r, k);
     }
     rows.step(s, r, shrink);
@@ -159,6 +160,10 @@ void learn_single_plainly(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& m
     if (row.slope == 0.0 && shrink == Shrink::none) return;
     double squares = 0;
     if constexpr (L::flows) squares = rows.squares(r);
+    if (s.resamples()) {
+        resample(r, s, weight, block.keys(i));
+        weight = r.weight[0];
+    }
     r.eg[0] = step_lane_plainly<L, Rows>(s, loss, 0, row, weight, s.step.fall(s.steps), squares, shrink);
     if (shrink == Shrink::elastic) tell_penalty(s, r, 0);
     rows.step(s, r, shrink);
@@ -166,10 +171,10 @@ void learn_single_plainly(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& m
 
 // Bets instead of steps: a weight wins or loses what its slope says.
 template <class L, class Rows>
-void bet_row(Sgd& s, Row& r, Rows& rows, double weight) {
+void bet_row(Sgd& s, Row& r, Rows& rows) {
     for (std::size_t k = 0; k < s.bias.size(); k++) {
         if constexpr (L::log_link) r.slope[k] = std::clamp(r.slope[k], -r.most[k], r.most[k]);
-        const double slope = weight * r.slope[k];
+        const double slope = r.weight[k] * r.slope[k];
         double& most = s.most_slope[k];
         most = std::max(most, std::abs(slope));
         r.eg[k] = static_cast<float>(slope);
@@ -190,6 +195,10 @@ void learn_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, co
                   double weight, Shrink shrink) {
     auto [prediction, label, slope, most] = score_single(s, loss, r, rows, meter, block, i, weight);
     if (slope == 0.0 && shrink == Shrink::none) return;
+    if (s.resamples()) {
+        resample(r, s, weight, block.keys(i));
+        weight = r.weight[0];
+    }
 
     if constexpr (L::log_link) slope = std::clamp(slope, -most, most);
     const double rate = s.table.rate[0];
@@ -242,11 +251,11 @@ void learn_rows(Sgd& s, const L& loss, Rows& rows, const Block& block, Index beg
             else if (!score_row(s, loss, r, rows, block, i, weight) && shrink == Shrink::none)
                 continue;  // a penalty acts on every visit, whatever the other lanes do
             else if constexpr (Rows::plain)
-                step_plainly(s, loss, r, rows, weight, shrink);
+                step_plainly(s, loss, r, rows, shrink);
             else if constexpr (Rows::bets)
-                bet_row<L>(s, r, rows, weight);
+                bet_row<L>(s, r, rows);
             else
-                step_row(s, loss, r, rows, weight, shrink);
+                step_row(s, loss, r, rows, shrink);
         }
     }
     meter.flush(s);

@@ -12,13 +12,15 @@ namespace esker::rows {
 struct Row {
     std::vector<float> dot, g, eg, el2, el1, reach;
     std::vector<double> prediction, label, slope, value, most;
+    std::vector<double> weight, root;     // what the row counts in each lane, and its root
+    double filled = -1;                   // with which weight those are, where it is the same for all lanes
     std::vector<float> values, expanded;  // a row as float32; a standardised row, once for each lane
 
     explicit Row(const Sgd& s) {
         const auto p = static_cast<std::size_t>(std::max(s.pattern(), s.width()));
         for (auto* v : {&dot, &g, &eg, &el2, &el1, &reach}) v->assign(p, 0.0f);
         const auto n = static_cast<std::size_t>(s.lanes());
-        for (auto* v : {&prediction, &label, &slope, &value, &most}) v->assign(n, 0.0);
+        for (auto* v : {&prediction, &label, &slope, &value, &most, &weight, &root}) v->assign(n, 0.0);
     }
 };
 

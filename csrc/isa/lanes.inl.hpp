@@ -42,6 +42,32 @@ void wide_walk(float* __restrict table, std::uint32_t* __restrict last, const fl
                const I* __restrict column, std::int64_t n, int lanes, const LaneStep& s, std::uint32_t now,
                bool scaled) {
     const std::int64_t stride = 2 * lanes;
+    if constexpr (S == Shrink::none) {
+        // Lanes that do not move are left alone, W at a time: of thousands of classes most, at most rows.
+        for (int c = 0; c < lanes; c += W) {
+            const float* __restrict g = s.g + c;
+            const float* __restrict eg = s.eg + c;
+            bool moves = false;
+            for (int k = 0; k < W; k++) moves |= g[k] != 0.0f || eg[k] != 0.0f;
+            if (!moves) continue;
+            for (std::int64_t j = 0; j < n; j++) {
+                const float v = x[j], v2 = v * v;
+                if (v == 0.0f) continue;
+                float* __restrict w = table + column[j] * stride + c;
+                float* __restrict h = w + lanes;
+#pragma omp simd
+                for (int k = 0; k < W; k++) {
+                    if constexpr (accumulating) {
+                        const float q = g[k] * v2, before = h[k];
+                        h[k] = grown(before, q * q, s.often);
+                        w[k] = kept(w[k], before, h[k]);
+                    }
+                    w[k] -= eg[k] * v / __builtin_sqrtf(h[k]);
+                }
+            }
+        }
+        return;
+    }
     for (std::int64_t j = 0; j < n; j++) {
         const float v = x[j], v2 = v * v;
         if (v == 0.0f) continue;
@@ -68,13 +94,9 @@ void wide_walk(float* __restrict table, std::uint32_t* __restrict last, const fl
                     w[k] = kept(w[k], before, h[k]);
                 }
                 const float root = __builtin_sqrtf(h[k]);
-                if constexpr (S == Shrink::none) {
-                    w[k] -= eg[k] * v / root;
-                } else {
-                    float top = w[k] * root - eg[k] * v;
-                    if constexpr (S == Shrink::elastic) top = truncated(top, el1[k] * a1);
-                    w[k] = top / (root + el2[k] * a2);
-                }
+                float top = w[k] * root - eg[k] * v;
+                if constexpr (S == Shrink::elastic) top = truncated(top, el1[k] * a1);
+                w[k] = top / (root + el2[k] * a2);
             }
         }
     }

@@ -52,6 +52,10 @@ class Sgd:
         are "raw" but with "auto" and "normalized".
     step_power, step_offset : float
         Of "plain".
+    lane_replicate : array-like of int, shape (K,), optional
+        Lanes that are replicates of a bootstrap: in lane k a row counts a number of times that is drawn from Poisson's
+        distribution of mean 1 by ``bootstrap_seed``, the row's key and ``lane_replicate[k]``; -1 takes the rows as they are.
+    bootstrap_seed : int
 
     Notes
     -----
@@ -94,6 +98,8 @@ class Sgd:
         step: str = "auto",
         step_power: float = 0.0,
         step_offset: float = 0.0,
+        lane_replicate: ArrayLike | None = None,
+        bootstrap_seed: int = 0,
     ) -> None:
         if penalty_scale not in ("feature", "raw"):
             raise ValueError(f"penalty_scale must be 'feature' or 'raw', got {penalty_scale!r}")
@@ -106,6 +112,8 @@ class Sgd:
             loss, target, lane_numbers(lane_rate), lane_numbers(lane_l1), lane_numbers(lane_l2),
             fit_intercept, classes, penalty_scale == "feature", float(loss_parameter),
             step, float(step_power), float(step_offset),
+            None if lane_replicate is None else np.ascontiguousarray(lane_replicate, dtype=np.int32),
+            int(bootstrap_seed),
         )  # fmt: skip
 
     @classmethod

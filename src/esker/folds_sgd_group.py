@@ -77,9 +77,10 @@ class SgdGroup:
         return sum(m.lanes for m in self.members)
 
     @property
-    def loss(self) -> tuple[str, tuple[float, ...]]:
-        """The loss's name, and each member's parameter."""
-        return self.members[0].loss[0], tuple(m.loss[1] for m in self.members)
+    def loss(self) -> tuple[str, Any]:
+        """The loss's name, and the members' parameter, or each one's where they differ."""
+        parameters = tuple(m.loss[1] for m in self.members)
+        return self.members[0].loss[0], parameters[0] if len(set(parameters)) == 1 else parameters
 
     @property
     def step(self) -> tuple[str, float, float]:

@@ -23,6 +23,8 @@ __all__ = ["LinearClassifier", "LinearModel", "LinearRegressor", "as_blocks", "l
 
 # Float64 copies of X's rows made while predicting are kept about this large, in bytes.
 _PANEL = 1 << 20
+# Coefficients beyond so many are made float64 some classes at a time.
+_PART = 1 << 25
 
 
 def scores_of(X: Any, coef: NDArray[Any], intercept: Any) -> NDArray[np.float64]:
@@ -39,6 +41,13 @@ def scores_of(X: Any, coef: NDArray[Any], intercept: Any) -> NDArray[np.float64]
     ndarray of shape (n,) or (n, k)
     """
     n, d = X.shape
+    if coef.ndim > 1 and coef.size > _PART and len(coef) > 1:
+        some = max(1, _PART // d)
+        level = np.broadcast_to(np.asarray(intercept, dtype=np.float64), len(coef))
+        whole = np.empty((n, len(coef)))
+        for k in range(0, len(coef), some):
+            whole[:, k : k + some] = scores_of(X, coef[k : k + some], level[k : k + some])
+        return whole
     W = np.ascontiguousarray(coef.T, dtype=np.float64)
     out = np.empty((n, *W.shape[1:]))
     if X.dtype == np.float64:

@@ -19,7 +19,8 @@ from esker.learning import Schedule, learn
 from esker.learning_holdout import NUMBERS, ROWS, SPARSE_NUMBERS
 from esker.learning_schedule import check_schedule
 from esker.learning_stream import Stream
-from esker.linear_model._base import LinearModel, learn_width
+from esker.linear_model._base import learn_width
+from esker.linear_model._sgd_bootstrap import Bootstrapped, check_bootstrap
 from esker.linear_model._sgd_parameters import LOSS_PARAMETERS, Checked, lane_bytes, raced_rates
 from esker.linear_model._sgd_steps import SCHEDULES, penalty_scale_of, stepping
 
@@ -33,6 +34,8 @@ HOLD_OUT_FROM = 1000
 #: Of a source that is read in sequence no more rows than this are counted: whether there are more is known of it and of
 #: its cache alike, so that both hold out the same rows.
 COUNTED, SHARE_OF_MORE = 1 << 15, 0.02
+#: Beyond twice as many models there are states of so many.
+BESIDE = 128
 
 
 def _held_bytes(blocks: Blocks, n_rows: int | None, share: float) -> int:
@@ -77,7 +80,7 @@ def _measure(blocks: Blocks) -> None:
                 raise KeyboardInterrupt
 
 
-class SGD(LinearModel):
+class SGD(Bootstrapped):
     """What both have: lanes, the walk, and how its result becomes attributes."""
 
     _losses: tuple[str, ...]
@@ -95,6 +98,7 @@ class SGD(LinearModel):
         schedule: Any,
     ) -> Any:
         """Walk; set what a walk tells."""
+        check_bootstrap(self, isinstance(checked.loss_parameter, tuple), blocks)
         seed, stop = self._seed(schedule)
         _measure(blocks)
         n_rows = blocks.n_rows if n_rows is None else n_rows
@@ -149,6 +153,7 @@ class SGD(LinearModel):
                 f"sample_weight is zero in every row of {blocks.source}; at least one row needs a positive weight"
             )
         self._take(learned.state, blocks.dtype)
+        self._learn_replicates(blocks, learned, checked, plan)
         self._warn(learned.stop_reason)
         return self
 
@@ -190,14 +195,16 @@ class SGD(LinearModel):
             self._refuse_width(columns, models * len(rates))
         if blocks is not None:
             blocks.reserve(need, f"{type(self).__name__} with {models} x {len(rates)} models")
-        lanes = len(targets) * len(rates)
+        # Many classes are shared out among states, and these among threads.
+        apart = BESIDE if models * len(rates) > 2 * BESIDE else models
+        bunches = [targets[i : i + apart] for i in range(0, len(targets), apart)]
         states = [
             Sgd(
                 self.loss,
-                np.repeat(targets, len(rates)),
-                np.tile(rates, len(targets)),
-                np.full(lanes, checked.l1),
-                np.full(lanes, checked.l2),
+                np.repeat(some, len(rates)),
+                np.tile(rates, len(some)),
+                np.full(len(some) * len(rates), checked.l1),
+                np.full(len(some) * len(rates), checked.l2),
                 fit_intercept=bool(self.fit_intercept),
                 classes=is_classifier(self),
                 penalty_scale=penalty_scale_of(self),
@@ -207,8 +214,9 @@ class SGD(LinearModel):
                 step_offset=checked.stepping.offset,
             )
             for one in several
+            for some in bunches
         ]
-        if not isinstance(parameter, tuple):
+        if len(states) == 1:
             return states[0]
         return SgdGroup(states, np.repeat(np.arange(models), len(rates)))
 
@@ -266,6 +274,8 @@ class SGD(LinearModel):
         """Each row once, in the order in which it comes; any cut into batches gives the same bits."""
         if checked.max_time is not None or self.checkpoint is not None:
             raise ValueError("max_time and checkpoint are for fit; leave them None with partial_fit")
+        if self.n_bootstrap:
+            raise ValueError("n_bootstrap is for fit; leave it 0 with partial_fit")
         if self.learning_rate == "adaptive":
             raise ValueError(
                 "learning_rate='adaptive' lowers its rate between epochs, which partial_fit does not know; "
@@ -292,7 +302,9 @@ class SGD(LinearModel):
     def _earlier(self, kept: Any, checked: Checked, how: str) -> Stream:
         """The stream that there is, which has learned by the same loss and steps."""
         stream = Stream.of(kept)
-        if stream.state.loss != (self.loss, checked.loss_parameter):
+        wanted: Any = checked.loss_parameter
+        wanted = wanted[0] if isinstance(wanted, tuple) and len(wanted) == 1 else wanted
+        if stream.state.loss != (self.loss, wanted):
             loss, parameter = stream.state.loss
             name = LOSS_PARAMETERS.get(loss)
             raise ValueError(

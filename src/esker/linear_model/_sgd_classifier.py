@@ -14,7 +14,8 @@ from esker.blocks import ArrayBlocks
 from esker.blocks.peeked import Peeked
 from esker.linear_model._base import LinearClassifier, as_blocks
 from esker.linear_model._labels import LOOK, NewLabel, encoded, first_labels
-from esker.linear_model._sgd import SGD
+from esker.linear_model._sgd import SGD, _held_bytes
+from esker.linear_model._sgd_classes import classes_at_once, fit_in_walks
 from esker.linear_model._sgd_parameters import LOG_LINK, PARAMETERS, check
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ __all__ = ["SGDClassifier"]
 class SGDClassifier(LinearClassifier, SGD):
     __doc__ = f"""Linear classification learned by steps: one walk over the rows or a few, no scaling, no tuning.
 
-    More than two classes are each told from the rest, all in the same walk.
+    More than two classes are each told from the rest, all in the same walk; in several, where memory has no room for the
+    tables of all (thousands of classes). Their losses that are flat beyond a margin (hinge, perceptron) without a penalty
+    cost least: a row then touches the classes that it is not far enough from.
 
     Parameters
     ----------
@@ -50,6 +53,8 @@ class SGDClassifier(LinearClassifier, SGD):
     classes_ : ndarray
     coef_ : ndarray of shape (1, d) for two classes, else (classes, d), of X's dtype
     intercept_ : ndarray of shape (1,) or (classes,), float64
+    bootstrap_coef_, bootstrap_intercept_ : ndarray
+        With `n_bootstrap`: the replicates, of the shapes above with one axis more in front.
     n_features_in_, feature_names_in_, n_iter_, t_
         As in scikit-learn.
     stop_reason_, history_, schedule_
@@ -111,6 +116,7 @@ class SGDClassifier(LinearClassifier, SGD):
         checkpoint: Any = None,
         n_threads: int | None = None,
         shuffle_rows: int | None = None,
+        n_bootstrap: int = 0,
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -139,6 +145,7 @@ class SGDClassifier(LinearClassifier, SGD):
         self.checkpoint = checkpoint
         self.n_threads = n_threads
         self.shuffle_rows = shuffle_rows
+        self.n_bootstrap = n_bootstrap
 
     def fit(
         self,
@@ -213,7 +220,22 @@ class SGDClassifier(LinearClassifier, SGD):
                 f"warm_start=True goes on with the classes {self.classes_.tolist()}, and y has {classes.tolist()}"
             )
         self.classes_ = classes
-        return self._fit(blocks, n_rows, self._targets(), checked, started, schedule)  # type: ignore[no-any-return]
+        targets = self._targets()
+        held = _held_bytes(blocks, n_rows, self._share_held_out(blocks, n_rows)) if len(targets) > 16 else 0
+        at_once = classes_at_once(blocks, len(targets), held)
+        self._whole = at_once == len(targets)
+        if self._whole:
+            return self._fit(blocks, n_rows, targets, checked, started, schedule)  # type: ignore[no-any-return]
+        if schedule is not None:
+            raise ValueError(
+                "schedule is of one walk, and these classes take several in the memory that there is"
+            )
+
+        def fit(some: list[int]) -> None:
+            self._fit(blocks, n_rows, some, checked, started, None)
+
+        fit_in_walks(self, fit, blocks, targets, at_once)
+        return self
 
     def partial_fit(
         self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None
@@ -233,6 +255,11 @@ class SGDClassifier(LinearClassifier, SGD):
             raise ValueError(
                 "class_weight='balanced' is not supported for partial_fit, which does not see all labels at once; "
                 "give the weights as a dict"
+            )
+        if not getattr(self, "_whole", True):
+            raise ValueError(
+                "this model's classes were learned in several walks, for want of memory, and partial_fit goes on with all at "
+                "once; call it on a new model, or fit with more memory"
             )
         first = _check_partial_fit_first_call(self, classes)
         if first and len(self.classes_) < 2:

@@ -41,6 +41,9 @@ class SGDRegressor(LinearRegressor, SGD):
     ----------
     coef_ : ndarray of shape (d,), or (quantiles, d) where several were asked for, of X's dtype
     intercept_ : ndarray of shape (1,) or (quantiles,), float64
+    bootstrap_coef_ : ndarray of shape (n_bootstrap, d)
+    bootstrap_intercept_ : ndarray of shape (n_bootstrap, 1)
+        With `n_bootstrap`: the replicates.
     n_features_in_, feature_names_in_, n_iter_, t_
         As in scikit-learn.
     stop_reason_ : {{"converged", "max_iter", "time", "interrupted"}}
@@ -113,6 +116,7 @@ class SGDRegressor(LinearRegressor, SGD):
         checkpoint: Any = None,
         n_threads: int | None = None,
         shuffle_rows: int | None = None,
+        n_bootstrap: int = 0,
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -141,6 +145,7 @@ class SGDRegressor(LinearRegressor, SGD):
         self.checkpoint = checkpoint
         self.n_threads = n_threads
         self.shuffle_rows = shuffle_rows
+        self.n_bootstrap = n_bootstrap
 
     def fit(
         self,

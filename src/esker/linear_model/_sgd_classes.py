@@ -1,0 +1,65 @@
+"""Classes by the thousand: as many in one walk as there is memory for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from esker.blocks.memory import physical_memory, walking_bytes
+from esker.linear_model._sgd_parameters import lane_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from esker.blocks import Blocks
+
+__all__ = ["classes_at_once", "fit_in_walks"]
+
+#: Bytes of a class's column while it is learned: the tables three times, and coefficients as they are taken from them.
+BYTES = 3 * 8 + 12
+
+
+def classes_at_once(blocks: Blocks, classes: int, held: int) -> int:
+    """How many classes' tables there is memory for beside `held` bytes; all where the width is not known before the walk."""
+    columns = blocks.n_columns
+    if columns is None:
+        return classes
+    if blocks.max_memory is None:
+        room = int(0.9 * physical_memory())
+        if 3 * lane_bytes(classes, columns) <= room:
+            return classes
+        room = room // 2 - 4 * classes * columns  # beside the coefficients of all
+    else:
+        room = blocks.max_memory - blocks.reserved - walking_bytes(blocks) - held
+        if 3 * lane_bytes(classes, columns) <= room:
+            return classes
+    some = room // (BYTES * columns) // 16 * 16
+    return int(some) if 0 < some < classes else classes  # what is too many is refused later
+
+
+def fit_in_walks(
+    model: Any, fit: Callable[..., Any], blocks: Blocks, targets: list[int], at_once: int
+) -> None:
+    """Fit some classes after the others, by `fit(targets)`, which sets coef_ and intercept_; then set those of all."""
+    names = {"warm_start": False, "max_time": None, "checkpoint": None, "n_bootstrap": 0}
+    for name, value in names.items():
+        if getattr(model, name) != value:
+            raise ValueError(
+                f"{len(targets)} classes on {blocks.n_columns:,} columns take {-(-len(targets) // at_once)} walks in the memory that there "
+                f"is, which {name}={getattr(model, name)!r} does not cover; leave {name} {value}, or grant more memory"
+            )
+    coef, intercept, reserved = None, np.empty(len(targets)), blocks.reserved
+    walks: list[tuple[int, float]] = []
+    for first in range(0, len(targets), at_once):
+        blocks.reserved = reserved
+        fit(targets[first : first + at_once])
+        if model.stop_reason_ == "interrupted":
+            raise KeyboardInterrupt
+        if coef is None:
+            coef = np.empty((len(targets), model.coef_.shape[1]), dtype=model.coef_.dtype)
+        coef[first : first + at_once], intercept[first : first + at_once] = model.coef_, model.intercept_
+        walks.append((model.n_iter_, model.t_))
+        del model.coef_, model._kept
+    model.coef_, model.intercept_ = coef, intercept
+    model.n_iter_, model.t_ = (max(w[i] for w in walks) for i in range(2))
