@@ -69,8 +69,9 @@ def test_a_replicate_is_a_model_of_rows_with_weights(csr, step, loss):
     one = state.select([3])
     assert one.finish()[0].tobytes() == state.finish()[0][[3]].tobytes()
     again = Sgd.from_arrays(state.to_arrays())
-    for s in (state, again):
+    for s in (state, again, one):
         s.update(Block(X, y))
+    np.testing.assert_allclose(one.finish()[0][0], state.finish()[0][3], rtol=2e-3, atol=1e-5)
     assert again.finish()[0].tobytes() == state.finish()[0].tobytes()
     if step not in ("plain", "adagrad"):
         return
