@@ -75,7 +75,7 @@ class Bootstrapped(LinearModel):
         for name in ("bootstrap_coef_", "bootstrap_intercept_"):
             if hasattr(self, name):  # of an earlier fit
                 delattr(self, name)
-        if self.n_bootstrap == 0:
+        if self.n_bootstrap == 0 or learned.stop_reason == "interrupted":
             return
         targets, rates, n = learned.state.targets, learned.state.rates, int(self.n_bootstrap)
         lanes = n * len(targets)
