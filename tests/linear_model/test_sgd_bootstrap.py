@@ -94,9 +94,7 @@ def test_intervals_cover_the_truth(loss):
         rng = np.random.default_rng(seed)
         X = rng.standard_normal((1500, 4)) * [1, 10, 0.1, 1]
         y = X @ (truth / [1, 10, 0.1, 1]) + 3 + rng.standard_normal(1500)
-        model = SGDRegressor(loss, n_bootstrap=40, alpha=0, penalty=None, random_state=seed, **params).fit(
-            X, y
-        )
+        model = SGDRegressor(loss, n_bootstrap=40, penalty=None, random_state=seed, **params).fit(X, y)
         low, high = model.coef_interval(0.9)
         a, b = model.intercept_interval(0.9)
         hits += [*((low <= truth / [1, 10, 0.1, 1]) & (truth / [1, 10, 0.1, 1] <= high)), a[0] <= 3 <= b[0]]

@@ -235,6 +235,7 @@ def test_files_have_the_folds_of_arrays_or_folds_by_key(tmp_path):
     [
         ({"penalty": None}, "penalty=None"),
         ({"alphas": []}, "must name something"),
+        ({"learning_rate": "coin"}, "coin"),
         ({"alphas": [-1.0]}, "alpha must be"),
         ({"eta0": []}, "must name something"),
         ({"select": "best"}, "select must be"),

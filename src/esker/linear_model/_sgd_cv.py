@@ -47,6 +47,10 @@ class SGDCV(SGD):
             )
         if self.penalty is None:
             raise ValueError("alphas has no effect with penalty=None; use 'l2', 'l1' or 'elasticnet'")
+        if self.learning_rate == "coin":
+            raise ValueError(
+                "learning_rate='coin' has no penalty and no rate, so that nothing is to be chosen; use SGDClassifier or SGDRegressor"
+            )
         if np.ndim(getattr(self, "quantile", 0.5)):
             raise ValueError(
                 f"quantile must be one number where alpha is chosen by its loss, got {self.quantile!r}; "
