@@ -29,6 +29,7 @@ BARS = {
     "buffer-order": "benchmarks.bars.buffer_order",
     "ridge-wide": "benchmarks.bars.ridge_wide",
     "logistic": "benchmarks.bars.logistic",
+    "linear-svm": "benchmarks.bars.linear_svm",
     "raw-tables": "benchmarks.bars.raw_tables",
     "rescaled": "benchmarks.bars.rescaled",
     "time-to-error": "benchmarks.bars.time_to_error",

@@ -41,10 +41,11 @@ void bind_gradient(py::module_& m) {
         .def_property(
             "loss", [](const Gradient& s) { return static_cast<std::int64_t>(s.loss); },
             [](Gradient& s, std::int64_t loss) {
-                require(loss >= 0 && loss <= 2, "loss must be 0, 1 or 2");
+                require(loss >= 0 && loss <= 4, "loss must be 0 to 4");
                 s.loss = static_cast<Gradient::Loss>(loss);
             },
-            "0: classes; 1: half of Tweedie's deviance; 2: half the square.")
+            "0: classes; 1: half of Tweedie's deviance; 2: half the square; 3: the squared hinge; 4: the "
+            "squared tube.")
         .def_readwrite("power", &Gradient::power)
         .def_readwrite("precise", &Gradient::precise)
         .def_readwrite("spreads", &Gradient::spreads)
@@ -78,7 +79,7 @@ void bind_gradient(py::module_& m) {
                 s.power = weight.at(3);
                 const auto rows = vector_of(py::cast<Array<std::int64_t>>(d["rows"]));
                 s.rows = rows.at(0), s.precise = rows.at(1) != 0, s.spreads = rows.at(2) != 0;
-                require(rows.at(3) >= 0 && rows.at(3) <= 2, "loss must be 0, 1 or 2");
+                require(rows.at(3) >= 0 && rows.at(3) <= 4, "loss must be 0 to 4");
                 s.loss = static_cast<Gradient::Loss>(rows.at(3));
                 auto take = [&](std::vector<double>& to, const char* name) {
                     auto from = vector_of(py::cast<Array<double>>(d[name]));

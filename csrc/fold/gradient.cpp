@@ -41,7 +41,7 @@ void check_numbers(const Block& block, Index begin, Index end, const Gradient& a
 
 // Weight of rows [begin, end), whose targets and weights are looked at.
 double checked(const Block& block, Index begin, Index end, const Gradient& at) {
-    if (at.loss == Gradient::Loss::classes)
+    if (at.loss == Gradient::Loss::classes || at.loss == Gradient::Loss::squared_hinge)
         check_classes(block, begin, end, at.models);
     else
         check_numbers(block, begin, end, at);
@@ -300,7 +300,7 @@ void Gradient::update(const Block& block) {
             require(block.targets == 1 && block.y, loss == Loss::classes
                                                        ? "y must be one column of class indices"
                                                        : "y must be one column of numbers");
-            require(loss == Loss::classes || (models == 1 && power >= 1),
+            require(loss == Loss::classes || (models == 1 && power >= (loss == Loss::squared_tube ? 0 : 1)),
                     "numbers have one model, and the power of a deviance is at least 1");
             widen(x.cols);
             if constexpr (requires { x.stride; }) {

@@ -11,8 +11,10 @@ namespace esker {
 
 struct Gradient {
     // What a score and y lose: as classes; half of Tweedie's deviance of y from the exponential of the score,
-    // less what y alone adds (power 1: Poisson's, 2: gamma's); half the square of their difference.
-    enum class Loss : std::int64_t { classes, deviance, squared };
+    // less what y alone adds (power 1: Poisson's, 2: gamma's); half the square of their difference; the
+    // square of what a class, 0 or 1, lacks to a margin of 1; the square of what their difference exceeds
+    // `power` by.
+    enum class Loss : std::int64_t { classes, deviance, squared, squared_hinge, squared_tube };
     // Sums of w, w l and, where asked for, w |x - shift|^2 (of sparse rows at most so much); and of each
     // model w slope, w slope (x - shift) and w times the loss's second derivative, p (1 - p) of classes.
     struct Sums {
@@ -22,7 +24,7 @@ struct Gradient {
     };
     Index cols = 0, models = 0, rows = 0;
     Loss loss = Loss::classes;
-    double power = 1;          // of the deviance, at least 1
+    double power = 1;          // of the deviance, at least 1; of the tube its half width
     bool precise = false;      // whether dense float32 rows of several models are multiplied in float64, too
     bool spreads = false;      // whether sums of |x - shift|^2 are asked for
     std::vector<double> coef;  // models x cols

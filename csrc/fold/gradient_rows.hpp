@@ -5,6 +5,8 @@
 
 #include "fold/gradient.hpp"
 #include "isa/kernels.hpp"
+#include "model/loss_labels.hpp"
+#include "model/loss_numbers.hpp"
 
 namespace esker {
 
@@ -25,6 +27,17 @@ inline Gradient::Sums empty_sums(Index cols, Index models, Index padded) {
 // Rows so few that their scores stay in the first cache.
 constexpr Index gradient_few = 128;
 
+template <bool labels, class L>
+void slopes_by(const L& loss, double* scores, const double* y, const double* weight, double base, Index n,
+               double* sums) {
+    for (Index k = 0; k < n; k++) {
+        const double p = scores[k] + base, t = labels ? 2.0 * y[k] - 1.0 : y[k], w = weight ? weight[k] : 1.0;
+        scores[k] = w == 0 ? 0.0 : w * loss.slope(p, t);  // a row of weight 0 may hold anything
+        if (w == 0) continue;
+        sums[0] += w * loss.value(p, t), sums[1] += scores[k], sums[2] += w * loss.curvature(p, t);
+    }
+}
+
 // Scores of rows begin on, less base, become weighted slopes; one model.
 inline void slopes_of(Gradient::Sums& s, const Gradient& at, double* scores, const Block& block, double base,
                       Index begin, Index n) {
@@ -35,6 +48,10 @@ inline void slopes_of(Gradient::Sums& s, const Gradient& at, double* scores, con
         kernel.logistic(scores, y, weight, base, n, sums);
     else if (at.loss == Gradient::Loss::deviance)
         kernel.deviance(scores, y, weight, base, at.power, n, sums);
+    else if (at.loss == Gradient::Loss::squared_hinge)
+        slopes_by<true>(SquaredHinge{}, scores, y, weight, base, n, sums);
+    else if (at.loss == Gradient::Loss::squared_tube)
+        slopes_by<false>(SquaredEpsilonInsensitive{at.power}, scores, y, weight, base, n, sums);
     else
         kernel.squared(scores, y, weight, base, n, sums);
     s.value += sums[0], s.level[0] += sums[1], s.curvature[0] += sums[2];

@@ -309,7 +309,7 @@ class Gradient:
     @property
     def loss(self) -> int:
         """
-        0: classes; 1: half of Tweedie's deviance; 2: half the square.
+        0: classes; 1: half of Tweedie's deviance; 2: half the square; 3: the squared hinge; 4: the squared tube.
         """
     @loss.setter
     def loss(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:

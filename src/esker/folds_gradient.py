@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Gradient", "Slopes"]
 
 #: As the kernels know them.
-_LOSSES = ("classes", "deviance", "squared")
+_LOSSES = ("classes", "deviance", "squared", "squared_hinge", "squared_tube")
 
 
 class Slopes(NamedTuple):
@@ -49,11 +49,13 @@ class Gradient:
     intercept : array-like of shape (models,)
     shift : array-like of shape (d,), optional
         About what slopes are summed; 0 by default.
-    loss : {"classes", "deviance", "squared"}
+    loss : {"classes", "deviance", "squared", "squared_hinge", "squared_tube"}
         "deviance": half of Tweedie's deviance of y, at least 0, from ``exp(score)``, less what y alone adds to it; "squared": half
-        the square of their difference.
+        the square of their difference; "squared_hinge": the square of what the margin of y, 0 or 1, lacks to 1; "squared_tube": that of
+        what the difference exceeds `power` by.
     power : float
-        Of the deviance, at least 1: 1 is Poisson's, 2 gamma's (y above 0 from there on), 3 the inverse Gaussian's.
+        Of the deviance, at least 1: 1 is Poisson's, 2 gamma's (y above 0 from there on), 3 the inverse Gaussian's. Of the tube, its half
+        width.
     precise : bool
         Multiply float32 rows of several models in float64, in twice the time.
     spreads : bool

@@ -98,6 +98,33 @@ def test_losses_of_numbers(storage: str, power: float, n: int, d: int) -> None:
     np.testing.assert_allclose(found.curvature[0], float(weight @ bend), **near)
 
 
+@pytest.mark.parametrize("storage", ["dense32", "dense64", "csr32", "csr64"])
+@pytest.mark.parametrize(
+    ("loss", "width"), [("squared_hinge", 1.0), ("squared_tube", 0.0), ("squared_tube", 0.7)]
+)
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (7, 3), (700, 37)])
+def test_squares_of_what_is_lacking(storage: str, loss: str, width: float, n: int, d: int) -> None:
+    X, y, weight, coef, level, shift = problem(storage, n, d, 1)
+    coef /= np.sqrt(d)
+    if loss == "squared_tube":
+        y = np.random.default_rng(1).standard_normal(n)
+    state = Gradient(coef, level, shift, loss=loss, power=width)
+    state.update(Block(X, y, weight))
+    found = state.finish()
+    X = np.asarray(X.todense() if sp.issparse(X) else X, dtype=np.longdouble) - shift
+    s = X @ coef[0].astype(np.longdouble) + level[0]
+    if loss == "squared_hinge":
+        lack, sign = np.maximum(0, 1 - (2 * y - 1) * s), -(2 * y - 1)
+    else:
+        lack, sign = np.maximum(0, np.abs(s - y) - width), np.sign(s - y)
+    slope = 2 * lack * sign
+    near = {"rtol": 1e-11, "atol": 1e-11 * max(1.0, float(weight @ abs(slope)))}
+    np.testing.assert_allclose(found.value, float(weight @ lack**2), **near)
+    np.testing.assert_allclose(found.slope[0], ((weight * slope) @ X).astype(float), **near)
+    np.testing.assert_allclose(found.level[0], float(weight @ slope), **near)
+    np.testing.assert_allclose(found.curvature[0], float(weight @ (2.0 * (lack > 0))), **near)
+
+
 def test_numbers_out_of_range_are_refused() -> None:
     for loss, power, y, words in (
         ("deviance", 1.0, -1.0, "of at least 0"),
@@ -105,6 +132,8 @@ def test_numbers_out_of_range_are_refused() -> None:
         ("squared", 1.0, np.nan, "finite numbers"),
         ("deviance", 1.5, np.inf, "finite numbers"),
         ("deviance", 0.5, 1.0, "power of a deviance"),
+        ("squared_hinge", 1.0, 2.0, "class indices"),
+        ("squared_tube", 0.1, np.nan, "finite numbers"),
     ):
         with pytest.raises(ValueError, match=words):
             Gradient([[0.0]], [0.0], loss=loss, power=power).update(Block(np.ones((1, 1)), np.array([y])))

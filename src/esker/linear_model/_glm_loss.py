@@ -27,6 +27,8 @@ class NumberLoss:
     """
 
     power: float
+    #: Whether targets are labels, and the penalty stands beside the sum of losses, not their mean.
+    labels = summed = False
 
     @property
     def name(self) -> str:
@@ -44,7 +46,12 @@ class NumberLoss:
         """The score whose prediction this is; of 0, a score far below zero."""
         return float(np.log(max(mean, 1e-300))) if self.power else mean
 
-    def curvature(self, scores: Floats) -> Floats:
+    @property
+    def parameter(self) -> float:
+        """As `esker.folds.Gradient` takes it."""
+        return self.power or 1.0
+
+    def curvature(self, scores: Floats, y: Floats) -> Floats:
         """The expected second derivative, if the score is right: positive for any power."""
         if not self.power:
             return np.ones_like(scores)

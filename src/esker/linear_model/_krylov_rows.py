@@ -128,7 +128,7 @@ class Rows:
     def held(self) -> list[Block] | None:
         """All blocks, read once and kept; None where there is no room for them."""
         if not self._complete:
-            if self.blocks.rereadable and self._bytes() > self.room():
+            if not self.fits():
                 return None
             with closing(self.walk()) as blocks:  # type: ignore[type-var]
                 for _ in blocks:
@@ -136,6 +136,10 @@ class Rows:
                         return None
             self.passes += 1
         return self._kept
+
+    def fits(self) -> bool:
+        """Whether all rows have room in memory, as far as that is known."""
+        return self._complete or not self.blocks.rereadable or self._bytes() <= self.room()
 
     def room(self) -> int:
         """Bytes that are free beside what is read, or a share of the machine's."""

@@ -24,6 +24,7 @@ __all__ = [
     "first_labels",
     "refuse_foreign",
     "refuse_fractions",
+    "weigh",
 ]
 
 #: So many rows tell the classes at first; a label that comes later is a `NewLabel`, and starts the fit again.
@@ -132,7 +133,7 @@ def encoded(
         classes, counts = count_labels(blocks)
     n_rows = blocks.n_rows if counts is None else int(counts.sum())
     if by_weight and counts is not None and class_weight == "balanced":
-        counts = _weigh(blocks, classes)
+        counts = weigh(blocks, classes)
     factors, known = class_factors(class_weight, classes, counts), classes
 
     def as_index(block: Block) -> Block:
@@ -145,7 +146,7 @@ def encoded(
     return blocks.map(as_index, keeps_x=True), classes, n_rows
 
 
-def _weigh(blocks: Blocks, classes: NDArray[Any]) -> NDArray[np.float64]:
+def weigh(blocks: Blocks, classes: NDArray[Any]) -> NDArray[np.float64]:
     """The weight of each class's rows, by one walk."""
     total = np.zeros(len(classes))
     for block in blocks.read_ahead():

@@ -57,6 +57,8 @@ class Objective:
         Called where the loss is not finite: it may know why.
     loss : NumberLoss or None
         None: classes.
+    level : float
+        As alpha, of the intercept about zero, of one model.
     """
 
     def __init__(
@@ -68,11 +70,10 @@ class Objective:
         centred: bool,
         if_not_finite: Callable[[], None] = lambda: None,
         loss: NumberLoss | None = None,
+        level: float = 0.0,
     ) -> None:
-        self.loss = loss
-        self._options: dict[str, Any] = (
-            {} if loss is None else {"loss": loss.name, "power": loss.power or 1.0}
-        )
+        self.loss, self.level = loss, level
+        self._options: dict[str, Any] = {} if loss is None else {"loss": loss.name, "power": loss.parameter}
         self.walk, self.weight, self.shift, self.alpha, self.centred = walk, weight, shift, alpha, centred
         self.curvature: Floats = np.zeros(0)
         self.calls, self._if_not_finite = 0, if_not_finite
@@ -102,8 +103,14 @@ class Objective:
         gradient = np.empty_like(at)
         np.add(found.slope / self.weight, self.alpha * w, out=gradient[:, :-1])
         gradient[:, -1] = found.level / self.weight if self.centred else 0.0
+        value = found.value / self.weight + 0.5 * self.alpha * float(np.vdot(w, w))
+        if self.level and self.centred:
+            intercept = at[:, -1] - w @ self.shift
+            value += 0.5 * self.level * float(intercept @ intercept)
+            gradient[:, -1] += self.level * intercept
+            gradient[:, :-1] -= self.level * intercept[:, None] * self.shift
         self.latest = gradient
-        return found.value / self.weight + 0.5 * self.alpha * float(np.vdot(w, w)), gradient
+        return value, gradient
 
     def gap(self, gradient: Floats) -> float:
         """At most so far is the value from its minimum where the gradient, just formed, is this; inf where no bound is known.
@@ -219,7 +226,7 @@ def curvatures(rows: Block, at: Floats, shift: Floats, loss: NumberLoss | None =
     for i in range(0, len(rows), PANEL):
         scores = np.asarray(rows.X[i : i + PANEL] @ coef, dtype=np.float64) + level
         if loss is not None:
-            bend = loss.curvature(scores)
+            bend = loss.curvature(scores, np.asarray(rows.y, dtype=np.float64)[i : i + PANEL, None])
         else:
             p = np.asarray(expit(scores) if len(at) == 1 else softmax(scores, axis=1))
             bend = p * (1.0 - p)

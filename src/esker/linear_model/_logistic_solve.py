@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from esker.linear_model._krylov_rows import Rows
 
     Floats = NDArray[np.float64]
+    Enough = Callable[[Point, Floats, float], bool]
 
 __all__ = ["Logistic", "metric_for", "solve_logistic"]
 
@@ -110,7 +111,13 @@ class _Problem:
     metric: str
     shift: Floats
     loss: NumberLoss | None = None
+    level: float = 0.0
     frame: Frame | None = None
+
+    def objective(self, walk: Any, weight: float, if_not_finite: Any = lambda: None) -> Objective:
+        return Objective(
+            walk, weight, self.shift, self.alpha, self.centred, if_not_finite, self.loss, self.level
+        )
 
     def look(self, rows: Block, at: Floats, *, anew: bool) -> Callable[[Floats], Floats]:
         """The metric of a sample at a point; a basis is found `anew` or kept."""
@@ -146,9 +153,10 @@ def solve_logistic(
     *,
     penalty: float,
     centred: bool,
-    tol: float,
+    tol: float | Enough,
     max_iter: int,
     loss: NumberLoss | None = None,
+    level: float = 0.0,
     solver: str = "auto",
     start: Floats | None = None,
     ends: float = inf,
@@ -166,15 +174,18 @@ def solve_logistic(
     models : int
         1 for two classes, else one each.
     penalty : float
-        Of numbers, as it stands beside the mean loss.
+        Of a loss whose rows are not `summed`, as it stands beside the mean loss.
     centred : bool
         Whether there are intercepts.
     tol : float
-        Done where no partial derivative exceeds this, and the value is about ``tol^2`` from its minimum.
+        Done where no partial derivative exceeds this, and the value is about ``tol^2`` from its minimum; or a callable of a point,
+        the shift and the penalty beside the mean loss that says so.
     max_iter : int
         Steps on all rows.
     loss : NumberLoss or None
         None: classes. Else targets are numbers.
+    level : float
+        As `penalty`, of the intercept.
     solver : str
     start : ndarray of shape (models, d + 1), optional
         Coefficients and intercepts to begin with.
@@ -191,7 +202,7 @@ def solve_logistic(
     size = min(size, max(FIRST, rows.room() // (2 * _row(rows, models, d))))
     if d:
         _reserve(rows, models, d, size, metric_for(models, n, d, solver), name)
-    sample = draw(rows, n, size, d, 0 if loss else max(models, 2))
+    sample = draw(rows, n, size, d, 0 if loss and not loss.labels else max(models, 2))
     if loss:
         loss.refuse(np.asarray(sample.rows.y, dtype=np.float64))
     if not sample.weight > 0:
@@ -200,13 +211,14 @@ def solve_logistic(
         d = sample.rows.X.shape[1]
         _reserve(rows, models, d, size, metric_for(models, n, d, solver), name)
     metric = metric_for(models, n, d, solver)
-    shift, alpha = sample.middle(), penalty if loss else penalty / sample.weight
+    share = 1.0 if loss and not loss.summed else sample.weight
+    shift, alpha = sample.middle(), penalty / share
     if not np.isfinite(shift).all():
         if_not_finite()
         raise ValueError("the columns' sums are not finite: values are too large; scale them down")
     if not centred:
         shift = np.zeros(d)
-    problem = _Problem(models, alpha, centred, metric, shift, loss)
+    problem = _Problem(models, alpha, centred, metric, shift, loss, level / share)
     at = np.zeros((models, d + 1))
     if loss and centred:
         at[0, -1] = loss.link(sample.target())
@@ -215,7 +227,7 @@ def solve_logistic(
             start[:, :-1],
             start[:, -1] + start[:, :-1] @ shift[: start.shape[1] - 1],
         )
-    objective = Objective(rows.walk, sample.weight, shift, alpha, centred, if_not_finite, loss)
+    objective = problem.objective(rows.walk, sample.weight, if_not_finite)
     with until(ends):
         at = _warm(problem, sample, at, start is not None)
         found, history = _finish(problem, sample, objective, at, tol, max_iter)
@@ -225,7 +237,7 @@ def solve_logistic(
             objective.latest = found.gradient
     norm = _size(found.gradient, shift) if found.value < inf else inf
     gap = objective.gap(found.gradient)
-    if _good(found, norm, tol):
+    if found.value < inf and _good(found, problem, tol):
         reason = "converged"
     elif reason is None:
         reason = "rounding" if found.stuck else "max_iter"
@@ -277,14 +289,7 @@ def _warm(problem: _Problem, sample: Sample, at: Floats, started: bool) -> Float
         if m > sizes[0] and stopped():
             break
         rows = thinned(sample.rows, m)
-        objective = Objective(
-            lambda rows=rows: [rows],  # type: ignore[misc]
-            1.0,
-            problem.shift,
-            problem.alpha,
-            problem.centred,
-            loss=problem.loss,
-        )
+        objective = problem.objective(lambda rows=rows: [rows], 1.0)
         enough, first = partial(_within, 0.02 * min(1.0, at.size / m), _least(problem, rows)), objective(at)
         for i in range(LOOKS):
             some = rows
@@ -312,7 +317,7 @@ def _finish(
     sample: Sample,
     objective: Objective,
     at: Floats,
-    tol: float,
+    tol: float | Enough,
     max_iter: int,
 ) -> tuple[Point, list[tuple[float, float]]]:
     """On all rows; the metric is made anew where the curvature has changed. An interruption keeps the last point, the end of its time the sample's, too."""
@@ -320,10 +325,9 @@ def _finish(
     last: list[Point] = []
 
     def done(point: Point) -> bool:
-        size = _size(point.gradient, problem.shift)
-        history.append((point.value, size))
+        history.append((point.value, _size(point.gradient, problem.shift)))
         last[:] = [point]
-        return _good(point, size, tol)
+        return _good(point, problem, tol)
 
     X = sample.rows.X
     coarse = problem.models > 1 and isinstance(X, np.ndarray) and X.dtype == np.float32
@@ -345,11 +349,7 @@ def _finish(
             if found.stuck and coarse and not objective.precise:  # products in float32 go no further
                 objective.precise, at, first = True, found.at, None
                 continue
-            if (
-                found.stuck
-                or iterations >= max_iter
-                or _good(found, _size(found.gradient, problem.shift), tol)
-            ):
+            if found.stuck or iterations >= max_iter or _good(found, problem, tol):
                 return found, history
             at, first = found.at, (found.value, found.gradient)
     except InterruptedError:
@@ -365,13 +365,9 @@ def _until(sample: Sample, problem: _Problem, iterations: int) -> int:
     """Steps until the curvature is looked at again: of all rows it is exact, so soon; else where it changes much, early."""
     if problem.metric == "newton":
         return 2 if sample.whole else 1 << 30
-    return (
-        AGAIN[0]
-        if sample.whole and not iterations
-        else AGAIN[1]
-        if sample.whole and iterations < 6
-        else AGAIN[2]
-    )
+    if sample.whole and iterations < 6:
+        return AGAIN[1] if iterations else AGAIN[0]
+    return AGAIN[2]
 
 
 def _least(problem: _Problem, rows: Block) -> float:
@@ -386,8 +382,10 @@ def _within(share: float, least: float, point: Point) -> bool:
     return point.decrement <= share * abs(point.value - least)
 
 
-def _good(point: Point, size: float, tol: float) -> bool:
-    return size <= tol and point.decrement <= max(10 * tol * tol, 1e-13)
+def _good(point: Point, problem: _Problem, tol: float | Enough) -> bool:
+    if callable(tol):
+        return tol(point, problem.shift, problem.alpha)
+    return _size(point.gradient, problem.shift) <= tol and point.decrement <= max(10 * tol * tol, 1e-13)
 
 
 def _size(gradient: Floats, shift: Floats) -> float:

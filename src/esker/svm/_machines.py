@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from esker.blocks import Block, Blocks
 
-__all__ = ["check_machine", "in_memory", "learn_machines"]
+__all__ = ["check_machine", "in_memory", "learn_machines", "row_weights"]
 
 #: Numbers that a machine at work has for each row and each column: its duals and their order; copies of w.
 BY_ROW, BY_COLUMN = 5, 8
@@ -56,11 +56,19 @@ def in_memory(model: Any, blocks: Blocks) -> list[Block]:
             if name == "LinearSVC"
             else "SGDRegressor(loss='epsilon_insensitive')"
         )
+        squared = "; so does dual=False" if "squared" in model.loss else ""
         raise ValueError(
             f"{name} visits the rows in a random order and needs them in memory, for which {show_size(rows.room())} are free: "
-            f"grant more memory, or use {kind}, which streams {blocks.source}"
+            f"grant more memory, or use {kind}, which streams {blocks.source}{squared}"
         )
     return kept
+
+
+def row_weights(parts: list[Block]) -> NDArray[np.float64] | None:
+    """Of all rows; None where all are 1."""
+    if all(part.sample_weight is None for part in parts):
+        return None
+    return np.concatenate([np.ones(len(p)) if p.sample_weight is None else p.sample_weight for p in parts])
 
 
 def learn_machines(

@@ -9,11 +9,14 @@ import numpy as np
 from esker._parameters import check_choice
 from esker.linear_model._as_before import or_as_before
 from esker.linear_model._base import LinearClassifier, as_blocks
-from esker.linear_model._labels import class_factors, encoded
-from esker.svm._machines import check_machine, in_memory, learn_machines
+from esker.linear_model._labels import class_factors, encoded, weigh
+from esker.svm._machines import check_machine, in_memory, learn_machines, row_weights
+from esker.svm._smooth import SquaredHinge, learn_smooth, suits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from esker.blocks import Blocks
 
 __all__ = ["LinearSVC"]
 
@@ -28,8 +31,9 @@ class LinearSVC(LinearClassifier):
     penalty : {"l2"}
     loss : {"squared_hinge", "hinge"}
         Of a label s of -1 or 1 and a score p: what ``s p`` lacks to 1, squared or as it is.
-    dual : {"auto", True}
-        Solved in the dual, to which the primal objective is compared.
+    dual : {"auto", True, False}
+        Whether the dual is solved, of rows in memory; or, of the squared hinge, the primal, which also streams. "auto" takes the primal of the squared
+        hinge where rows are dense, up to 2,048 columns and twice as many rows, or have no room in memory.
     tol : float
         Ends where the duality gap is at most this share of the objective.
     C : float
@@ -43,9 +47,9 @@ class LinearSVC(LinearClassifier):
     verbose : int
         1 prints rows a second.
     random_state : int, RandomState or None
-        Of the order of visits.
+        Of the order of visits, in the dual.
     max_iter : int
-        Epochs of a machine.
+        Epochs of a machine; in the primal, steps.
     max_memory : int or str, optional
         Bytes, or a size such as ``"512MB"``. Of this and the ``max_memory`` of `open_blocks` the smaller holds.
     n_threads : int, optional
@@ -57,7 +61,7 @@ class LinearSVC(LinearClassifier):
     coef_ : ndarray of shape (1, d) for two classes, else (classes, d), of X's dtype
     intercept_ : ndarray of shape (1,) or (classes,), float64
     n_iter_ : int
-        Epochs of the machine that took most.
+        Epochs, or steps, of the machine that took most.
     objective_ : ndarray of shape (machines,)
         Before `coef_` was rounded to X's dtype.
     duality_gap_ : ndarray of shape (machines,)
@@ -69,8 +73,8 @@ class LinearSVC(LinearClassifier):
 
     Notes
     -----
-    Dual coordinate descent (Hsieh et al., 2008) with shrinking; an epoch takes O(numbers stored) operations in float64. The same
-    bits for any number of threads. See `docs/svm.md`.
+    Dual coordinate descent (Hsieh et al., 2008) with shrinking; or L-BFGS in the metric of a sample's Hessian. An epoch or a step takes
+    O(numbers stored) operations in float64. The same bits for any number of threads. See `docs/svm.md`.
 
     Examples
     --------
@@ -127,7 +131,7 @@ class LinearSVC(LinearClassifier):
 
         Parameters
         ----------
-        X : array-like or sparse of shape (n, d), or Blocks that fit into memory
+        X : array-like or sparse of shape (n, d), or Blocks, which fit into memory unless the primal is solved
         y : array-like of shape (n,); None for Blocks, which bring it
         sample_weight : array-like of shape (n,) or number, optional; None for Blocks
         """
@@ -140,34 +144,43 @@ class LinearSVC(LinearClassifier):
                     "This solver needs samples of at least 2 classes in the data, but the data contains only one class: "
                     f"{classes[0]!r}"
                 )
-            parts = in_memory(self, blocks)
-            index = np.concatenate([np.asarray(part.y).ravel() for part in parts])
-            weight = None
-            if any(part.sample_weight is not None for part in parts):
-                weight = np.concatenate([_weights(part) for part in parts])
-            counts = np.bincount(index.astype(np.intp), weights=weight, minlength=len(classes))
+            counts = None
+            if isinstance(self.class_weight, str):
+                counts = weigh(blocks, np.arange(len(classes)))
             factors = class_factors(self.class_weight, classes, counts)
-            labels, own = [1], [1.0]
-            if len(classes) > 2:
-                labels = list(range(len(classes)))
-                own = [1.0] * len(classes) if factors is None else factors.tolist()
-            elif factors is not None:
-                weight = factors[index.astype(np.intp)] * (1.0 if weight is None else weight)
-            found = learn_machines(
-                self,
-                blocks,
-                parts,
-                index,
-                weight,
-                labels=labels,
-                factors=own,
-                epsilon=0.0,
-                squared=self.loss == "squared_hinge",
-                seed=seed,
-            )
-            self.classes_, self.intercept_ = classes, found.intercept
-            self.objective_, self.duality_gap_ = found.objectives, found.gaps
+            squared = self.loss == "squared_hinge"
+            if suits(self, blocks, squared):
+                found = learn_smooth(self, blocks, SquaredHinge(), len(classes), factors)
+            else:
+                found = self._descend(blocks, classes, factors, squared, seed)
+            self.classes_ = classes
+            self.intercept_, self.objective_, self.duality_gap_ = found
         return self
+
+    def _descend(self, blocks: Blocks, classes: Any, factors: Any, squared: bool, seed: int) -> Any:
+        """Machines of rows in memory: intercepts, objectives, gaps."""
+        parts = in_memory(self, blocks)
+        index = np.concatenate([np.asarray(part.y).ravel() for part in parts])
+        weight = row_weights(parts)
+        labels, own = [1], [1.0]
+        if len(classes) > 2:
+            labels = list(range(len(classes)))
+            own = [1.0] * len(classes) if factors is None else factors.tolist()
+        elif factors is not None:
+            weight = factors[index.astype(np.intp)] * (1.0 if weight is None else weight)
+        found = learn_machines(
+            self,
+            blocks,
+            parts,
+            index,
+            weight,
+            labels=labels,
+            factors=own,
+            epsilon=0.0,
+            squared=squared,
+            seed=seed,
+        )
+        return found.intercept, found.objectives, found.gaps
 
     def _check(self) -> int:
         """The seed."""
@@ -182,12 +195,8 @@ class LinearSVC(LinearClassifier):
                 "multi_class='crammer_singer' is not offered by LinearSVC: it must be 'ovr'; LogisticRegression learns all classes jointly"
             )
         check_choice("multi_class", self.multi_class, ("ovr",))
-        if self.dual is False:
+        if self.dual is False and self.loss == "hinge":
             raise ValueError(
-                "dual=False is not offered: it must be 'auto' or True, which reach the same minimum"
+                "dual=False is for loss='squared_hinge'; the hinge is not smooth: use dual='auto'"
             )
         return check_machine(self)
-
-
-def _weights(part: Any) -> Any:
-    return np.ones(len(part)) if part.sample_weight is None else part.sample_weight

@@ -9,7 +9,8 @@ import numpy as np
 from esker._parameters import check_choice, check_number
 from esker.linear_model._as_before import or_as_before
 from esker.linear_model._base import LinearRegressor, as_blocks
-from esker.svm._machines import check_machine, in_memory, learn_machines
+from esker.svm._machines import check_machine, in_memory, learn_machines, row_weights
+from esker.svm._smooth import SquaredTube, learn_smooth, suits
 
 __all__ = ["LinearSVR"]
 
@@ -32,14 +33,14 @@ class LinearSVR(LinearRegressor):
     fit_intercept : bool
     intercept_scaling : float
         The intercept is the coefficient of a column of this constant, and penalised as such: large values penalise it less.
-    dual : {"auto", True}
-        Solved in the dual, to which the primal objective is compared.
+    dual : {"auto", True, False}
+        As of `LinearSVC`.
     verbose : int
         1 prints rows a second.
     random_state : int, RandomState or None
-        Of the order of visits.
+        Of the order of visits, in the dual.
     max_iter : int
-        Epochs.
+        Epochs; in the primal, steps.
     max_memory : int or str, optional
         Bytes, or a size such as ``"512MB"``. Of this and the ``max_memory`` of `open_blocks` the smaller holds.
     n_threads : int, optional
@@ -50,7 +51,7 @@ class LinearSVR(LinearRegressor):
     coef_ : ndarray of shape (d,), of X's dtype
     intercept_ : ndarray of shape (1,), float64
     n_iter_ : int
-        Epochs.
+        Epochs, or steps.
     objective_ : float
         Before `coef_` was rounded to X's dtype.
     duality_gap_ : float
@@ -114,41 +115,41 @@ class LinearSVR(LinearRegressor):
 
         Parameters
         ----------
-        X : array-like or sparse of shape (n, d), or Blocks that fit into memory
+        X : array-like or sparse of shape (n, d), or Blocks, which fit into memory unless the primal is solved
         y : array-like of shape (n,); None for Blocks, which bring it
         sample_weight : array-like of shape (n,) or number, optional; None for Blocks
         """
         seed = self._check()
         with or_as_before(self):
             blocks = as_blocks(self, X, y, sample_weight)
-            parts = in_memory(self, blocks)
-            weight = None
-            if any(part.sample_weight is not None for part in parts):
-                weight = np.concatenate(
-                    [np.ones(len(p)) if p.sample_weight is None else p.sample_weight for p in parts]
+            squared = self.loss == "squared_epsilon_insensitive"
+            if suits(self, blocks, squared):
+                self.intercept_, values, gaps = learn_smooth(self, blocks, SquaredTube(float(self.epsilon)))
+            else:
+                parts = in_memory(self, blocks)
+                found = learn_machines(
+                    self,
+                    blocks,
+                    parts,
+                    np.concatenate([np.asarray(part.y, dtype=np.float64).ravel() for part in parts]),
+                    row_weights(parts),
+                    labels=[-1],
+                    factors=[1.0],
+                    epsilon=float(self.epsilon),
+                    squared=squared,
+                    seed=seed,
                 )
-            found = learn_machines(
-                self,
-                blocks,
-                parts,
-                np.concatenate([np.asarray(part.y, dtype=np.float64).ravel() for part in parts]),
-                weight,
-                labels=[-1],
-                factors=[1.0],
-                epsilon=float(self.epsilon),
-                squared=self.loss == "squared_epsilon_insensitive",
-                seed=seed,
-            )
-            self.coef_, self.intercept_ = self.coef_[0], found.intercept
-            self.objective_, self.duality_gap_ = float(found.objectives[0]), float(found.gaps[0])
+                self.intercept_, values, gaps = found.intercept, found.objectives, found.gaps
+            self.coef_ = self.coef_[0]
+            self.objective_, self.duality_gap_ = float(values[0]), float(gaps[0])
         return self
 
     def _check(self) -> int:
         """The seed."""
         check_number("epsilon", self.epsilon, 0)
         check_choice("loss", self.loss, ("epsilon_insensitive", "squared_epsilon_insensitive"))
-        if self.dual is False:
+        if self.dual is False and self.loss == "epsilon_insensitive":
             raise ValueError(
-                "dual=False is not offered: it must be 'auto' or True, which reach the same minimum"
+                "dual=False is for loss='squared_epsilon_insensitive'; the other is not smooth: use dual='auto'"
             )
         return check_machine(self)
