@@ -31,14 +31,8 @@ TIMED = {"small": None, "full": 1_000}
 CLASSES = 3875
 
 
-def _accuracy(score: Any, data: Any, step: int = 4096) -> float:
-    """Of the classes that `score` gives for rows of X, some rows at a time."""
-    right = [
-        np.mean(score(data.X_test[i : i + step]) == data.y_test[i : i + step])
-        * len(data.y_test[i : i + step])
-        for i in range(0, len(data.y_test), step)
-    ]
-    return float(np.sum(right) / len(data.y_test))
+def _accuracy(predicted: np.ndarray, data: Any) -> float:
+    return float(np.mean(predicted == data.y_test))
 
 
 def esker(data: Any, rows: int | None) -> tuple[float, float | None]:
@@ -50,7 +44,7 @@ def esker(data: Any, rows: int | None) -> tuple[float, float | None]:
     began = perf_counter()
     model.fit(data.X, data.y)
     seconds = perf_counter() - began
-    return seconds, _accuracy(model.predict, data)
+    return seconds, _accuracy(model.predict(data.X_test), data)
 
 
 def vowpalwabbit(data: Any, rows: int | None) -> tuple[float, float | None]:
@@ -77,7 +71,7 @@ def vowpalwabbit(data: Any, rows: int | None) -> tuple[float, float | None]:
         learner.finish()
         said = Path(folder) / "said"
         vw.Workspace(f"-d {files[1]} -t -i {model} -p {said} --quiet").finish()
-        return seconds, float(np.mean(np.loadtxt(said, usecols=0) == data.y_test + 1))
+        return seconds, _accuracy(np.loadtxt(said, usecols=0) - 1, data)
 
 
 def liblinear(data: Any, rows: int | None) -> tuple[float, float | None]:
@@ -87,7 +81,7 @@ def liblinear(data: Any, rows: int | None) -> tuple[float, float | None]:
     began = perf_counter()
     model = LinearSVC().fit(data.X[:, used].astype(np.float64), data.y)
     seconds = perf_counter() - began
-    return seconds, _accuracy(lambda X: model.predict(X[:, used].astype(np.float64)), data)
+    return seconds, _accuracy(model.predict(data.X_test[:, used].astype(np.float64)), data)
 
 
 def _measured(who: str, scale: str) -> dict[str, Any]:
