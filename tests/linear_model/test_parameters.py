@@ -23,6 +23,7 @@ from esker.linear_model import (
     RidgeCV,
     TweedieRegressor,
 )
+from esker.svm import LinearSVC, LinearSVR
 
 MODELS = [
     Ridge,
@@ -38,6 +39,8 @@ MODELS = [
     PoissonRegressor,
     GammaRegressor,
     TweedieRegressor,
+    LinearSVC,
+    LinearSVR,
 ]
 ANYTHING: list[Any] = [
     "x", b"1", float("nan"), True, np.True_, 2.5, 0, -1, 10**30, 1j, None, [1, 2], [], {}, ["a"], [None], [[1.0]],
@@ -47,7 +50,7 @@ ANYTHING: list[Any] = [
 
 def data(model: Any) -> tuple[np.ndarray, np.ndarray]:
     X = np.random.default_rng(0).standard_normal((30, 2))
-    labels = "Class" in model.__name__ or "Logistic" in model.__name__
+    labels = "Class" in model.__name__ or model in (LogisticRegression, LinearSVC)
     return X, (X[:, 0] > 0) if labels else np.exp(X[:, 0])
 
 

@@ -103,7 +103,7 @@ def learn_machines(
             epsilon,
             squared,
             float(model.tol),
-            int(model.max_iter),
+            min(int(model.max_iter), 1 << 62),
             seed,
         )
         nbytes = sum(part.nbytes for part in parts)
