@@ -140,7 +140,7 @@ def _contenders(cell: Cell, X: Any, y: np.ndarray) -> dict[str, Callable[[float]
     for solver in cell.solvers:
         dual = solver not in (2, 11)
         found[f"sklearn(dual={dual})"] = lambda tol, dual=dual: theirs(
-            loss=cell.loss, dual=dual, tol=tol, max_iter=10_000, random_state=0
+            loss=cell.loss, dual=dual, tol=tol, max_iter=1000, random_state=0
         ).fit(wide, y)
     try:
         from liblinear.liblinearutil import parameter, problem, train

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["check_machine", "in_memory", "learn_machines", "row_weights"]
 
 #: Numbers that a machine at work has for each row and each column: its duals and their order; copies of w.
-BY_ROW, BY_COLUMN = 5, 8
+BY_ROW, BY_COLUMN = 6, 8
 
 
 def check_machine(model: Any) -> int:
@@ -88,9 +88,8 @@ def learn_machines(
     n, d = len(y), max(part.X.shape[1] for part in parts)
     with threads(model.n_threads):
         at_work = min(len(labels), core.config()["threads"])
-        blocks.reserve(
-            8 * (3 * n + at_work * (BY_ROW * n + BY_COLUMN * (d + 1))), f"{type(model).__name__} of {n} rows"
-        )
+        numbers = 5 * n + at_work * (BY_ROW * n + BY_COLUMN * (d + 1)) + 2 * len(labels) * d
+        blocks.reserve(8 * numbers, f"{type(model).__name__} of {n} rows")
         machines = core.Machines(
             [part.raw_x() for part in parts],
             d,
