@@ -160,10 +160,122 @@ def test_history_and_schedule_are_plain_data():
     learned = learn(ArrayBlocks(X, y), state(), SCHEDULE, observe=seen.append)
     assert seen == learned.history
     assert json.loads(json.dumps(learned.schedule)) == learned.schedule
-    assert {"seconds", "rows", "epoch", "loss", "held_out_loss", "lanes"} == set(seen[0])
+    assert list(seen[0]) == [
+        "seconds", "rows", "bytes", "epoch", "loss", "held_out_loss", "held_out_error", "lanes"
+    ]  # fmt: skip
+    for entry in seen:
+        assert entry["bytes"] == pytest.approx(entry["rows"] * (X[0].nbytes + y[:1].nbytes), abs=1)
+        assert (entry["held_out_loss"] is None) == (entry["held_out_error"] is None)
     rows = [h["rows"] for h in seen]
     assert rows == sorted(rows)
     assert rows[0] == 4096
+
+
+def test_the_standard_error_is_that_of_the_rows_or_of_the_groups():
+    X, y = data(3000)
+    groups = np.repeat(np.arange(300), 10)
+    weight = np.random.default_rng(0).uniform(0.5, 2, 3000)
+    s = state((0.3,))
+    s.update(Block(X, y))
+    coef, intercept = s.finish()
+    loss = (X @ coef[0] + intercept[0] - y) ** 2 / 2
+    for of in (None, lambda block, rows: groups[rows]):
+        held = HeldOut()
+        for i in range(0, 3000, 1000):
+            block = Block(X[i : i + 1000], y[i : i + 1000], weight[i : i + 1000])
+            held.add(block, np.arange(1000), None if of is None else lambda b, rows, i=i: groups[rows + i])
+        scores = held.scores(s, apart=True)
+        mean = np.average(loss, weights=weight)
+        assert scores.loss[0] == pytest.approx(mean, rel=1e-4)
+        rows = scores.rows([0])
+        np.testing.assert_allclose(rows, loss, rtol=1e-2, atol=1e-5)
+        parts = weight * (rows - weight @ rows / weight.sum())
+        parts = parts if of is None else parts.reshape(300, 10).sum(axis=1)
+        assert scores.error(rows) == pytest.approx(np.sqrt((parts**2).sum()) / weight.sum(), rel=1e-9)
+
+
+def test_losses_of_rows_are_those_of_lanes():
+    X, y = data(500, csr=True)
+    s = state((0.1, 0.5))
+    s.update(Block(X, y))
+    total, weight, apart = s.row_losses(Block(X, y), apart=True)
+    np.testing.assert_allclose(apart.sum(axis=0), total, rtol=1e-12)
+    assert np.array_equal(total, s.evaluate(Block(X, y))[0])
+    assert weight == 500
+    np.testing.assert_allclose(s.row_losses(Block(X, y), apart=False)[2][:, 0], apart.sum(axis=1), rtol=1e-12)
+    backwards = Block(X, y, order=np.arange(500)[::-1].copy())
+    assert np.array_equal(s.row_losses(backwards, apart=True)[2], apart[::-1])
+
+
+# --- tol="auto" ---
+
+
+def test_auto_stops_where_a_gain_is_not_beyond_its_noise():
+    X, y = data(8000)
+    plan = {"seed": 0, "max_iter": 500, "holdout": 0.2, "n_iter_no_change": 2}
+    auto = learn(ArrayBlocks(X, y), state((0.3,)), Schedule(tol="auto", **plan))
+    assert auto.stop_reason == "converged"
+    assert not auto.falling
+    assert 3 <= auto.n_iter < 50
+    best = learn(ArrayBlocks(X, y), state((0.3,)), Schedule(tol=None, **{**plan, "max_iter": 60}))
+
+    def least(learned):
+        held = [h for h in learned.history if h["held_out_loss"] is not None]
+        return min(held, key=lambda h: h["held_out_loss"])
+
+    assert least(auto)["held_out_loss"] < least(best)["held_out_loss"] + least(best)["held_out_error"]
+
+
+def test_auto_adds_up_gains_that_are_small_in_each_epoch():
+    class Slow(Sgd):
+        """Each row's held-out loss falls by 0.001 an epoch, in which 0.3 is noise, the same in all."""
+
+        epochs = 0
+
+        def row_losses(self, block, *, apart):
+            Slow.epochs += 1
+            noise = np.random.default_rng(Slow.epochs).normal(0, 0.03, (len(block), 1))
+            each = 1 - 0.001 * Slow.epochs + noise
+            return each.sum(axis=0), float(len(block)), each
+
+    X, y = data(4000)
+    plan = {"seed": 0, "max_iter": 40, "holdout": 0.2, "n_iter_no_change": 5}
+    slow = learn(ArrayBlocks(X, y), Slow._of(state((0.01,))._state), Schedule(tol="auto", **plan))
+    assert slow.stop_reason == "max_iter"
+    assert slow.falling
+    relative = learn(ArrayBlocks(X, y), Slow._of(state((0.01,))._state), Schedule(tol=2e-3, **plan))
+    assert relative.stop_reason == "converged"
+
+
+def test_auto_takes_progressive_loss_where_nothing_is_held_out():
+    X, y = data(500)
+    plans = [Schedule(seed=0, max_iter=200, tol=tol) for tol in ("auto", 1e-3)]
+    auto, number = (learn(ArrayBlocks(X, y), state((0.3,)), plan) for plan in plans)
+    assert bits(auto.state) == bits(number.state)
+    assert auto.schedule == number.schedule
+    assert auto.stop_reason == "converged"
+
+
+def test_auto_resumes_to_the_same_bits(tmp_path, monkeypatch):
+    monkeypatch.setattr("esker.learning.CHECKPOINT_EVERY", 0.0)
+    X, y = data(6000)
+    plan = Schedule(seed=0, max_iter=100, tol="auto", holdout=0.1)
+
+    class Enough(Exception):
+        pass
+
+    def leave(entry):
+        if entry["epoch"] == 2:
+            raise Enough
+
+    with pytest.raises(Enough):
+        learn(ArrayBlocks(X, y), state(), plan, checkpoint=tmp_path / "c", observe=leave)
+    resumed = learn(ArrayBlocks(X, y), state(), plan, checkpoint=tmp_path / "c")
+    whole = learn(ArrayBlocks(X, y), state(), plan)
+    assert bits(resumed.state) == bits(whole.state)
+    assert resumed.schedule == whole.schedule
+    strip = [{k: v for k, v in h.items() if k != "seconds"} for h in resumed.history]
+    assert strip == [{k: v for k, v in h.items() if k != "seconds"} for h in whole.history]
 
 
 # --- the clock ---

@@ -36,6 +36,7 @@ BARS = {
     "vw-speed": "benchmarks.bars.vw_speed",
     "sgd-memory": "benchmarks.bars.sgd_memory",
     "one-vs-rest": "benchmarks.bars.one_vs_rest",
+    "overrun": "benchmarks.bars.overrun",
 }
 
 

@@ -69,6 +69,10 @@ py::dict to_arrays(const Sgd& s) {
     d["flags"] = copy(std::vector<std::int64_t>{s.fit_intercept, s.classes, s.scaled_penalty,
                                                 static_cast<std::int64_t>(s.layout)});
     d["counts"] = copy(std::vector<std::int64_t>{s.cols, s.rows, s.steps});
+    d["average"] = copy(std::vector<std::int64_t>{s.average.from, s.average.steps});
+    d["average_scales"] = copy(s.average.scales);
+    d["average_bias"] = copy(s.average.bias);
+    d["average_lag"] = copy(s.average.lag);
     d["w"] = floats(s.w);
     d["h"] = floats(s.h);
     d["last"] = copy(s.last);
@@ -133,22 +137,29 @@ Sgd from_arrays(const py::dict& d) {
     s.y_scale = get<double>(d, "y_scale");
     s.x_moments = get_moments(d, "x");
     s.y_moments = get_moments(d, "y");
+    const auto average = get<std::int64_t>(d, "average");
+    require(average.size() == 2 && average[0] >= 0 && average[1] >= 0,
+            "the averages of an Sgd state need their first step and how many count");
+    s.average = {average[0], average[1], get<double>(d, "average_scales"), get<double>(d, "average_bias"),
+                 get<double>(d, "average_lag")};
     const auto lanes = static_cast<std::size_t>(s.lanes()), cols = static_cast<std::size_t>(s.cols);
     const bool dense = s.layout == Layout::dense, sparse = s.layout == Layout::sparse;
-    require(s.cols >= 0 && s.bias.size() == lanes && s.bias_h.size() == lanes && s.loss_sum.size() == lanes &&
-                s.y_centre.size() == lanes && s.lane_scale.size() == lanes && s.l1_due.size() == lanes &&
-                s.bias_z.size() == lanes && s.bias_won.size() == lanes && s.most_slope.size() == lanes &&
-                s.r.size() >= (dense && s.fields() == 3 ? static_cast<std::size_t>(s.flat()) : 0) &&
-                s.y_scale.size() == lanes &&
-                s.w.size() >= (sparse  ? cols * static_cast<std::size_t>(s.stride())
-                               : dense ? static_cast<std::size_t>(s.flat())
-                                       : 0) &&
-                s.h.size() >= (dense && s.fields() >= 2 ? static_cast<std::size_t>(s.flat()) : 0) &&
-                (!s.timed() || s.last_in_record() || s.last.size() == cols) &&
-                (!sparse || !s.step.normalises() || s.scale.size() == cols) &&
-                (!dense ||
-                 (s.centre.size() == cols && s.scale.size() == cols && s.x_moments.mean.size() == cols)),
-            "the arrays of an Sgd state disagree about its columns or lanes");
+    require(
+        s.cols >= 0 && s.bias.size() == lanes && s.bias_h.size() == lanes && s.loss_sum.size() == lanes &&
+            s.y_centre.size() == lanes && s.lane_scale.size() == lanes && s.l1_due.size() == lanes &&
+            s.bias_z.size() == lanes && s.bias_won.size() == lanes && s.most_slope.size() == lanes &&
+            s.r.size() >= (dense && s.fields() == 3 ? static_cast<std::size_t>(s.flat()) : 0) &&
+            s.y_scale.size() == lanes && s.average.scales.size() == lanes && s.average.bias.size() == lanes &&
+            s.average.lag.size() >= (s.average.from > 0 ? cols * static_cast<std::size_t>(s.width()) : 0) &&
+            s.w.size() >= (sparse  ? cols * static_cast<std::size_t>(s.stride())
+                           : dense ? static_cast<std::size_t>(s.flat())
+                                   : 0) &&
+            s.h.size() >= (dense && s.fields() >= 2 ? static_cast<std::size_t>(s.flat()) : 0) &&
+            (!s.timed() || s.last_in_record() || s.last.size() == cols) &&
+            (!sparse || !s.step.normalises() || s.scale.size() == cols) &&
+            (!dense ||
+             (s.centre.size() == cols && s.scale.size() == cols && s.x_moments.mean.size() == cols)),
+        "the arrays of an Sgd state disagree about its columns or lanes");
     s.refresh_penalty_weights();
     return s;
 }
@@ -185,18 +196,21 @@ void bind_sgd(py::module_& m) {
         .def(
             "evaluate",
             [](const Sgd& s, const py::object& x, const Array<double>& y, const Weights& weight,
-               const KeysArg& keys, const Order& order) {
+               const KeysArg& keys, const Order& order, int columns) {
                 const Block b = block_of(x, y, weight, keys, order);
                 Sgd::Score score;
                 {
                     const py::gil_scoped_release release;
-                    score = s.evaluate(b);
+                    score = s.evaluate(b, columns);
                 }
-                return py::make_tuple(own(std::move(score.loss)), score.weight, own(std::move(score.errors)));
+                return py::make_tuple(own(std::move(score.loss)), score.weight, own(std::move(score.errors)),
+                                      own(std::move(score.each), {b.n, columns}));
             },
             py::arg("x"), py::arg("y").noconvert(), py::arg("weight").noconvert(),
-            py::arg("keys").noconvert(), py::arg("order").noconvert(),
-            "(sum of losses, weight, sum of errors), the sums one a lane.")
+            py::arg("keys").noconvert(), py::arg("order").noconvert(), py::arg("columns") = 0,
+            "(sum of losses, weight, sum of errors, each row's losses), the sums one a lane; of a row, as "
+            "many "
+            "as columns: none, that of all lanes in sum, or one a lane.")
         .def("merge", &Sgd::merge, py::arg("other"), py::call_guard<py::gil_scoped_release>())
         .def("widen", &Sgd::widen, py::arg("cols"))
         .def(
@@ -215,13 +229,28 @@ void bind_sgd(py::module_& m) {
         .def(
             "set_rates", [](Sgd& s, const Array<double>& rates) { s.set_rates(vector_of(rates)); },
             py::arg("rates").noconvert())
+        .def(
+            "set_targets",
+            [](Sgd& s, const Array<std::int32_t>& targets) { s.set_targets(vector_of(targets)); },
+            py::arg("targets").noconvert())
+        .def("set_average", &Sgd::set_average, py::arg("first"))
+        .def("averaged", &Sgd::averaged, "A state whose weights are the averages so far.")
+        .def_property_readonly("average", [](const Sgd& s) { return s.average.from; })
+        .def(
+            "start_from",
+            [](Sgd& s, const Array<double>& coef, const Array<double>& intercept, bool dense) {
+                s.start_from(vector_of(coef), vector_of(intercept), dense);
+            },
+            py::arg("coef").noconvert(), py::arg("intercept").noconvert(), py::arg("dense"),
+            "Weights to begin with: lanes x cols, and one intercept a lane.")
         .def_property_readonly("lanes", &Sgd::lanes)
         .def_property_readonly("rates", [](const Sgd& s) { return copy(s.table.rate); })
         .def_property_readonly("targets", [](const Sgd& s) { return copy(s.table.target); })
         .def_property_readonly(
             "nbytes",
             [](const Sgd& s) {
-                return (s.w.size() + s.h.size() + s.last.size() + s.p1.size() + s.p2.size()) * 4;
+                return (s.w.size() + s.h.size() + s.last.size() + s.p1.size() + s.p2.size()) * 4 +
+                       s.average.lag.size() * 8;
             })
         .def_readonly("loss", &Sgd::loss_name)
         .def_readonly("loss_parameter", &Sgd::loss_parameter)

@@ -56,6 +56,8 @@ Sgd::Sgd(std::string name, LaneTable t, bool fit_intercept, bool classes, bool s
     y_centre.assign(n, 0.0);
     y_scale.assign(n, unscaled);
     loss_sum.assign(n, 0.0);
+    average.scales.assign(n, 0.0);
+    average.bias.assign(n, 0.0);
 }
 
 Shrink Sgd::shrink() const noexcept {
@@ -95,6 +97,7 @@ void Sgd::widen(Index n) {
     require(n <= (Index{1} << 47) / pattern() / 4,
             "the weights of " + std::to_string(n) + " columns exceed any memory; hash the columns to fewer");
     const Index before = cols;
+    if (average.from > 0) average.lag.resize(static_cast<std::size_t>(n * width_));
     if (layout == Layout::sparse) w.grow(static_cast<std::size_t>(n * stride()));  // may be refused
     cols = n;
     const float first = plain() || step.rule == Rule::coin ? 0.0f : first_accumulator;
@@ -160,6 +163,11 @@ void Sgd::rescale_features(const std::vector<double>& new_centre, const std::vec
             float& sum = accumulator_at(static_cast<Index>(j), k);
             weight = static_cast<float>(static_cast<double>(weight) * std::min(ratio, most));
             bias[static_cast<std::size_t>(k)] += static_cast<double>(weight) * moved;
+            if (average.from > 0) {
+                average.lag[j * static_cast<std::size_t>(width_) + static_cast<std::size_t>(k)] *=
+                    std::min(ratio, most);
+                average.bias[static_cast<std::size_t>(k)] += summed(static_cast<Index>(j), k) * moved;
+            }
             if (sum > first_accumulator)  // squares of slope x value, which scales by 1 / ratio
                 sum = std::max(first_accumulator,
                                static_cast<float>(static_cast<double>(sum) / (ratio * ratio)));
@@ -178,10 +186,15 @@ void Sgd::rescale_targets(const std::vector<double>& new_centre, const std::vect
         const double ratio = y_scale[q] / new_scale[q], of_slope = degree == 2 ? ratio : 1.0;
         if (bias_h[q] > 0)  // before its first step a lane predicts the centre, wherever that is
             bias[q] = (bias[q] * y_scale[q] + y_centre[q] - new_centre[q]) / new_scale[q];
+        if (average.from > 0 && bias_h[q] > 0)
+            average.bias[q] = (average.bias[q] * y_scale[q] +
+                               static_cast<double>(average.steps) * (y_centre[q] - new_centre[q])) /
+                              new_scale[q];
         bias_h[q] *= of_slope * of_slope;
         if (ratio != 1.0)
             for (Index j = 0; j < cols; j++) {
                 weight_at(j, k) = static_cast<float>(static_cast<double>(weight_at(j, k)) * ratio);
+                if (average.from > 0) average.lag[static_cast<std::size_t>(j * width_ + k)] *= ratio;
                 float& sum = accumulator_at(j, k);
                 if (sum > first_accumulator)
                     sum = std::max(first_accumulator,
@@ -236,6 +249,8 @@ Sgd Sgd::select(const std::vector<int>& chosen) const {
     s.x_moments = x_moments;
     s.y_moments = y_moments;
     s.cols = cols;
+    s.average.from = average.from;
+    s.average.steps = average.steps;
     s.choose_layout(layout);
     s.centre = centre;
     s.scale = scale;
@@ -254,6 +269,11 @@ Sgd Sgd::select(const std::vector<int>& chosen) const {
         s.y_centre[i] = y_centre[q];
         s.y_scale[i] = y_scale[q];
         s.loss_sum[i] = loss_sum[q];
+        s.average.scales[i] = average.scales[q];
+        s.average.bias[i] = average.bias[q];
+        for (Index j = 0; average.from > 0 && layout != Layout::unknown && j < cols; j++)
+            s.average.lag[static_cast<std::size_t>(j * s.width_) + i] =
+                average.lag[static_cast<std::size_t>(j * width_) + q];
         if (layout != Layout::unknown)
             for (Index j = 0; j < cols; j++) {
                 s.weight_at(j, static_cast<int>(i)) = weight_at(j, chosen[i]);
@@ -299,6 +319,8 @@ void Sgd::merge(const Sgd& other) {
                 (loss_name == other.loss_name && lanes() == other.lanes()
                      ? " with another parameter, or other steps, rates, targets or penalties"
                      : ""));
+    require(average.from == 0 && other.average.from == 0,
+            "Sgd states that keep averages do not merge; take their averages first");
     if (other.rows == 0 && other.layout == Layout::unknown) return widen(other.cols);
     if (rows == 0 && layout == Layout::unknown) {
         const Index mine = cols;

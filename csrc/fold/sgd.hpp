@@ -42,6 +42,17 @@ enum class Layout {
     dense
 };  // decided by the first block: records by feature, or flat and standardised
 
+// Averages of the weights after each step (Polyak & Juditsky, 1992), at the cost of the weights that change:
+// a sum is `scales` times the weight, less what it would be more had the weight always been what it is (Xu,
+// 2011).
+struct Average {
+    Index from = 0;   // the first step that counts; 0 keeps no averages
+    Index steps = 0;  // steps that count so far
+    std::vector<double> scales,
+        bias;                 // one a lane: what its weights counted, its intercepts, summed over them
+    std::vector<double> lag;  // as weights of records lie
+};
+
 struct Sgd {
     // --- what the learner is; the same for all states that merge ---
     std::string loss_name;
@@ -72,6 +83,8 @@ struct Sgd {
     std::vector<double> centre, scale;       // dense or normalised: x' = (x - centre) * scale
     std::vector<double> y_centre, y_scale;   // one a lane: y' = (y - centre) / scale
 
+    Average average;
+
     // --- progressive validation: each row's loss before it is learned from ---
     std::vector<double> loss_sum;
     double meter_weight = 0;
@@ -91,11 +104,22 @@ struct Sgd {
     struct Score {
         std::vector<double> loss, errors;
         double weight = 0;
+        std::vector<double> each;  // rows x columns: each row's loss, of every lane, or all lanes' in sum
     };
-    Score evaluate(const Block& block) const;
+    // columns: of `each`; 0, 1 or lanes.
+    Score evaluate(const Block& block, int columns = 0) const;
     Sgd select(const std::vector<int>& lanes) const;
     std::vector<bool> finite() const;
     void reset_meter();
+    void start_from(const std::vector<double>& coef, const std::vector<double>& intercept, bool dense);
+    void set_targets(const std::vector<std::int32_t>& targets);
+
+    // --- averages, in sgd_average.cpp ---
+    void set_average(Index from);  // from here on, sums being empty
+    Sgd averaged() const;          // a state whose weights are the averages, and which keeps none
+    double summed(Index feature, int lane) const;
+    void settle_sums(std::size_t lane);  // as if all sums came before this step
+    void count_step();
 
     // --- shape of the tables ---
     int lanes() const noexcept { return table.size(); }

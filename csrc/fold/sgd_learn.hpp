@@ -12,6 +12,42 @@
 
 namespace esker::rows {
 
+// Calls f(feature, its number in the row) for the features whose records a row's step changes.
+template <class Rows, class F>
+void each_feature(const Sgd& s, const Rows& rows, F&& f) {
+    if constexpr (requires { rows.row; }) {
+        for (Index e = 0; e < rows.row.size; e++) f(static_cast<Index>(rows.row.columns[e]), e);
+    } else if constexpr (requires { rows.count; }) {
+        for (Index e = 0; e < rows.count; e++) f(static_cast<Index>(rows.columns[e]), e);
+    } else {
+        for (Index j = 0; j < s.cols; j++) f(j, j);
+    }
+}
+
+// Around a step, where averages are kept: the weights before it, and how far the sums fall behind by it.
+template <class Rows>
+struct Lag {
+    std::vector<float> before;
+
+    void remember(const Sgd& s, const Rows& rows) {
+        if (s.average.steps == 0) return;
+        before.clear();
+        each_feature(s, rows, [&](Index j, Index) {
+            for (int k = 0; k < s.lanes(); k++) before.push_back(s.weight_at(j, k));
+        });
+    }
+    void add(Sgd& s, const Rows& rows) {
+        if (s.average.steps == 0) return;
+        each_feature(s, rows, [&](Index j, Index e) {
+            double* lag = s.average.lag.data() + j * s.width();
+            const float* old = before.data() + e * s.lanes();
+            for (int k = 0; k < s.lanes(); k++)
+                lag[k] += s.average.scales[static_cast<std::size_t>(k)] *
+                          (static_cast<double>(s.weight_at(j, k)) - static_cast<double>(old[k]));
+        });
+    }
+};
+
 // One row in 64, scattered, carries the increments that have become too small to add one by one.
 inline float how_often(Index step) noexcept {
     const auto mixed = static_cast<std::uint64_t>(step) * 0x9E3779B97F4A7C15u;
@@ -154,10 +190,11 @@ void step_plainly(Sgd& s, const L& loss, Row& r, Rows& rows, Shrink shrink) {
     rows.step(s, r, shrink);
 }
 template <class L, class Rows>
-void learn_single_plainly(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, const Block& block,
-                          Index i, double weight, Shrink shrink) {
+void learn_single_plainly(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, Lag<Rows>& lag,
+                          const Block& block, Index i, double weight, Shrink shrink) {
     const Single row = score_single(s, loss, r, rows, meter, block, i, weight);
     if (row.slope == 0.0 && shrink == Shrink::none) return;
+    lag.remember(s, rows);
     double squares = 0;
     if constexpr (L::flows) squares = rows.squares(r);
     if (s.resamples()) {
@@ -167,6 +204,7 @@ void learn_single_plainly(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& m
     r.eg[0] = step_lane_plainly<L, Rows>(s, loss, 0, row, weight, s.step.fall(s.steps), squares, shrink);
     if (shrink == Shrink::elastic) tell_penalty(s, r, 0);
     rows.step(s, r, shrink);
+    lag.add(s, rows);
 }
 
 // Bets instead of steps: a weight wins or loses what its slope says.
@@ -191,8 +229,8 @@ void bet_row(Sgd& s, Row& r, Rows& rows) {
 
 // The same for a single lane.
 template <class L, class Rows>
-void learn_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, const Block& block, Index i,
-                  double weight, Shrink shrink) {
+void learn_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, Lag<Rows>& lag,
+                  const Block& block, Index i, double weight, Shrink shrink) {
     auto [prediction, label, slope, most] = score_single(s, loss, r, rows, meter, block, i, weight);
     if (slope == 0.0 && shrink == Shrink::none) return;
     if (s.resamples()) {
@@ -210,6 +248,7 @@ void learn_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, co
     s.bias_h[0] += weight * slope * slope;
     const bool biased = s.fit_intercept && s.bias_h[0] > 0;
     const LaneStep step{&g, &eg, &el2, &el1, how_often(s.steps)};
+    lag.remember(s, rows);
     if constexpr (!L::flows) {
         rows.step(s, step, shrink);
         if (biased) s.bias[0] -= rate * weight * slope / std::sqrt(s.bias_h[0]);
@@ -221,6 +260,7 @@ void learn_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, co
         s.bias[0] -= of_bias * effective;
         rows.apply(s, step, shrink);
     }
+    lag.add(s, rows);
 }
 
 template <class L, class Rows>
@@ -232,6 +272,7 @@ void learn_rows(Sgd& s, const L& loss, Rows& rows, const Block& block, Index beg
     constexpr Index near = 4, far = 12, farther = 24;
     const bool large = static_cast<std::size_t>(s.w.size()) * sizeof(float) > (std::size_t{1} << 19);
     Meter<L> meter;
+    Lag<Rows> lag;
     auto at = [&](Index p) { return block.order ? block.order[p] : p; };
     for (Index p = begin; p < end; p++) {
         if (p + farther < end) {
@@ -243,20 +284,23 @@ void learn_rows(Sgd& s, const L& loss, Rows& rows, const Block& block, Index beg
         const Index i = at(p);
         const double weight = block.w(i);
         s.rows++;
-        if (weight > 0) {
-            if constexpr (Rows::single && Rows::plain)
-                learn_single_plainly(s, loss, r, rows, meter, block, i, weight, shrink);
-            else if constexpr (Rows::single)
-                learn_single(s, loss, r, rows, meter, block, i, weight, shrink);
-            else if (!score_row(s, loss, r, rows, block, i, weight) && shrink == Shrink::none)
-                continue;  // a penalty acts on every visit, whatever the other lanes do
-            else if constexpr (Rows::plain)
+        if (!(weight > 0)) continue;
+        if constexpr (Rows::single && Rows::plain) {
+            learn_single_plainly(s, loss, r, rows, meter, lag, block, i, weight, shrink);
+        } else if constexpr (Rows::single) {
+            learn_single(s, loss, r, rows, meter, lag, block, i, weight, shrink);
+        } else if (score_row(s, loss, r, rows, block, i, weight) || shrink != Shrink::none) {
+            // a penalty acts on every visit, whatever the other lanes do
+            lag.remember(s, rows);
+            if constexpr (Rows::plain)
                 step_plainly(s, loss, r, rows, shrink);
             else if constexpr (Rows::bets)
                 bet_row<L>(s, r, rows);
             else
                 step_row(s, loss, r, rows, shrink);
+            lag.add(s, rows);
         }
+        if (s.average.from > 0) s.count_step();
     }
     meter.flush(s);
 }

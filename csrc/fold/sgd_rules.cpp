@@ -120,6 +120,7 @@ void Sgd::shrink_lane(std::size_t lane, double by) {
     size *= by > 0 ? by : 0.0;
     if (size > 1e-9) return;
     const int k = static_cast<int>(lane);
+    if (average.from > 0) settle_sums(lane);
     for (Index j = 0; j < cols; j++)
         weight_at(j, k) = static_cast<float>(static_cast<double>(weight_at(j, k)) * size);
     size = 1.0;

@@ -67,7 +67,7 @@ void Sgd::update_rows(const Block& block, Index begin, Index end) {
     std::visit([&](const auto& l) { learn(*this, l, block, begin, end); }, loss);
 }
 
-Sgd::Score Sgd::evaluate(const Block& block) const {
+Sgd::Score Sgd::evaluate(const Block& block, int columns) const {
     check(*this, block, 0, block.n);
     check_targets(*this, block, 0, block.n);
     require(layout != Layout::unknown, "an Sgd state that has seen no rows has nothing to evaluate");
@@ -77,6 +77,9 @@ Sgd::Score Sgd::evaluate(const Block& block) const {
     const auto n = static_cast<std::size_t>(lanes());
     out.loss.assign(n, 0.0);
     out.errors.assign(n, 0.0);
+    require(columns == 0 || columns == 1 || columns == lanes(),
+            "each row has no loss apart, one, or one a lane, got " + std::to_string(columns));
+    out.each.assign(static_cast<std::size_t>(block.n * columns), 0.0);
     Row r(*this);
     auto score = [&](auto& rows, const Block& b, Index i, double weight) {
         rows.open(*this, r, i);
@@ -95,11 +98,15 @@ Sgd::Score Sgd::evaluate(const Block& block) const {
         }
         out.weight += weight;
     };
+    Index row = 0;  // in the order in which they are scored
     in_layout(*this, block, 0, block.n, [&](const auto& x, const Block& b, Index from, Index to) {
         with_rows(x, *this, [&](auto&& rows) {
-            for (Index p = from; p < to; p++) {
+            for (Index p = from; p < to; p++, row++) {
                 const Index i = b.order ? b.order[p] : p;
-                if (b.w(i) > 0) score(rows, b, i, b.w(i));
+                if (b.w(i) <= 0) continue;
+                score(rows, b, i, b.w(i));
+                double* each = out.each.data() + row * columns;
+                for (std::size_t k = 0; columns > 0 && k < n; k++) each[columns == 1 ? 0 : k] += r.value[k];
             }
         });
     });

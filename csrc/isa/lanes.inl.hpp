@@ -7,7 +7,11 @@
 
 // h += q, where a float32 sum must not stall: once q is below h / 2^20, 64 q is added on one row in 64
 // instead.
-inline float grown(float h, float q, float often) { return h + (h * 0x1p-20f > q ? q * often : q); }
+// What is beyond float32, an absurd value's fourth power, counts as its largest numbers do.
+inline float grown(float h, float q, float often) {
+    const float more = h + (h * 0x1p-20f > q ? q * often : q);
+    return more < 3e38f ? more : 3e38f;
+}
 
 // A feature whose accumulator grows more than 16-fold in one row had only seen values (or slopes) that say
 // nothing beside this one, and a weight of the order of 1 / value from them: it starts anew.

@@ -145,11 +145,15 @@ class Sgd:
         ...
     def __init__(self, loss: str, lane_target: numpy.typing.NDArray[numpy.int32], lane_rate: numpy.typing.NDArray[numpy.float64], lane_l1: numpy.typing.NDArray[numpy.float64], lane_l2: numpy.typing.NDArray[numpy.float64], fit_intercept: bool, classes: bool, scaled_penalty: bool, loss_parameter: typing.SupportsFloat | typing.SupportsIndex = 0.0, step: str = 'auto', step_power: typing.SupportsFloat | typing.SupportsIndex = 0.0, step_offset: typing.SupportsFloat | typing.SupportsIndex = 0.0, lane_replicate: typing.Annotated[numpy.typing.ArrayLike, numpy.int32] | None = None, bootstrap_seed: typing.SupportsInt | typing.SupportsIndex = 0) -> None:
         ...
+    def averaged(self) -> Sgd:
+        """
+        A state whose weights are the averages so far.
+        """
     def copy(self) -> Sgd:
         ...
-    def evaluate(self, x: typing.Any, y: numpy.typing.NDArray[numpy.float64], weight: numpy.typing.NDArray[numpy.float64] | None, keys: int | numpy.typing.NDArray[numpy.int64], order: numpy.typing.NDArray[numpy.int64] | None) -> tuple[numpy.typing.NDArray[numpy.float64], float, numpy.typing.NDArray[numpy.float64]]:
+    def evaluate(self, x: typing.Any, y: numpy.typing.NDArray[numpy.float64], weight: numpy.typing.NDArray[numpy.float64] | None, keys: int | numpy.typing.NDArray[numpy.int64], order: numpy.typing.NDArray[numpy.int64] | None, columns: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.float64], float, numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
         """
-        (sum of losses, weight, sum of errors), the sums one a lane.
+        (sum of losses, weight, sum of errors, each row's losses), the sums one a lane; of a row, as many as columns: none, that of all lanes in sum, or one a lane.
         """
     def finish(self) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
         """
@@ -167,13 +171,24 @@ class Sgd:
         """
         A state of these lanes alone.
         """
+    def set_average(self, first: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
     def set_rates(self, rates: numpy.typing.NDArray[numpy.float64]) -> None:
         ...
+    def set_targets(self, targets: numpy.typing.NDArray[numpy.int32]) -> None:
+        ...
+    def start_from(self, coef: numpy.typing.NDArray[numpy.float64], intercept: numpy.typing.NDArray[numpy.float64], dense: bool) -> None:
+        """
+        Weights to begin with: lanes x cols, and one intercept a lane.
+        """
     def to_arrays(self) -> dict[str, typing.Any]:
         ...
     def update_rows(self, x: typing.Any, y: numpy.typing.NDArray[numpy.float64], weight: numpy.typing.NDArray[numpy.float64] | None, keys: int | numpy.typing.NDArray[numpy.int64], order: numpy.typing.NDArray[numpy.int64] | None, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     def widen(self, cols: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    @property
+    def average(self) -> int:
         ...
     @property
     def cols(self) -> int:

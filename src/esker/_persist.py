@@ -136,6 +136,10 @@ class _Packer(_plain.Packer):
         }
 
     def pack_other(self, value: Any, where: str) -> Any:
+        if where.endswith("coef_") and hasattr(value, "tocsr"):
+            raise ValueError(
+                f"{where} is a sparse matrix, which files of models do not hold; call densify() first"
+            )
         return {"model": self.describe(value, where)} if _known(value) else None
 
 

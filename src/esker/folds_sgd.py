@@ -180,7 +180,24 @@ class Sgd:
     def evaluate(self, block: Block) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
         """(sum of losses, sum of weights, sum of errors), the first and the last one a lane; learns nothing."""
         x, y = block.raw_x(), _targets(block)
-        return self._state.evaluate(x, y, block.sample_weight, block.raw_keys(), block.order)
+        loss, weight, errors, _ = self._state.evaluate(
+            x, y, block.sample_weight, block.raw_keys(), block.order
+        )
+        return loss, weight, errors
+
+    def row_losses(
+        self, block: Block, *, apart: bool
+    ) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+        """(sum of losses a lane, sum of weights, each row's losses in the block's order); learns nothing.
+
+        A row's losses are one a lane (`apart`), or one, the sum of all lanes'.
+        """
+        x, y = block.raw_x(), _targets(block)
+        columns = self.lanes if apart else 1
+        loss, weight, _, each = self._state.evaluate(
+            x, y, block.sample_weight, block.raw_keys(), block.order, columns
+        )
+        return loss, weight, each
 
     def loss_sums(self) -> tuple[NDArray[np.float64], float]:
         """(sum of losses a lane, sum of weights): each row's loss before it was learned from, since `reset_meter`."""
@@ -203,8 +220,39 @@ class Sgd:
         return self._state.finish()
 
     def select(self, lanes: Sequence[int]) -> Self:
-        """A state of these lanes alone, to the bit."""
+        """A state of these lanes, to the bit; a lane may be named more than once."""
         return self._of(self._state.select([int(k) for k in lanes]))
+
+    @property
+    def average(self) -> int:
+        """The first step whose weights count in averages; 0 where none are kept."""
+        return int(self._state.average)
+
+    def set_average(self, first: int) -> None:
+        """Keep averages of the weights after each step from step `first` on (now if that is past), none with 0.
+
+        Those kept so far are dropped. Of steps "plain", "auto" and "adagrad", whose records hold weights.
+        """
+        self._state.set_average(first)
+
+    def averaged(self) -> Self:
+        """A state whose weights are the averages so far, and which keeps none; where none count yet, the weights.
+
+        With a penalty, a weight counts as it was at its last visit.
+        """
+        return self._of(self._state.averaged())
+
+    def start_from(self, coef: ArrayLike, intercept: ArrayLike, *, dense: bool) -> None:
+        """Begin with these weights, shape (K, d), and intercepts, shape (K,); rows will be `dense` or sparse.
+
+        Of steps "plain", "adagrad" and "ftrl", which take features as they are.
+        """
+        coef = np.ascontiguousarray(coef, dtype=np.float64)
+        self._state.start_from(coef, np.ascontiguousarray(intercept, dtype=np.float64), dense)
+
+    def set_targets(self, targets: ArrayLike) -> None:
+        """Give each lane another target."""
+        self._state.set_targets(np.ascontiguousarray(targets, dtype=np.int32))
 
     def set_rates(self, rates: ArrayLike) -> None:
         """Give each lane another rate."""

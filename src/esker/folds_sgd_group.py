@@ -156,6 +156,15 @@ class SgdGroup:
         parts = self._each(lambda i: self.members[i].evaluate(block))
         return np.concatenate([p[0] for p in parts]), parts[0][1], np.concatenate([p[2] for p in parts])
 
+    def row_losses(
+        self, block: Block, *, apart: bool
+    ) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+        """As `Sgd.row_losses`."""
+        parts = self._each(lambda i: self.members[i].row_losses(block, apart=apart))
+        each = [p[2] for p in parts]
+        losses = np.concatenate(each, axis=1) if apart else np.sum(each, axis=0)
+        return np.concatenate([p[0] for p in parts]), parts[0][1], losses
+
     def loss_sums(self) -> tuple[NDArray[np.float64], Any]:
         """(sums of losses, of weights), one a lane: each row's loss before it was learned from, since `reset_meter`."""
         sums = [m.loss_sums() for m in self.members]
@@ -175,6 +184,29 @@ class SgdGroup:
         """Give each lane another rate."""
         for m, r in zip(self.members, np.split(np.asarray(rates, dtype=np.float64), self._cuts())):
             m.set_rates(r)
+
+    # --- averages ---
+
+    @property
+    def average(self) -> int:
+        """As `Sgd.average`."""
+        return self.members[0].average
+
+    def set_average(self, first: int) -> None:
+        """As `Sgd.set_average`."""
+        for m in self.members:
+            m.set_average(first)
+
+    def averaged(self) -> Self:
+        """As `Sgd.averaged`."""
+        members = [m.averaged() for m in self.members]
+        return self._with(members, self.targets, list(range(len(self.members))))
+
+    def start_from(self, coef: ArrayLike, intercept: ArrayLike, *, dense: bool) -> None:
+        """As `Sgd.start_from`."""
+        parts = (np.split(np.asarray(a, dtype=np.float64), self._cuts()) for a in (coef, intercept))
+        for m, c, b in zip(self.members, *parts):
+            m.start_from(c, b, dense=dense)
 
     # --- answers, copies, parts ---
 

@@ -20,9 +20,10 @@ from esker import learning_checkpoint as checkpoints
 from esker._progress import advance
 from esker.blocks import ArrayBlocks
 from esker.learning_clock import GRAIN, Interrupt, Pacer, interruptible
-from esker.learning_holdout import HeldOut, Visited, without_held_out
+from esker.learning_holdout import GroupsOf, Visited, without_held_out
+from esker.learning_judge import Judge, Verdict
 from esker.learning_schedule import Learned, Schedule
-from esker.learning_stream import Stream, next_mark
+from esker.learning_stream import LAST_SPACING, Stream, next_mark
 
 if TYPE_CHECKING:
     from esker.blocks import Blocks
@@ -32,6 +33,8 @@ __all__ = ["Learned", "Schedule", "learn"]
 
 #: The race of rates is decided at the first end of an epoch, or work mark, at or after so many rows.
 RACE_ROWS = 1 << 16
+#: Seconds in which a weight is read out of the tables of many models, and rounded, at the end of a fit.
+READ_OUT = 2.5e-8
 #: Seconds of work between two checkpoints.
 CHECKPOINT_EVERY = 3.0
 
@@ -44,6 +47,7 @@ def learn(
     checkpoint: str | os.PathLike[str] | None = None,
     identity: dict[str, Any] | None = None,
     observe: Callable[[dict[str, Any]], None] | None = None,
+    groups: GroupsOf | None = None,
 ) -> Learned:
     """Walk `blocks`, an epoch after the other, through `state`.
 
@@ -60,18 +64,22 @@ def learn(
         What else a checkpoint must agree on (JSON): parameters, classes.
     observe : callable, optional
         Called with each entry of the history as it is made.
+    groups : callable, optional
+        The groups of the rows at some places of a block; whole groups are held out then.
 
     Returns
     -------
     Learned
         ``history`` has an entry at each work mark and end of an epoch:
-        ``{"seconds": 0.52, "rows": 65536, "epoch": 0, "loss": 0.31, "held_out_loss": 0.33, "lanes": 4}``; ``loss`` is the
-        mean progressive loss of the best lanes since the mark before the last, ``held_out_loss`` is None where none was
-        measured. ``schedule`` is ``{"version": 1, "seed": 7, "decisions": [{"rows": 65536, "event": "selected",
+        ``{"seconds": 0.52, "rows": 65536, "bytes": 41943040, "epoch": 0, "loss": 0.31, "held_out_loss": 0.33,
+        "held_out_error": 0.004, "lanes": 4}``; ``bytes`` is the size in memory of the rows learned from; ``loss`` is the
+        mean progressive loss of the best lanes since the mark before the last; ``held_out_loss`` is None where none was
+        measured, as is ``held_out_error``, the standard error of that mean over rows (over groups, where whole groups are
+        held out); ``lanes`` counts the models alive. ``schedule`` is ``{"version": 1, "seed": 7, "decisions": [{"rows": 65536, "event": "selected",
         "lanes": [2]}], "stop": {"rows": 131072, "reason": "time"}}``; events are "selected", "dropped", "halved",
         "lowered".
     """
-    return _Walk(blocks, state, schedule, checkpoint, identity or {}, observe).run()
+    return _Walk(blocks, state, schedule, checkpoint, identity or {}, observe, groups).run()
 
 
 class _Stop(Exception):
@@ -89,18 +97,18 @@ class _Walk:
         checkpoint: str | os.PathLike[str] | None,
         identity: dict[str, Any],
         observe: Callable[[dict[str, Any]], None] | None,
+        groups: GroupsOf | None,
     ) -> None:
         self.blocks, self.schedule, self.path, self.observe = blocks, schedule, checkpoint, observe
-        self.identity = identity
-        self.stream, self.held = Stream(state), HeldOut()
+        self.identity, self.groups = identity, groups
+        self.stream, self.judge = Stream(state), Judge(schedule)
         self.epoch = self.chunk = self.offset = 0
-        self.best: Sgd | None = None
-        self.best_loss = self.best_epoch_loss = np.inf
-        self.stale = self.back_offs = 0
+        self.back_offs = 0
+        self.nbytes = 0.0
         self.before = 0.0  # seconds of the runs that the checkpoint continues
         self.started = perf_counter() if schedule.started is None else schedule.started
         self.pacer, self.saved = Pacer(None), perf_counter()
-        self.interrupt, self.finish_seconds = Interrupt(), 0.0
+        self.interrupt = Interrupt()
         self._identified: dict[str, Any] = {}
         self.history: list[dict[str, Any]] = []
 
@@ -129,17 +137,17 @@ class _Walk:
             reason = str(stop)
         if self.schedule.stop_rows not in (None, self.stream.rows) and reason != "interrupted":
             raise self._other_end(f"this one ended after {self.stream.rows} rows ({reason})")
-        state = self._finish()
+        state = self._finish(reason)
         if self.path is not None and reason != "interrupted":
             checkpoints.remove(self.path)
         log = {"version": 1, "seed": self.schedule.seed, "decisions": self.stream.events}
         log["stop"] = {"rows": self.stream.rows, "reason": reason}
         epochs = self.epoch + (1 if self.chunk or self.offset else 0)
-        return Learned(state, reason, epochs, self.stream.rows, self.history, log)
+        return Learned(state, reason, epochs, self.stream.rows, self.history, log, self.judge.falling)
 
     def _walk_epoch(self) -> None:
         s = self.schedule
-        then = without_held_out(s.seed, s.holdout)
+        then = without_held_out(s.seed, s.holdout, self.groups)
         walk: dict[str, Any] = {"shuffle_rows": s.shuffle_rows, "start": self.chunk, "then": then}
         visits = self.blocks.visits(self.epoch, seed=s.seed, shuffle=s.shuffle, **walk)
         try:
@@ -174,14 +182,13 @@ class _Walk:
     def _learn_block(self, visited: Visited) -> None:
         whole, block, held = visited
         if self.epoch == 0 and self.offset == 0:
-            self.held.add(whole, held)
+            self.judge.held.add(whole, held, self.groups)
         assert block.order is not None
         n, per_row = len(block.order), whole.nbytes / max(1, len(whole))
         while self.offset < n:
             self._check_stop()
             stream = self.stream
-            # A piece ends at a multiple of GRAIN rows of the walk, so that an early end is at one.
-            rows = self.pacer.rows - stream.rows % GRAIN
+            rows = self.pacer.rows - stream.rows % min(GRAIN, self.pacer.rows)
             mark = next_mark(stream.rows)
             rows = min(rows, n - self.offset, mark - stream.rows)
             if self.schedule.stop_rows is not None:
@@ -189,6 +196,7 @@ class _Walk:
             begun = perf_counter()
             stream.take(block, self.offset, self.offset + rows, self.blocks.source)
             self.offset += rows
+            self.nbytes += rows * per_row
             self.pacer.done(rows, perf_counter() - begun)
             facts = {"epoch": float(self.epoch)}
             if stream.rows == mark:
@@ -199,7 +207,7 @@ class _Walk:
                 self._save()
 
     def _check_stop(self) -> None:
-        """End the walk where a fit before this one did; else where the clock or Ctrl-C says so, at a grain."""
+        """End the walk where a fit before this one did; else where the clock or Ctrl-C says so."""
         s, rows = self.schedule, self.stream.rows
         if rows == s.stop_rows and s.stop_reason in ("time", "interrupted"):
             raise _Stop(s.stop_reason)
@@ -211,7 +219,7 @@ class _Walk:
             if rows >= s.stop_rows:
                 raise self._other_end("rows of this one's epoch are left then")
             return
-        if rows > 0 and rows % GRAIN == 0 and self.pacer.late(self._reserve()):
+        if rows > 0 and self.pacer.late(self._reserve()):
             raise _Stop("time")
 
     def _other_end(self, differs: str) -> ValueError:
@@ -223,8 +231,11 @@ class _Walk:
         )
 
     def _reserve(self) -> float:
-        """Seconds that one more piece and the finish take."""
-        return self.pacer.piece + 2 * self.finish_seconds
+        """Seconds that one more piece, a look at the held-out rows, and reading the weights out take."""
+        state = self.stream.state
+        judging = max(2 * self.judge.seconds, self.judge.held.rows * self.pacer.row)
+        models = len(set(state.targets.tolist())) if state.lanes > 1 else 1
+        return self.pacer.piece + judging + models * state.cols * READ_OUT
 
     # --- decisions ---
 
@@ -233,20 +244,12 @@ class _Walk:
         stream = self.stream
         if stream.racing and stream.rows >= RACE_ROWS and self.epoch == 0:
             self._select()
+        if self.schedule.average == "either" and self.epoch == 0 and stream.rows <= LAST_SPACING:
+            stream.state.set_average(stream.rows + 1)  # early steps are far off
         return self._log(None)
 
-    def _criterion(self) -> tuple[Any, bool]:
-        """Each lane's loss, held-out where there is enough of it; and whether it is."""
-        if self.held.enough:
-            begun = perf_counter()
-            loss = self.held.loss(self.stream.state)
-            self.finish_seconds = max(self.finish_seconds, perf_counter() - begun)
-            return loss, True
-        return self.stream.progressive(), False
-
     def _select(self) -> None:
-        loss, _ = self._criterion()
-        lanes = self.stream.winners(loss)
+        lanes = self.stream.winners(self.judge.loss(self.stream))
         self.stream.keep(lanes)
         self.stream.events.append({"rows": self.stream.rows, "event": "selected", "lanes": lanes})
 
@@ -256,62 +259,48 @@ class _Walk:
         if stream.rows == 0:
             raise ValueError(f"{self.blocks.source} has no rows to learn from")
         stream.check(self.blocks.source)
-        held = self._judge()
+        held = self.judge.verdict(stream)
         if stream.racing and stream.rows >= RACE_ROWS:
             self._select()
         mean = stream.epoch_mean()
-        loss = float(np.mean(mean[stream.winners(mean)])) if held is None else held
         self._log(held)
-        gain = self.best_epoch_loss - loss
-        enough = (
-            s.tol is None or gain > s.tol * abs(self.best_epoch_loss) or not np.isfinite(self.best_epoch_loss)
-        )
-        lost = stream.back_offs > self.back_offs  # what came of the epoch says nothing
+        judge, lost = (
+            self.judge,
+            stream.back_offs > self.back_offs,
+        )  # what came of the epoch says nothing then
         self.back_offs = stream.back_offs
-        self.stale = 0 if enough or lost else self.stale + 1
-        self.best_epoch_loss = min(self.best_epoch_loss, loss)
+        judge.gained(held, float(np.mean(mean[stream.winners(mean)])), lost=lost)
         self.epoch, self.chunk, self.offset = self.epoch + 1, 0, 0
         stream.start_epoch()
-        if s.tol is not None and self.stale >= s.n_iter_no_change:
+        if s.average == "either":
+            stream.state.set_average(1)  # of the next epoch alone
+        if s.tol is not None and judge.stale >= s.n_iter_no_change:
             if not (s.lower_rate and stream.lower_rates()):
                 raise _Stop("converged")
-            self.stale = 0
+            judge.stale = 0
 
-    def _judge(self) -> float | None:
-        """Score the lanes on the held-out rows and keep the best model; None where there are too few."""
-        loss, held = self._criterion()
-        if not held:
-            return None
-        lanes = self.stream.winners(loss)
-        total = float(np.mean(loss[lanes]))
-        if total < self.best_loss:
-            self.best = None  # its memory is free before the better one takes some
-            self.best_loss, self.best = total, self.stream.state.select(lanes)
-        return total
-
-    def _finish(self) -> Sgd:
+    def _finish(self, reason: str) -> Sgd:
         """The best model: by held-out rows where there are enough, else the last one of the leading lanes."""
-        stream = self.stream
+        stream, judge = self.stream, self.judge
         stream.check(self.blocks.source)
-        if self.best is None:
+        if judge.best is None:
             stream.need_rows(self.blocks.source)
-        if self.chunk or self.offset or self.best is None:
-            held = self._judge()
-            self._log(held)
-        if self.best is not None:
-            return self.best
-        return stream.state.select(stream.winners(stream.progressive()))
+        if self.chunk or self.offset or judge.best is None:
+            self._log(judge.verdict(stream))
+        return judge.last(stream) if judge.best is None else judge.best
 
-    def _log(self, held: float | None) -> float:
+    def _log(self, held: Verdict | None) -> float:
         stream = self.stream
         loss = stream.progressive()
         mean = float(np.mean(loss[stream.winners(loss)]))
         entry = {
             "seconds": self.before + perf_counter() - self.started,
             "rows": stream.rows,
+            "bytes": round(self.nbytes),
             "epoch": self.epoch,
             "loss": mean,
-            "held_out_loss": held,
+            "held_out_loss": None if held is None else held.loss,
+            "held_out_error": None if held is None else held.error,
             "lanes": stream.state.lanes,
         }
         if self.history and self.history[-1]["rows"] == stream.rows and held is None:
@@ -344,13 +333,12 @@ class _Walk:
         assert self.path is not None
         stream = self.stream
         arrays = {f"stream/{k}": v for k, v in stream.to_arrays().items()}
-        arrays |= {f"held/{k}": v for k, v in self.held.to_arrays().items()}
-        if self.best is not None:
-            arrays |= {f"best/{k}": v for k, v in self.best.to_arrays().items()}
+        arrays |= self.judge.to_arrays()
         facts = {
             "identity": self._identified,
             "position": [self.epoch, self.chunk, self.offset],
-            "best": [self.best_loss, self.best_epoch_loss, self.stale],
+            "judge": self.judge.facts(),
+            "bytes": self.nbytes,
             "seconds": self.before + perf_counter() - self.started,
             "stream": stream.facts(),
             "history": self.history,
@@ -365,15 +353,14 @@ class _Walk:
         if found is None:
             return
         facts, arrays = found
-        groups: dict[str, dict[str, Any]] = {"stream": {}, "held": {}, "best": {}}
+        groups: dict[str, dict[str, Any]] = {"stream": {}, "held": {}, "best": {}, "reference": {}}
         for name, values in arrays.items():
             group, rest = name.split("/", 1)
             groups[group][rest] = values
         kind = type(self.stream.state)
         self.stream = Stream.restored(kind, facts["stream"], groups["stream"])
-        self.held = HeldOut.from_arrays(groups["held"])
-        self.best = kind.from_arrays(groups["best"]) if groups["best"] else None
+        self.judge.restore(kind, facts["judge"], groups)
         self.epoch, self.chunk, self.offset = facts["position"]
         self.back_offs = self.stream.back_offs
-        self.best_loss, self.best_epoch_loss, self.stale = facts["best"]
+        self.nbytes = facts["bytes"]
         self.before, self.history = facts["seconds"], facts["history"]

@@ -11,14 +11,16 @@ from typing import Any
 
 __all__ = ["GRAIN", "Interrupt", "Pacer", "interruptible"]
 
-#: A walk ends early at a multiple of so many rows.
+#: Pieces that are long enough end at a multiple of so many rows of the walk.
 GRAIN = 256
+#: The first piece has so many: with thousands of models a single row may take milliseconds.
+FIRST = 16
 #: A piece of work takes about so many seconds.
 PIECE = 0.02
 
 
 class Pacer:
-    """How many rows to learn from before looking at the clock again.
+    """How many rows to learn from before looking at the clock again; the last piece's seconds, and a row's of it.
 
     Parameters
     ----------
@@ -27,15 +29,15 @@ class Pacer:
     """
 
     def __init__(self, deadline: float | None) -> None:
-        self.deadline, self.rows, self.piece = deadline, GRAIN, 0.0
+        self.deadline, self.rows, self.piece, self.row = deadline, FIRST, 0.0, 0.0
 
     def done(self, rows: int, seconds: float) -> None:
         """A piece of so many rows took so long."""
-        self.piece = seconds
+        self.piece, self.row = seconds, seconds / max(1, rows)
         if seconds < PIECE / 2 and rows >= self.rows:
             self.rows = min(self.rows * 2, 1 << 20)
-        elif seconds > PIECE and rows > GRAIN:
-            self.rows = max(GRAIN, self.rows // 2)
+        elif seconds > PIECE and self.rows > 1:
+            self.rows //= 2
 
     def late(self, reserve: float = 0.0) -> bool:
         """Is the time spent, but for what finishing takes?"""

@@ -1,9 +1,9 @@
-"""Rows held out of learning, chosen by (seed, row key), so that every walk leaves out the same ones."""
+"""Rows held out of learning, chosen by (seed, row key) or by (seed, group), so that every walk leaves out the same ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from esker.folds import Sgd
 
-__all__ = ["HeldOut", "Visited", "hold_out", "without_held_out"]
+__all__ = ["HeldOut", "Scores", "Visited", "hold_out", "standard_error", "without_held_out"]
+
+#: The groups of the rows at some places of a block, as whole numbers.
+GroupsOf = Callable[[Block, "NDArray[np.int64]"], "NDArray[np.int64]"]
 
 #: At most so many held-out rows, and so many of their numbers, are kept to be scored.
 ROWS = 1 << 15
@@ -27,11 +30,17 @@ NUMBERS, SPARSE_NUMBERS = 1 << 21, 1 << 20
 ENOUGH = 50
 
 
-def hold_out(block: Block, seed: int, fraction: float) -> tuple[Block, NDArray[np.int64]]:
-    """The block without the held-out rows in its order, and the held-out rows."""
+def hold_out(
+    block: Block, seed: int, fraction: float, groups: GroupsOf | None = None
+) -> tuple[Block, NDArray[np.int64]]:
+    """The block without the held-out rows in its order, and the held-out rows; with `groups`, of whole ones."""
     order = np.arange(len(block), dtype=np.int64) if block.order is None else block.order
     if fraction <= 0:
         return replace(block, order=order), order[:0]
+    if groups is not None:
+        every = np.arange(len(order), dtype=np.int64)
+        learned, held = core.hold_out(seed, groups(block, order), every, fraction)
+        return replace(block, order=order[learned]), order[held]
     learned, held = core.hold_out(seed, block.raw_keys(), order, fraction)
     return replace(block, order=learned), held
 
@@ -44,9 +53,58 @@ class Visited(NamedTuple):
     held: NDArray[np.int64]
 
 
-def without_held_out(seed: int, fraction: float) -> Callable[[Block], Visited]:
+def without_held_out(
+    seed: int, fraction: float, groups: GroupsOf | None = None
+) -> Callable[[Block], Visited]:
     """What makes of each block that `Blocks.visits` gives what a walk learns from and holds out."""
-    return lambda whole: Visited(whole, *hold_out(whole, seed, fraction))
+    return lambda whole: Visited(whole, *hold_out(whole, seed, fraction, groups))
+
+
+def standard_error(
+    values: NDArray[np.float64], weight: NDArray[np.float64], groups: NDArray[np.int64] | None = None
+) -> float:
+    """The standard error of a weighted mean, rows (or, where there are some, groups) being independent.
+
+    >>> standard_error(np.array([1.0, 3.0, 2.0, 2.0]), np.ones(4)) ** 2 == 2 / 4**2
+    True
+    """
+    total = weight.sum()
+    if not total > 0 or not np.isfinite(values).all():
+        return float("inf")
+    parts = weight * (values - weight @ values / total)
+    if groups is not None:
+        parts = np.bincount(groups, weights=parts)
+    return float(np.sqrt(parts @ parts) / total)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Losses on the held-out rows.
+
+    Attributes
+    ----------
+    loss : ndarray of shape (lanes,)
+        Mean losses.
+    each : ndarray of shape (rows, lanes) or (rows, 1)
+        Each row's, of every lane, or the sum of all lanes'.
+    weight : ndarray of shape (rows,)
+    groups : ndarray of shape (rows,) or None
+    """
+
+    loss: NDArray[np.float64]
+    each: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    groups: NDArray[np.int64] | None
+
+    def rows(self, lanes: list[int]) -> NDArray[np.float64]:
+        """Each row's mean loss over these lanes (all of them, where the sum is all there is)."""
+        if self.each.shape[1] == len(self.loss):
+            return np.asarray(self.each[:, lanes].mean(axis=1))
+        return self.each[:, 0] / len(self.loss)
+
+    def error(self, rows: NDArray[np.float64]) -> float:
+        """The standard error of the mean of numbers that belong to the rows."""
+        return standard_error(rows, self.weight, self.groups)
 
 
 class HeldOut:
@@ -54,9 +112,10 @@ class HeldOut:
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
+        self.groups: list[NDArray[np.int64]] = []
         self.rows = self.numbers = 0
 
-    def add(self, block: Block, rows: NDArray[np.int64]) -> None:
+    def add(self, block: Block, rows: NDArray[np.int64], groups: GroupsOf | None = None) -> None:
         """Copy these rows of a block, as long as there is room."""
         room = min(rows.size, ROWS - self.rows)
         most = SPARSE_NUMBERS if sparse.issparse(block.X) else NUMBERS
@@ -76,7 +135,11 @@ class HeldOut:
         self.numbers += int(numbers[: rows.size].sum())
         weight = None if block.sample_weight is None else block.sample_weight[rows]
         y = None if block.y is None else block.y[rows]
-        self.blocks.append(Block(_rows(block.X, rows), y, weight))
+        keys = block.raw_keys()  # a loss that refuses a target names its row
+        keys = keys[rows] if isinstance(keys, np.ndarray) else keys + rows
+        self.blocks.append(Block(_rows(block.X, rows), y, weight, row_keys=keys))
+        if groups is not None:
+            self.groups.append(groups(block, rows))
 
     @property
     def enough(self) -> bool:
@@ -92,6 +155,19 @@ class HeldOut:
             total, weight = total + loss, weight + w
         return mean_loss(np.asarray(total, dtype=np.float64) * np.ones(state.lanes), weight)
 
+    def scores(self, state: Sgd, *, apart: bool) -> Scores:
+        """The losses of a state, each lane's apart or, of each row, all lanes' in sum."""
+        total: Any = 0.0
+        weight, each, weights = 0.0, [], []
+        for block in self.blocks:
+            loss, w, rows = state.row_losses(block, apart=apart)
+            total, weight = total + loss, weight + w
+            each.append(rows)
+            weights.append(np.ones(len(block)) if block.sample_weight is None else block.sample_weight)
+        groups = np.unique(np.concatenate(self.groups), return_inverse=True)[1] if self.groups else None
+        mean = mean_loss(np.asarray(total, dtype=np.float64) * np.ones(state.lanes), weight)
+        return Scores(mean, np.concatenate(each), np.concatenate(weights), groups)
+
     # --- for a checkpoint ---
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -106,6 +182,9 @@ class HeldOut:
                 arrays[f"{i}/y"] = b.y
             if b.sample_weight is not None:
                 arrays[f"{i}/weight"] = b.sample_weight
+            arrays[f"{i}/keys"] = b.keys
+            if self.groups:
+                arrays[f"{i}/groups"] = self.groups[i]
         return arrays
 
     @classmethod
@@ -117,7 +196,10 @@ class HeldOut:
                 indptr = arrays[f"{i}/indptr"]
                 shape = (len(indptr) - 1, int(arrays[f"{i}/cols"]))
                 X = sparse.csr_array((arrays[f"{i}/data"], arrays[f"{i}/indices"], indptr), shape=shape)
-            self.blocks.append(Block(X, arrays.get(f"{i}/y"), arrays.get(f"{i}/weight")))
+            y, weight = arrays.get(f"{i}/y"), arrays.get(f"{i}/weight")
+            self.blocks.append(Block(X, y, weight, row_keys=arrays[f"{i}/keys"]))
+            if f"{i}/groups" in arrays:
+                self.groups.append(arrays[f"{i}/groups"])
             self.rows += X.shape[0]
             self.numbers += X.nnz if sparse.issparse(X) else X.size
         return self

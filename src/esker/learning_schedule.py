@@ -26,8 +26,10 @@ class Schedule:
         Of the order of rows and of the choice of held-out ones.
     max_iter : int
         Epochs at most.
-    tol : float or None
-        An epoch that does not lower the loss by this share of it is one without gain; None runs all epochs.
+    tol : float, "auto" or None
+        An epoch that does not lower the loss by this share of it is one without gain; None runs all epochs. "auto": one
+        that does not lower the held-out loss, since the last gain, by more than the standard error of that difference,
+        row by row; where nothing is held out, as 1e-3.
     n_iter_no_change : int
         Epochs without gain, in a row, before the walk has converged.
     lower_rate : bool
@@ -35,7 +37,10 @@ class Schedule:
     shuffle : bool
     shuffle_rows : int or None
     holdout : float
-        The share of rows held out; 0 decides by progressive loss.
+        The share of rows (of groups, where `learn` has some) held out; 0 decides by progressive loss.
+    average : {"last", "averaged", "either"}
+        Which of a lane's models counts: the last one, the average that the state keeps, or the better one by held-out
+        loss, the average then being that of one epoch (of the first one, but for its first work mark's rows).
     max_time : float or None
         Seconds, counted from `started`.
     started : float or None
@@ -46,12 +51,13 @@ class Schedule:
 
     seed: int
     max_iter: int = 20
-    tol: float | None = 1e-3
+    tol: float | str | None = 1e-3
     n_iter_no_change: int = 2
     lower_rate: bool = False
     shuffle: bool = True
     shuffle_rows: int | None = None
     holdout: float = 0.0
+    average: str = "last"
     max_time: float | None = None
     started: float | None = None
     stop_rows: int | None = None
@@ -75,6 +81,8 @@ class Learned:
         See `learn`.
     schedule : dict
         See `learn`.
+    falling : bool
+        Whether the last epoch that was judged still gained something, or none was.
     """
 
     state: Sgd
@@ -83,6 +91,7 @@ class Learned:
     rows: int
     history: list[dict[str, Any]] = field(default_factory=list)
     schedule: dict[str, Any] = field(default_factory=dict)
+    falling: bool = True
 
 
 def check_schedule(given: Any) -> None:

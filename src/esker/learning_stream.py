@@ -57,8 +57,8 @@ class Stream:
         What was decided at marks: ``{"rows": ..., "event": "dropped" | "halved" | "lowered", "lanes": [...]}``.
     """
 
-    def __init__(self, state: Sgd) -> None:
-        self.state, self.backup, self.rows = state, state.copy(), 0
+    def __init__(self, state: Sgd, *, backup: bool = True) -> None:
+        self.state, self.backup, self.rows = state, state.copy() if backup else state, 0
         self.backup_rows = 0
         lanes = state.lanes
         self.epoch_loss, self.epoch_weight = np.zeros(lanes), np.zeros(lanes)
@@ -179,9 +179,8 @@ class Stream:
 
     def progressive(self) -> NDArray[np.float64]:
         """Each lane's mean loss on the rows since the last mark but one, each scored before it was learned from."""
-        self.read_meter()
-        sums = self.older + self.newer
-        return mean_loss(sums[0], sums[1])
+        loss, weight = self.state.loss_sums()  # left in the state, so that no cut into batches is in its sum
+        return mean_loss(self.older[0] + (self.newer[0] + loss), self.older[1] + (self.newer[1] + weight))
 
     def epoch_mean(self) -> NDArray[np.float64]:
         """Each lane's mean progressive loss in this epoch."""

@@ -27,13 +27,13 @@ _PANEL = 1 << 20
 _PART = 1 << 25
 
 
-def scores_of(X: Any, coef: NDArray[Any], intercept: Any) -> NDArray[np.float64]:
+def scores_of(X: Any, coef: Any, intercept: Any) -> NDArray[np.float64]:
     """``X @ coef.T + intercept`` in float64, panel by panel, so that X is never copied whole.
 
     Parameters
     ----------
     X : ndarray or CSR of shape (n, d)
-    coef : ndarray of shape (d,) or (k, d)
+    coef : ndarray of shape (d,) or (k, d), or CSR of shape (k, d)
     intercept : number or ndarray of shape (k,)
 
     Returns
@@ -41,27 +41,34 @@ def scores_of(X: Any, coef: NDArray[Any], intercept: Any) -> NDArray[np.float64]
     ndarray of shape (n,) or (n, k)
     """
     n, d = X.shape
-    if coef.ndim > 1 and coef.size > _PART and len(coef) > 1:
+    if not sparse.issparse(coef) and coef.ndim > 1 and coef.size > _PART and len(coef) > 1:
         some = max(1, _PART // d)
         level = np.broadcast_to(np.asarray(intercept, dtype=np.float64), len(coef))
         whole = np.empty((n, len(coef)))
         for k in range(0, len(coef), some):
             whole[:, k : k + some] = scores_of(X, coef[k : k + some], level[k : k + some])
         return whole
-    W = np.ascontiguousarray(coef.T, dtype=np.float64)
+    if sparse.issparse(coef):  # of `sparsify`
+        W = coef.T.tocsc().astype(np.float64)
+    else:
+        W = np.ascontiguousarray(coef.T, dtype=np.float64)
     out = np.empty((n, *W.shape[1:]))
     if X.dtype == np.float64:
-        out[...] = X @ W
+        out[...] = _dense(X @ W)
     elif sparse.issparse(X):
         step = max(1, int(_PANEL / 12 * n / max(1, X.nnz)))
         for i in range(0, n, step):
-            out[i : i + step] = X[i : i + step].astype(np.float64) @ W
+            out[i : i + step] = _dense(X[i : i + step].astype(np.float64) @ W)
     else:
         step = max(1, _PANEL // (8 * max(1, d)))
         for i in range(0, n, step):
             out[i : i + step] = X[i : i + step].astype(np.float64) @ W
     out += intercept if out.ndim > 1 else np.asarray(intercept, dtype=np.float64).reshape(-1)
     return out
+
+
+def _dense(scores: Any) -> Any:
+    return scores.toarray() if sparse.issparse(scores) else scores
 
 
 class LinearModel(BaseEstimator):  # type: ignore[misc]

@@ -3,81 +3,39 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from esker._native import threads
-from esker._progress import advance
 from esker.blocks.memory import physical_memory, show_size
 from esker.folds import Sgd, SgdGroup
 from esker.learning import Schedule, learn
-from esker.learning_holdout import NUMBERS, ROWS, SPARSE_NUMBERS
 from esker.learning_schedule import check_schedule
 from esker.learning_stream import Stream
 from esker.linear_model._base import learn_width
+from esker.linear_model._sgd_asked import Asked, RowGroups, initial_weights
 from esker.linear_model._sgd_bootstrap import Bootstrapped, check_bootstrap
 from esker.linear_model._sgd_parameters import LOSS_PARAMETERS, Checked, lane_bytes, raced_rates
+from esker.linear_model._sgd_rows import HOLD_OUT_FROM, held_bytes, measure, share_held_out
 from esker.linear_model._sgd_steps import SCHEDULES, penalty_scale_of, stepping
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from esker.blocks import Blocks
 
 __all__ = ["SGD"]
 
-#: Data sets with fewer rows hold nothing out.
-HOLD_OUT_FROM = 1000
-#: Of a source that is read in sequence no more rows than this are counted: whether there are more is known of it and of
-#: its cache alike, so that both hold out the same rows.
-COUNTED, SHARE_OF_MORE = 1 << 15, 0.02
 #: Beyond twice as many models there are states of so many.
 BESIDE = 128
-
-
-def _held_bytes(blocks: Blocks, n_rows: int | None, share: float) -> int:
-    """Bytes of the held-out rows that are kept, at most."""
-    rows = ROWS if n_rows is None else min(ROWS, int(share * n_rows))
-    if share == 0 or blocks.is_sparse is None:
-        return 0
-    if not blocks.is_sparse:
-        return min(rows * (blocks.n_columns or 0), NUMBERS) * int(blocks.dtype.itemsize) + 16 * rows
-    numbers = SPARSE_NUMBERS
-    if blocks.nnz is not None and n_rows:
-        numbers = min(numbers, int(rows * blocks.nnz / n_rows))
-    return numbers * (int(blocks.dtype.itemsize) + 4) + 24 * rows
-
-
-def _dense_width(blocks: Blocks) -> int | None:
-    """Columns of dense rows; 0 for sparse ones; None where only reading tells."""
-    return None if blocks.is_sparse is None else 0 if blocks.is_sparse else blocks.n_columns
-
-
-def _counted(blocks: Blocks, n_rows: int | None, width: int | None) -> tuple[int | None, int | None]:
-    """The rows, None where there are more than COUNTED, and the width of dense ones; read as far as that takes."""
-    if n_rows is not None and (n_rows > COUNTED or width is not None):
-        return (None if n_rows > COUNTED else n_rows), width
-    if not blocks.rereadable:
-        return None, width
-    rows = 0
-    with closing(blocks.read_ahead()) as walk:  # type: ignore[type-var]
-        for block in walk:
-            rows += len(block)
-            width = block.X.shape[1] if isinstance(block.X, np.ndarray) else 0
-            if rows > COUNTED:
-                return None, width
-    return rows, width
-
-
-def _measure(blocks: Blocks) -> None:
-    """Find the width of a source that is wider than memory may allow tables for: one walk, which it remembers."""
-    if blocks.n_columns is None and blocks.max_memory is not None and blocks.rereadable:
-        for block in blocks:
-            if not advance(len(block), block.nbytes):
-                raise KeyboardInterrupt
 
 
 class SGD(Bootstrapped):
@@ -94,17 +52,21 @@ class SGD(Bootstrapped):
         n_rows: int | None,
         targets: list[int],
         checked: Checked,
-        started: float,
-        schedule: Any,
+        asked: Asked,
     ) -> Any:
         """Walk; set what a walk tells."""
-        check_bootstrap(self, isinstance(checked.loss_parameter, tuple), blocks)
+        check_bootstrap(self, isinstance(checked.loss_parameter, tuple), blocks, asked)
+        schedule = asked.schedule
         seed, stop = self._seed(schedule)
-        _measure(blocks)
+        measure(blocks)
         n_rows = blocks.n_rows if n_rows is None else n_rows
-        share = self._share_held_out(blocks, n_rows)
-        blocks.reserve(_held_bytes(blocks, n_rows, share), "a held-out set to decide by")
-        kept = getattr(self, "_kept", None) if self.warm_start else None
+        share = share_held_out(self, blocks, n_rows)
+        blocks.reserve(held_bytes(blocks, n_rows, share), "a held-out set to decide by")
+        groups = None
+        if asked.groups is not None:
+            groups = self._row_groups(blocks, asked.groups, share)
+            share = groups.share(seed, share)
+        kept = getattr(self, "_kept", None) if self.warm_start and not asked.begins else None
         if kept is not None:
             earlier = self._earlier(kept, checked, "fit with warm_start=True")
             state = earlier.state.select(earlier.winners(earlier.progressive()))
@@ -112,6 +74,10 @@ class SGD(Bootstrapped):
                 state.set_rates(np.full(state.lanes, checked.stepping.rate))
         else:
             state = self._state(targets, checked, blocks)
+            if asked.begins:
+                initial_weights(self, asked, state, blocks, len(targets))
+        if state.average != checked.average or self.average == "auto":
+            state.set_average(checked.average)
         plan = Schedule(
             seed=seed,
             max_iter=self.max_iter,
@@ -121,12 +87,14 @@ class SGD(Bootstrapped):
             shuffle=bool(self.shuffle),
             shuffle_rows=self.shuffle_rows,
             holdout=share,
+            average={False: "last", "auto": "either"}.get(self.average, "averaged"),
             max_time=checked.max_time if schedule is None else None,
-            started=started,
+            started=asked.started,
             stop_rows=stop.get("rows"),
             stop_reason=stop.get("reason"),
         )
         identity = {"estimator": type(self).__name__, **self._identity()}
+        identity |= {"groups": None if groups is None else groups.told, **asked.told()}
         with threads(self.n_threads):
             learned = learn(
                 blocks,
@@ -135,9 +103,10 @@ class SGD(Bootstrapped):
                 checkpoint=self.checkpoint,
                 identity=identity,
                 observe=self._show if self.verbose else None,
+                groups=groups,
             )
         learn_width(self, learned.state.cols, None)
-        self._kept = Stream(learned.state).kept(backup=False)
+        self._kept = Stream(learned.state, backup=False).kept(backup=False)
         self.n_iter_, self.t_ = learned.n_iter, float(learned.rows + 1)
         self.history_, self.schedule_, self.stop_reason_ = (
             learned.history,
@@ -154,7 +123,7 @@ class SGD(Bootstrapped):
             )
         self._take(learned.state, blocks.dtype)
         self._learn_replicates(blocks, learned, checked, plan)
-        self._warn(learned.stop_reason)
+        self._warn(learned.stop_reason, learned.falling)
         return self
 
     def _seed(self, schedule: Any) -> tuple[int, dict[str, Any]]:
@@ -183,14 +152,18 @@ class SGD(Bootstrapped):
                 + (", or name one rate with eta0=" if models > 1 and stepping(self).rate is None else "")
             )
 
-    def _state(self, targets: list[int], checked: Checked, blocks: Blocks | None) -> Any:
-        """Lanes: each target at each of the raced rates; for several quantiles a state of such lanes each."""
+    def _state(
+        self, targets: Sequence[int], checked: Checked, blocks: Blocks | None, *, race: bool = True
+    ) -> Any:
+        """Lanes: each target at each of the raced rates, or at one; for several quantiles a state of such lanes each."""
         columns = None if blocks is None else blocks.n_columns
         memory = None if blocks is None else blocks.max_memory
         parameter = checked.loss_parameter
         several = parameter if isinstance(parameter, tuple) else (parameter,)
         models = len(targets) * len(several)
-        rates, need = raced_rates(checked.stepping.rate, models, columns, memory)
+        rates, need = raced_rates(
+            checked.stepping.rate, models, columns, memory, averages=checked.average > 0, race=race
+        )
         if columns is not None:
             self._refuse_width(columns, models * len(rates))
         if blocks is not None:
@@ -216,29 +189,26 @@ class SGD(Bootstrapped):
             for one in several
             for some in bunches
         ]
+        for state in states:
+            state.set_average(checked.average)
         if len(states) == 1:
             return states[0]
         return SgdGroup(states, np.repeat(np.arange(models), len(rates)))
 
-    def _share_held_out(self, blocks: Blocks, n_rows: int | None) -> float:
-        """The share of rows held out: no more than are scored, and none of a small data set.
-
-        A function of the data alone, not of what its storage knows before it is read.
-        """
+    def _row_groups(self, blocks: Blocks, groups: Any, share: float) -> RowGroups:
         if not self.early_stopping:
-            return 0.0
-        share, width = float(self.validation_fraction), _dense_width(blocks)
-        if blocks.sequential_first:
-            n_rows, width = _counted(blocks, n_rows, width)
-        if n_rows is None:
-            return min(share, SHARE_OF_MORE)
-        if n_rows < HOLD_OUT_FROM:
-            return 0.0
-        return min(share, min(ROWS, NUMBERS // width if width else ROWS) / n_rows)
+            raise ValueError(
+                "groups= has no effect with early_stopping=False, which holds nothing out; leave it None"
+            )
+        if share == 0:
+            raise ValueError(
+                f"groups= has no effect with fewer than {HOLD_OUT_FROM:,} rows, of which none are held out; leave it None"
+            )
+        return RowGroups.of(blocks, groups)
 
     def _identity(self) -> dict[str, Any]:
         names = ["loss", "penalty", "alpha", "l1_ratio", "fit_intercept", "early_stopping"]
-        names += ["learning_rate", "power_t"]
+        names += ["learning_rate", "power_t", "average"]
         if self.loss in LOSS_PARAMETERS:
             names.append(LOSS_PARAMETERS[self.loss])
         values = {name: getattr(self, name) for name in names}
@@ -246,13 +216,14 @@ class SGD(Bootstrapped):
         return {"penalty_scale": penalty_scale_of(self), **values, **several}
 
     def _show(self, entry: dict[str, Any]) -> None:
-        held = entry["held_out_loss"]
+        held, lanes = entry["held_out_loss"], entry["lanes"]
         print(
-            f"{type(self).__name__}: {entry['seconds']:.2f} s, {entry['rows']:,} rows, epoch {entry['epoch'] + 1}, "
-            f"loss {entry['loss']:.5g}" + ("" if held is None else f", held-out {held:.5g}")
+            f"{type(self).__name__}: {entry['seconds']:.2f} s, {entry['rows']:,} rows ({show_size(entry['bytes'])}), "
+            f"epoch {entry['epoch'] + 1}, {lanes} model{'s' * (lanes > 1)}, loss {entry['loss']:.5g}"
+            + ("" if held is None else f", held-out {held:.5g} +- {entry['held_out_error']:.1g}")
         )
 
-    def _warn(self, reason: str) -> None:
+    def _warn(self, reason: str, falling: bool) -> None:
         if reason == "interrupted":
             warnings.warn(
                 f"{type(self).__name__}.fit was interrupted after {int(self.t_) - 1} rows; "
@@ -260,7 +231,14 @@ class SGD(Bootstrapped):
                 UserWarning,
                 stacklevel=4,
             )
-        elif reason == "max_iter" and self.tol is not None and self.max_iter > 1:
+        elif reason == "time" and falling and self.tol is not None:
+            warnings.warn(
+                f"max_time={self.max_time!r} ended the fit in epoch {self.n_iter_}, after {int(self.t_) - 1:,} rows, while "
+                "the loss was still falling; more time may improve it",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        elif reason == "max_iter" and falling and self.tol is not None and self.max_iter > 1:
             warnings.warn(
                 f"Maximum number of iteration reached before convergence: the loss still fell in epoch {self.n_iter_}. "
                 "Consider increasing max_iter to improve the fit.",
@@ -270,8 +248,8 @@ class SGD(Bootstrapped):
 
     # --- partial_fit ---
 
-    def _partial(self, blocks: Blocks, targets: list[int], checked: Checked) -> Any:
-        """Each row once, in the order in which it comes; any cut into batches gives the same bits."""
+    def _refuse_partial(self, checked: Checked) -> None:
+        """What is for fit alone."""
         if checked.max_time is not None or self.checkpoint is not None:
             raise ValueError("max_time and checkpoint are for fit; leave them None with partial_fit")
         if self.n_bootstrap:
@@ -281,6 +259,15 @@ class SGD(Bootstrapped):
                 "learning_rate='adaptive' lowers its rate between epochs, which partial_fit does not know; "
                 "use 'constant', or fit"
             )
+        if self.average == "auto":
+            raise ValueError(
+                "average='auto' decides by held-out rows, and partial_fit holds nothing out; use True, False, or a number of "
+                "rows"
+            )
+
+    def _partial(self, blocks: Blocks, targets: list[int], checked: Checked) -> Any:
+        """Each row once, in the order in which it comes; any cut into batches gives the same bits."""
+        self._refuse_partial(checked)
         kept = getattr(self, "_kept", None)
         if kept is None:
             stream = Stream(self._state(targets, checked, None))
@@ -292,12 +279,16 @@ class SGD(Bootstrapped):
             stream.check(blocks.source)
         stream.need_rows(blocks.source)
         winners = stream.winners(stream.progressive())
-        # With the losses that the winners were chosen by.
         self._kept = stream.kept()
+        self._published(stream, winners, blocks.dtype)
+        return self
+
+    def _published(self, stream: Stream, lanes: list[int], dtype: Any) -> None:
+        """Attributes, after a call of partial_fit."""
         self.n_iter_, self.t_ = 1, float(stream.rows + 1)
         learn_width(self, stream.state.cols, None)
-        self._take(stream.state.select(winners), blocks.dtype)
-        return self
+        best = stream.state.select(lanes)
+        self._take(best.averaged() if best.average else best, dtype)
 
     def _earlier(self, kept: Any, checked: Checked, how: str) -> Stream:
         """The stream that there is, which has learned by the same loss and steps."""
@@ -317,6 +308,12 @@ class SGD(Bootstrapped):
                 f"{how} goes on from a model of other steps than learning_rate={self.learning_rate!r}, alpha={self.alpha!r} "
                 f"and power_t={self.power_t!r} give; set what it was fitted with, or fit anew"
             )
+        if how == "partial_fit" and stream.state.average != checked.average:
+            before = stream.state.average
+            raise ValueError(
+                f"partial_fit goes on from a model whose averages begin at step {before or None}, and average={self.average!r}; set "
+                "what it was fitted with, or fit anew"
+            )
         return stream
 
     def _take(self, state: Sgd, dtype: Any) -> None:
@@ -324,12 +321,39 @@ class SGD(Bootstrapped):
         self.coef_ = coef.astype(dtype, copy=False)
         self.intercept_ = np.asarray(intercept, dtype=np.float64)
 
-    def _refuse_initial(self, coef_init: Any, intercept_init: Any) -> None:
-        for name, value in (("coef_init", coef_init), ("intercept_init", intercept_init)):
-            if value is not None:
-                raise ValueError(
-                    f"{name} is not implemented; use warm_start=True to go on from an earlier fit"
-                )
+    def _scores(self, X: Any) -> NDArray[np.float64]:
+        scores = super()._scores(X)
+        return scores[:, 0] if sparse.issparse(self.coef_) and self._one_model() else scores
+
+    def _one_model(self) -> bool:
+        """Is ``coef_`` of shape (d,)?"""
+        return not is_classifier(self) and not np.ndim(getattr(self, "quantile", 0.5))
+
+    def sparsify(self) -> Any:
+        """Make ``coef_`` a scipy CSR matrix, which is smaller where most weights are zero; `predict` is as before.
+
+        Returns
+        -------
+        self
+        """
+        check_is_fitted(self)
+        coef: Any = self.coef_
+        self.coef_ = coef if sparse.issparse(coef) else sparse.csr_matrix(np.atleast_2d(coef))
+        return self
+
+    def densify(self) -> Any:
+        """Make ``coef_`` an ndarray again; `fit` and `partial_fit` do so too.
+
+        Returns
+        -------
+        self
+        """
+        check_is_fitted(self)
+        coef: Any = self.coef_
+        if sparse.issparse(coef):
+            dense = coef.toarray()
+            self.coef_ = dense[0] if self._one_model() else dense
+        return self
 
     def _twin_parameters(self) -> dict[str, Any]:
         names = ["loss", "penalty", "alpha", "l1_ratio", "epsilon", "fit_intercept", "random_state"]

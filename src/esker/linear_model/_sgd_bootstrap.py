@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from esker.blocks import Blocks
     from esker.learning import Learned, Schedule
+    from esker.linear_model._sgd_asked import Asked
     from esker.linear_model._sgd_parameters import Checked
 
 __all__ = ["Bootstrapped", "check_bootstrap"]
@@ -29,7 +30,7 @@ __all__ = ["Bootstrapped", "check_bootstrap"]
 Interval = tuple["NDArray[Any]", "NDArray[Any]"]
 
 
-def check_bootstrap(model: Any, several: bool, blocks: Blocks) -> None:
+def check_bootstrap(model: Any, several: bool, blocks: Blocks, asked: Asked) -> None:
     """Check `n_bootstrap`, and what it does not go with."""
     n = check_integer("n_bootstrap", model.n_bootstrap, 0)
     if n == 0:
@@ -38,7 +39,11 @@ def check_bootstrap(model: Any, several: bool, blocks: Blocks) -> None:
         raise ValueError("n_bootstrap must be 0 or at least 2 replicates, got 1; 50 to 200 are usual")
     if several:
         raise ValueError("n_bootstrap is for one quantile; fit a model for each whose interval is wanted")
-    for name, value in (("warm_start", False), ("max_time", None), ("checkpoint", None)):
+    if asked.begins or asked.groups is not None:
+        raise ValueError(
+            f"n_bootstrap={n} learns in a walk after the fit's, which knows no coef_init, intercept_init or groups; leave them None"
+        )
+    for name, value in (("warm_start", False), ("max_time", None), ("checkpoint", None), ("average", False)):
         if getattr(model, name) != value:
             raise ValueError(
                 f"n_bootstrap={n} learns in a walk after the fit's, which {name}={getattr(model, name)!r} does not cover; "

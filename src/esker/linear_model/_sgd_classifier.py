@@ -12,11 +12,15 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from esker.blocks import ArrayBlocks
 from esker.blocks.peeked import Peeked
+from esker.learning_stream import Stream
 from esker.linear_model._base import LinearClassifier, as_blocks
 from esker.linear_model._labels import LOOK, NewLabel, encoded, first_labels
-from esker.linear_model._sgd import SGD, _held_bytes
+from esker.linear_model._sgd import SGD
+from esker.linear_model._sgd_asked import Asked
 from esker.linear_model._sgd_classes import classes_at_once, fit_in_walks
+from esker.linear_model._sgd_open import learn_open
 from esker.linear_model._sgd_parameters import LOG_LINK, PARAMETERS, check
+from esker.linear_model._sgd_rows import held_bytes, share_held_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +99,7 @@ class SGDClassifier(LinearClassifier, SGD):
         l1_ratio: float = 0.15,
         fit_intercept: bool = True,
         max_iter: int = 1000,
-        tol: float | None = 1e-3,
+        tol: float | str | None = "auto",
         shuffle: bool = True,
         verbose: int = 0,
         epsilon: float = 0.1,
@@ -109,7 +113,7 @@ class SGDClassifier(LinearClassifier, SGD):
         n_iter_no_change: int = 5,
         class_weight: Mapping[Any, float] | str | None = None,
         warm_start: bool = False,
-        average: bool = False,
+        average: bool | int | str = False,
         penalty_scale: str | None = None,
         max_time: float | str | None = None,
         max_memory: int | str | None = None,
@@ -156,6 +160,7 @@ class SGDClassifier(LinearClassifier, SGD):
         schedule: dict[str, Any] | None = None,
         coef_init: Any = None,
         intercept_init: Any = None,
+        groups: Any = None,
     ) -> SGDClassifier:
         """Fit.
 
@@ -169,12 +174,18 @@ class SGDClassifier(LinearClassifier, SGD):
         sample_weight : array-like of shape (n,), optional; None for Blocks
         schedule : dict, optional
             The ``schedule_`` of an earlier fit, to repeat it to the bit whatever the clock says.
-        coef_init, intercept_init : None
-            Not implemented; see `warm_start`.
+        coef_init : array-like of shape (d,), or (classes, d) for more than two, optional
+        intercept_init : array-like of shape (1,), or (classes,), optional
+            Weights to begin with, in the units of the data; what is left out is 0. They go before `warm_start`. Refused with
+            ``learning_rate="auto"``, ``"normalized"`` and ``"coin"``, whose first rows tell the units of their weights.
+        groups : array-like of shape (n,), or column of a Blocks, optional
+            Rows of one group are held out together, or learned from: a whole group's side is drawn by (seed, group), and
+            held-out losses tell of groups that were not seen. Numbers or texts; of a Blocks also the name or number of a
+            column of X. Refused where nothing is held out.
         """
         started = perf_counter()
         checked = check(self, self._losses)
-        self._refuse_initial(coef_init, intercept_init)
+        asked = Asked(started, schedule, coef_init, intercept_init, groups)
         blocks = as_blocks(self, X, y, sample_weight, classifier=True)
         guess = None
         once = not blocks.rereadable
@@ -193,46 +204,54 @@ class SGDClassifier(LinearClassifier, SGD):
             )
         if guess is not None:
             try:
-                return self._fit_classes(blocks, guess, checked, started, schedule)
+                return self._fit_classes(blocks, guess, checked, asked)
             except NewLabel as error:
                 if once:
                     raise ValueError(
                         f"{blocks.source} can be read once, and its first rows do not show all classes: {error}; "
                         "name them all in partial_fit(classes=...), or open the source so that it can be read again"
                     ) from None
-        return self._fit_classes(blocks, None, checked, started, schedule)
+        return self._fit_classes(blocks, None, checked, asked)
 
     def _fit_classes(
         self,
         blocks: Blocks,
         classes: NDArray[Any] | None,
         checked: Checked,
-        started: float,
-        schedule: dict[str, Any] | None,
+        asked: Asked,
     ) -> SGDClassifier:
         blocks, classes, n_rows = encoded(blocks, classes, self.class_weight)
         if len(classes) < 2:
             raise ValueError(
                 f"The number of classes has to be greater than one; got {len(classes)} class: {classes.tolist()}"
             )
+        if self.warm_start and hasattr(self, "_seen"):
+            raise ValueError(
+                "warm_start=True does not go on from a model that was begun with classes='open'; use partial_fit, or fit anew"
+            )
+        self.__dict__.pop("_seen", None)
         if self.warm_start and hasattr(self, "_kept") and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"warm_start=True goes on with the classes {self.classes_.tolist()}, and y has {classes.tolist()}"
             )
         self.classes_ = classes
         targets = self._targets()
-        held = _held_bytes(blocks, n_rows, self._share_held_out(blocks, n_rows)) if len(targets) > 16 else 0
+        held = held_bytes(blocks, n_rows, share_held_out(self, blocks, n_rows)) if len(targets) > 16 else 0
         at_once = classes_at_once(blocks, len(targets), held)
         self._whole = at_once == len(targets)
         if self._whole:
-            return self._fit(blocks, n_rows, targets, checked, started, schedule)  # type: ignore[no-any-return]
-        if schedule is not None:
+            return self._fit(blocks, n_rows, targets, checked, asked)  # type: ignore[no-any-return]
+        if asked.begins:
+            raise ValueError(
+                "coef_init and intercept_init are for one walk, and these classes take several in the memory that there is"
+            )
+        if asked.schedule is not None:
             raise ValueError(
                 "schedule is of one walk, and these classes take several in the memory that there is"
             )
 
         def fit(some: list[int]) -> None:
-            self._fit(blocks, n_rows, some, checked, started, None)
+            self._fit(blocks, n_rows, some, checked, asked)
 
         fit_in_walks(self, fit, blocks, targets, at_once)
         return self
@@ -246,8 +265,10 @@ class SGDClassifier(LinearClassifier, SGD):
         ----------
         X : array-like or CSR of shape (n, d), or Blocks
         y : array-like of shape (n,); None for Blocks
-        classes : array-like of shape (classes,)
-            All labels that will come; needed in the first call.
+        classes : array-like of shape (classes,), or "open"
+            All labels that will come; needed in the first call. "open": new ones may come at any time. The model is that of
+            all classes named at the start, one of which has met no row of its own before it came, and learns at one rate
+            (`eta0`, by default 0.5). ``coef_`` has one row a class, also of one or two.
         sample_weight : array-like of shape (n,), optional; None for Blocks
         """
         checked = check(self, self._losses)
@@ -261,6 +282,12 @@ class SGDClassifier(LinearClassifier, SGD):
                 "this model's classes were learned in several walks, for want of memory, and partial_fit goes on with all at "
                 "once; call it on a new model, or fit with more memory"
             )
+        if isinstance(classes, str) or (classes is None and hasattr(self, "_seen")):
+            return self._partial_open(X, y, classes, sample_weight, checked)
+        if hasattr(self, "_seen"):
+            raise ValueError(
+                "this model was begun with classes='open', which needs no classes; leave them out"
+            )
         first = _check_partial_fit_first_call(self, classes)
         if first and len(self.classes_) < 2:
             only = self.classes_.tolist()
@@ -270,6 +297,30 @@ class SGDClassifier(LinearClassifier, SGD):
         blocks = as_blocks(self, X, y, sample_weight, classifier=True, reset=not goes_on, idle=goes_on)
         blocks, _, _ = encoded(blocks, self.classes_, self.class_weight)
         return self._partial(blocks, self._targets(), checked)  # type: ignore[no-any-return]
+
+    def _partial_open(
+        self, X: Any, y: Any, classes: str | None, sample_weight: Any, checked: Checked
+    ) -> SGDClassifier:
+        if classes not in (None, "open"):
+            raise ValueError(f"classes must be an array of labels or 'open', got {classes!r}")
+        if not hasattr(self, "_seen") and hasattr(self, "_kept"):
+            raise ValueError(
+                f"classes='open' is for the first call of partial_fit; this model has the classes {self.classes_.tolist()}"
+            )
+        self._refuse_partial(checked)
+        goes_on = hasattr(self, "_kept")
+        blocks = as_blocks(self, X, y, sample_weight, classifier=True, reset=not goes_on, idle=goes_on)
+        self._seen = learn_open(self, blocks, checked)
+        labels = np.array(self._seen)
+        lanes = np.argsort(labels)
+        self.classes_ = labels[lanes]
+        self._published(Stream.of(self._kept), lanes.tolist(), blocks.dtype)
+        return self
+
+    def _answer(self, scores: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
+        if len(self.classes_) == 1:  # open, and no other has come yet
+            return np.repeat(self.classes_, len(scores))
+        return super()._answer(scores, dtype)
 
     def _targets(self) -> list[int]:
         """The classes that have a lane: of two, the second."""
@@ -316,6 +367,8 @@ class SGDClassifier(LinearClassifier, SGD):
     def _chances(self, scores: NDArray[np.float64], dtype: Any) -> NDArray[np.float64]:
         """What `predict_proba` says of scores."""
         own = expit if self.loss == "log_loss" else _straight
+        if len(self.classes_) == 1:
+            return np.ones((len(scores), 1))
         p = own(scores)
         if p.ndim == 1:
             return np.column_stack([own(-scores), p])

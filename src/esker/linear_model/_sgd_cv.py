@@ -16,9 +16,10 @@ from esker.folds import Sgd
 from esker.learning import Schedule, learn
 from esker.linear_model._base import learn_width
 from esker.linear_model._fold_grams import splits_of
-from esker.linear_model._sgd import SGD, _held_bytes, _measure
+from esker.linear_model._sgd import SGD
 from esker.linear_model._sgd_folds import Candidate, FoldRows, Lanes, fold_losses
 from esker.linear_model._sgd_parameters import check, raced_rates
+from esker.linear_model._sgd_rows import held_bytes, measure, share_held_out
 from esker.linear_model._sgd_steps import penalty_scale_of
 
 if TYPE_CHECKING:
@@ -71,10 +72,10 @@ class SGDCV(SGD):
         """Walk with all folds, or with as many as there is memory for; choose; set what that tells."""
         started, grid = perf_counter(), self._grid()
         seed, _ = self._seed(None)
-        _measure(blocks)
+        measure(blocks)
         n_rows = blocks.n_rows if n_rows is None else n_rows
-        share = self._share_held_out(blocks, n_rows)
-        blocks.reserve(_held_bytes(blocks, n_rows, share), "a held-out set to decide by")
+        share = share_held_out(self, blocks, n_rows)
+        blocks.reserve(held_bytes(blocks, n_rows, share), "a held-out set to decide by")
         rows = FoldRows(splits_of(blocks, self.cv, classifier=is_classifier(self)), n_rows or 0)
         lanes, at_once = self._lanes(blocks, grid, targets, rows.k + 1)
         plan = Schedule(
@@ -110,7 +111,7 @@ class SGDCV(SGD):
         self.history_, self.stop_reason_ = learned.history, learned.stop_reason
         best = self._choose(grid, -np.concatenate(losses, axis=1))
         self._take(lanes.winner(models[rows.k], best), blocks.dtype)
-        self._warn(learned.stop_reason)
+        self._warn(learned.stop_reason, learned.falling)
         return self
 
     def _lanes(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from esker._parameters import check_choice, check_flag, check_integer, check_number, parse_duration
-from esker.linear_model._sgd_steps import ALPHA, Stepping, check_steps, stepping
+from esker.linear_model._sgd_steps import ALPHA, Stepping, check_average, check_steps, stepping
 
 __all__ = ["LOG_LINK", "LOSS_PARAMETERS", "RATES", "Checked", "check", "lane_bytes", "raced_rates"]
 
@@ -39,6 +39,7 @@ class Checked:
     max_time: float | None
     loss_parameter: float | tuple[float, ...]  # several where there are several quantiles
     stepping: Stepping
+    average: int  # the first step that counts in averages; 0: none
 
 
 def check(model: Any, losses: tuple[str, ...]) -> Checked:
@@ -51,7 +52,9 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
         check_flag(name, getattr(model, name))
     check_integer("max_iter", model.max_iter, 1)
     check_integer("n_iter_no_change", model.n_iter_no_change, 1)
-    if model.tol is not None:
+    if isinstance(model.tol, str):
+        check_choice("tol", model.tol, ("auto",))
+    elif model.tol is not None:
         check_number("tol", model.tol, 0)
     fraction = check_number("validation_fraction", model.validation_fraction, 0, 1)
     if not 0 < fraction < 1:
@@ -77,9 +80,8 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
     own = LOSS_PARAMETERS.get(model.loss)
     given: Any = 0.0 if own is None else getattr(model, own)
     parameter = tuple(float(q) for q in given) if np.ndim(given) else float(given)
-    return Checked(
-        alpha * share, alpha * (1 - share), parse_duration(model.max_time), parameter, stepping(model)
-    )
+    seconds, average = parse_duration(model.max_time), check_average(model)
+    return Checked(alpha * share, alpha * (1 - share), seconds, parameter, stepping(model), average)
 
 
 def _check_loss(model: Any, losses: tuple[str, ...]) -> None:
@@ -121,8 +123,6 @@ def _check_loss_parameter(name: str, loss: str, value: Any) -> None:
 
 def _refuse(model: Any) -> None:
     """What scikit-learn has and esker has not, or not yet."""
-    if model.average is not False:
-        raise ValueError(f"average={model.average!r} is not implemented; use average=False")
     if getattr(model, "n_jobs", None) is not None:
         raise ValueError(
             f"n_jobs={model.n_jobs!r} is not used: all classes learn in one walk; leave it None, see n_threads"
@@ -148,13 +148,21 @@ def _tell_idle(model: Any) -> None:
         warnings.warn(f"{type(model).__name__}: {one}", UserWarning, stacklevel=4)
 
 
-def lane_bytes(lanes: int, columns: int) -> int:
-    """Bytes of a state with so many lanes: weights, accumulators and last visits, lanes being padded."""
+def lane_bytes(lanes: int, columns: int, *, averages: bool = False) -> int:
+    """Bytes of a state with so many lanes: weights, accumulators and last visits, and averages, lanes being padded."""
     width = lanes if lanes <= 1 else 4 if lanes <= 4 else 8 if lanes <= 8 else -(-lanes // 16) * 16
-    return columns * (16 if width == 1 else 8 * width + 4)
+    return columns * ((16 if width == 1 else 8 * width + 4) + 8 * width * averages)
 
 
-def raced_rates(eta0: float | None, targets: int, columns: int | None, max_memory: int | None) -> Any:
+def raced_rates(
+    eta0: float | None,
+    targets: int,
+    columns: int | None,
+    max_memory: int | None,
+    *,
+    averages: bool = False,
+    race: bool = True,
+) -> Any:
     """The rates to race for each target: four, or fewer where many targets would make the tables too large.
 
     The walk holds the state, its copy at the last mark and the best one so far.
@@ -164,9 +172,11 @@ def raced_rates(eta0: float | None, targets: int, columns: int | None, max_memor
     (ndarray of rates, bytes)
     """
     wanted = [RATES, RATES[1:3], RATES[2:3]] if eta0 is None else [(float(eta0),)]
+    if not race:
+        wanted = wanted[-1:]
     need = 0
     for rates in wanted:
-        need = 3 * lane_bytes(targets * len(rates), columns or 1)
+        need = 3 * lane_bytes(targets * len(rates), columns or 1, averages=averages)
         room = (1 << 31 if max_memory is None else max_memory // 2) if len(rates) > 1 else need
         if need <= room and (targets * len(rates) <= 64 or len(rates) == 1):
             return np.array(rates), need
@@ -183,9 +193,10 @@ PARAMETERS = """
     fit_intercept : bool
     max_iter : int
         Epochs at most.
-    tol : float or None
-        An epoch without gain lowers the loss (held-out, or progressive where nothing is held out) by less than this
-        share of it. None runs `max_iter` epochs.
+    tol : "auto", float or None
+        "auto": an epoch without gain lowers the held-out loss, since the last one with gain, by less than the standard error
+        of that difference, which is taken row by row. A number, and where nothing is held out 1e-3: it lowers the loss
+        (held-out, or progressive) by less than this share of it. None runs `max_iter` epochs.
     shuffle : bool
         Whether an epoch visits rows in a random order.
     verbose : int
@@ -232,6 +243,8 @@ PARAMETERS = """
     epsilon : float
         Of "huber" the distance from which on a miss counts linearly, above 0; of the epsilon-insensitive losses the distance
         that costs nothing. In units of y.
-    average : False
-        As scikit-learn's; other values have no effect here and are refused.
+    average : bool, int or "auto"
+        True keeps the average of the weights after each step, and makes it the model; a number begins with that row. "auto"
+        averages each epoch for itself and takes the better of last and averaged weights by held-out loss (the last ones,
+        where nothing is held out). Of "auto", "adagrad" and scikit-learn's rates.
 """

@@ -9,6 +9,7 @@ import numpy as np
 
 from esker.linear_model._base import LinearRegressor, as_blocks
 from esker.linear_model._sgd import SGD
+from esker.linear_model._sgd_asked import Asked
 from esker.linear_model._sgd_parameters import LOG_LINK, PARAMETERS, check
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ class SGDRegressor(LinearRegressor, SGD):
         As in scikit-learn.
     stop_reason_ : {{"converged", "max_iter", "time", "interrupted"}}
     history_ : list of dict
-        ``{{"seconds": 0.52, "rows": 65536, "epoch": 0, "loss": 0.31, "held_out_loss": 0.33, "lanes": 4}}`` at work marks
-        and ends of epochs; `loss` is that of rows before they were learned from.
+        ``{{"seconds": 0.52, "rows": 65536, "bytes": 41943040, "epoch": 0, "loss": 0.31, "held_out_loss": 0.33,
+        "held_out_error": 0.004, "lanes": 4}}`` at work marks and ends of epochs. `loss` is that of rows before they were
+        learned from, `held_out_error` the standard error of the held-out mean, `lanes` counts the models alive.
     schedule_ : dict
         What was decided when, in rows; ``fit(X, y, schedule=model.schedule_)`` gives the same bits. See
         `esker.learning.learn`.
@@ -95,7 +97,7 @@ class SGDRegressor(LinearRegressor, SGD):
         l1_ratio: float = 0.15,
         fit_intercept: bool = True,
         max_iter: int = 1000,
-        tol: float | None = 1e-3,
+        tol: float | str | None = "auto",
         shuffle: bool = True,
         verbose: int = 0,
         epsilon: float = 0.1,
@@ -109,7 +111,7 @@ class SGDRegressor(LinearRegressor, SGD):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
         warm_start: bool = False,
-        average: bool = False,
+        average: bool | int | str = False,
         penalty_scale: str | None = None,
         max_time: float | str | None = None,
         max_memory: int | str | None = None,
@@ -156,6 +158,7 @@ class SGDRegressor(LinearRegressor, SGD):
         schedule: dict[str, Any] | None = None,
         coef_init: Any = None,
         intercept_init: Any = None,
+        groups: Any = None,
     ) -> SGDRegressor:
         """Fit.
 
@@ -166,14 +169,20 @@ class SGDRegressor(LinearRegressor, SGD):
         sample_weight : array-like of shape (n,), optional; None for Blocks
         schedule : dict, optional
             The ``schedule_`` of an earlier fit, to repeat it to the bit whatever the clock says.
-        coef_init, intercept_init : None
-            Not implemented; see `warm_start`.
+        coef_init : array-like of shape (d,), optional
+        intercept_init : array-like of shape (1,), optional
+            Weights to begin with, in the units of the data; what is left out is 0. They go before `warm_start`. Refused with
+            ``learning_rate="auto"``, ``"normalized"`` and ``"coin"``, whose first rows tell the units of their weights.
+        groups : array-like of shape (n,), or column of a Blocks, optional
+            Rows of one group are held out together, or learned from: a whole group's side is drawn by (seed, group), and
+            held-out losses tell of groups that were not seen. Numbers or texts; of a Blocks also the name or number of a
+            column of X. Refused where nothing is held out.
         """
         started = perf_counter()
         checked = check(self, self._losses)
-        self._refuse_initial(coef_init, intercept_init)
+        asked = Asked(started, schedule, coef_init, intercept_init, groups)
         blocks = as_blocks(self, X, y, sample_weight)
-        return self._fit(blocks, blocks.n_rows, [0], checked, started, schedule)  # type: ignore[no-any-return]
+        return self._fit(blocks, blocks.n_rows, [0], checked, asked)  # type: ignore[no-any-return]
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> SGDRegressor:
         """Learn from each row once, in the order in which the rows come, going on from the model that there is.

@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sklearn.base import is_classifier
 
-from esker._parameters import check_choice, check_number
+from esker._parameters import check_choice, check_integer, check_number
 
-__all__ = ["ADAPTIVE_STEPS", "ALPHA", "SCHEDULES", "Stepping", "check_steps", "penalty_scale_of", "stepping"]
+__all__ = [
+    "ADAPTIVE_STEPS",
+    "ALPHA",
+    "SCHEDULES",
+    "Stepping",
+    "check_average",
+    "check_steps",
+    "penalty_scale_of",
+    "stepping",
+]
 
 #: scikit-learn's: one rate for all features, which time or the loss lowers.
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive")
@@ -105,3 +115,24 @@ def check_steps(model: Any) -> None:
                 f"penalty_scale='feature' is for learning_rate='auto' and 'normalized', got {name!r}, which takes features as they are; "
                 "leave it None"
             )
+
+
+def check_average(model: Any) -> int:
+    """The first step whose weights count in averages, 0 for none; a ValueError where `average` has no effect."""
+    average = model.average
+    if average is False or (average == 0 and not isinstance(average, str)):
+        return 0
+    if isinstance(average, str):
+        check_choice("average", average, ("auto",))
+        if not model.early_stopping:
+            raise ValueError(
+                "average='auto' decides by held-out rows, which early_stopping=False has not; use True or False"
+            )
+    elif not isinstance(average, bool | np.bool_):
+        check_integer("average", average, 1)
+    if model.learning_rate not in ("auto", "adagrad", *SCHEDULES):
+        raise ValueError(
+            f"average={average!r} is not for learning_rate={model.learning_rate!r}, whose records hold no weights to average; leave "
+            "it False, or use 'auto', 'adagrad' or one of " + ", ".join(map(repr, SCHEDULES))
+        )
+    return 1 if isinstance(average, str) else int(average)
