@@ -238,9 +238,14 @@ class SGD(Bootstrapped):
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        elif reason == "max_iter" and falling and self.tol is not None and self.max_iter > 1:
+        elif reason == "max_iter" and self.tol is not None and self.max_iter > 1:
+            why = (
+                f"the loss still fell in epoch {self.n_iter_}"
+                if falling
+                else f"no n_iter_no_change={self.n_iter_no_change} epochs in a row were without gain"
+            )
             warnings.warn(
-                f"Maximum number of iteration reached before convergence: the loss still fell in epoch {self.n_iter_}. "
+                f"Maximum number of iteration reached before convergence: {why}. "
                 "Consider increasing max_iter to improve the fit.",
                 ConvergenceWarning,
                 stacklevel=4,
