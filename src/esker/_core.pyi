@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'KernelMatrix', 'LeaveOneOut', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
+__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'KernelMatrix', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -511,6 +511,37 @@ class LeaveOneOut:
         """
     @property
     def squares(self) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+class Machines:
+    """
+    Linear support vector machines over the same rows.
+    """
+    def __init__(self, parts: collections.abc.Sequence[typing.Any], cols: typing.SupportsInt | typing.SupportsIndex, y: numpy.typing.NDArray[numpy.float64], weight: numpy.typing.NDArray[numpy.float64] | None, labels: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], factors: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], bias: typing.SupportsFloat | typing.SupportsIndex, C: typing.SupportsFloat | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, squared: bool, tol: typing.SupportsFloat | typing.SupportsIndex, max_iter: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def step(self) -> bool:
+        """
+        Epochs of the machines at work; True once all have ended.
+        """
+    @property
+    def coef(self) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+    @property
+    def converged(self) -> numpy.typing.NDArray[numpy.bool]:
+        ...
+    @property
+    def dual(self) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+    @property
+    def epochs(self) -> numpy.typing.NDArray[numpy.int64]:
+        ...
+    @property
+    def gaps(self) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+    @property
+    def intercept(self) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+    @property
+    def objectives(self) -> numpy.typing.NDArray[numpy.float64]:
         ...
 def absorb_bytes(rows: typing.SupportsInt | typing.SupportsIndex, cols: typing.SupportsInt | typing.SupportsIndex, targets: typing.SupportsInt | typing.SupportsIndex, numbers: typing.SupportsInt | typing.SupportsIndex, entries: typing.SupportsInt | typing.SupportsIndex, packed: bool) -> int:
     """
