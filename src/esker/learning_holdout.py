@@ -65,8 +65,8 @@ def standard_error(
 ) -> float:
     """The standard error of a weighted mean, rows (or, where there are some, groups) being independent.
 
-    >>> standard_error(np.array([1.0, 3.0, 2.0, 2.0]), np.ones(4)) ** 2 == 2 / 4**2
-    True
+    >>> round(standard_error(np.array([1.0, 3.0, 2.0, 2.0]), np.ones(4)) ** 2, 12)
+    0.125
     """
     total = weight.sum()
     if not total > 0 or not np.isfinite(values).all():
