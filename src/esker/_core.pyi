@@ -143,7 +143,7 @@ class Sgd:
     @staticmethod
     def from_arrays(arrays: dict[str, typing.Any]) -> Sgd:
         ...
-    def __init__(self, loss: str, lane_target: numpy.typing.NDArray[numpy.int32], lane_rate: numpy.typing.NDArray[numpy.float64], lane_l1: numpy.typing.NDArray[numpy.float64], lane_l2: numpy.typing.NDArray[numpy.float64], fit_intercept: bool, classes: bool, scaled_penalty: bool, loss_parameter: typing.SupportsFloat | typing.SupportsIndex = 0.0, step: str = 'auto', step_power: typing.SupportsFloat | typing.SupportsIndex = 0.0, step_offset: typing.SupportsFloat | typing.SupportsIndex = 0.0) -> None:
+    def __init__(self, loss: str, lane_target: numpy.typing.NDArray[numpy.int32], lane_rate: numpy.typing.NDArray[numpy.float64], lane_l1: numpy.typing.NDArray[numpy.float64], lane_l2: numpy.typing.NDArray[numpy.float64], fit_intercept: bool, classes: bool, scaled_penalty: bool, loss_parameter: typing.SupportsFloat | typing.SupportsIndex = 0.0, step: str = 'auto', step_power: typing.SupportsFloat | typing.SupportsIndex = 0.0, step_offset: typing.SupportsFloat | typing.SupportsIndex = 0.0, lane_replicate: typing.Annotated[numpy.typing.ArrayLike, numpy.int32] | None = None, bootstrap_seed: typing.SupportsInt | typing.SupportsIndex = 0) -> None:
         ...
     def averaged(self) -> Sgd:
         """
@@ -324,7 +324,7 @@ class Gradient:
     @property
     def loss(self) -> int:
         """
-        0: classes; 1: half of Tweedie's deviance; 2: half the square.
+        0: classes; 1: half of Tweedie's deviance; 2: half the square; 3: the squared hinge; 4: the squared tube.
         """
     @loss.setter
     def loss(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
