@@ -131,7 +131,8 @@ class rcv1_like(Generated):
     def _rows(self, rng: np.random.Generator, n: int, begin: int) -> tuple[Any, np.ndarray]:
         lengths = np.clip(rng.lognormal(np.log(self.words), 0.55, n), 4, 1500).astype(np.int64)
         drawn = self._word[rng.integers(0, len(self._word), lengths.sum(), dtype=np.uint32)]
-        cells = np.repeat(np.arange(n, dtype=np.int32) * np.int32(self.d), lengths) + drawn  # n * d < 2^31
+        whole = np.int32 if n * self.d < 1 << 31 else np.int64
+        cells = np.repeat(np.arange(n, dtype=whole) * whole(self.d), lengths) + drawn
         cells, counts = np.unique(cells, return_counts=True)
         row, column = cells // self.d, cells % self.d
         value = (1.0 + np.log(counts)) * self._idf[column]

@@ -163,8 +163,9 @@ def _vw(cold: bool) -> Any:
 
         def margins(split: Split) -> np.ndarray:
             test, said = folder / "test.vw", folder / "test.out"
-            with test.open("wb") as out:
-                vw_rows(split.X_test, split.y_test, out)
+            if not test.exists():
+                with test.open("wb") as out:
+                    vw_rows(split.X_test, split.y_test, out)
             vowpalwabbit.Workspace(f"-d {test} -t -i {model} -r {said} --quiet").finish()
             return np.loadtxt(said, usecols=0)
 

@@ -27,7 +27,7 @@ from benchmarks.race.learners import LEARNERS
 __all__ = ["Point", "fits", "measure", "points"]
 
 #: A learner stops at the budget whose run takes longer than so many seconds.
-CAPS = {"small": 1.0, "full": 10.0}
+CAPS = {"small": 1.0, "full": 5.0}
 
 
 @dataclass(frozen=True)

