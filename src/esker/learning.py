@@ -233,9 +233,15 @@ class _Walk:
     def _reserve(self) -> float:
         """Seconds that one more piece, a look at the held-out rows, and reading the weights out take."""
         state = self.stream.state
-        judging = max(2 * self.judge.seconds, self.judge.held.rows * self.pacer.row)
+        judging = 0.0
+        if self._undecided():
+            judging = 2 * self.judge.seconds or self.judge.held.rows * self.pacer.row
         models = len(set(state.targets.tolist())) if state.lanes > 1 else 1
         return self.pacer.piece + judging + models * state.cols * READ_OUT
+
+    def _undecided(self) -> bool:
+        """Does a last look at the held-out rows choose between models?"""
+        return self.stream.racing or self.judge.decides
 
     # --- decisions ---
 
@@ -285,7 +291,7 @@ class _Walk:
         stream.check(self.blocks.source)
         if judge.best is None:
             stream.need_rows(self.blocks.source)
-        if self.chunk or self.offset or judge.best is None:
+        if (self.chunk or self.offset or judge.best is None) and (reason != "time" or self._undecided()):
             self._log(judge.verdict(stream))
         return judge.last(stream) if judge.best is None else judge.best
 

@@ -20,7 +20,7 @@ PIECE = 0.02
 
 
 class Pacer:
-    """How many rows to learn from before looking at the clock again; the last piece's seconds, and a row's of it.
+    """How many rows to learn from before looking at the clock again; the last piece's seconds, and the least of a row.
 
     Parameters
     ----------
@@ -29,11 +29,11 @@ class Pacer:
     """
 
     def __init__(self, deadline: float | None) -> None:
-        self.deadline, self.rows, self.piece, self.row = deadline, FIRST, 0.0, 0.0
+        self.deadline, self.rows, self.piece, self.row = deadline, FIRST, 0.0, float("inf")
 
     def done(self, rows: int, seconds: float) -> None:
         """A piece of so many rows took so long."""
-        self.piece, self.row = seconds, seconds / max(1, rows)
+        self.piece, self.row = seconds, min(self.row, seconds / max(1, rows))
         if seconds < PIECE / 2 and rows >= self.rows:
             self.rows = min(self.rows * 2, 1 << 20)
         elif seconds > PIECE and self.rows > 1:
