@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "bind/array.hpp"
-#include "fold/sgd.hpp"
+#include "fold/sgd_shards.hpp"
 
 namespace esker::bind {
 namespace {
@@ -211,6 +211,19 @@ void bind_sgd(py::module_& m) {
             "(sum of losses, weight, sum of errors, each row's losses), the sums one a lane; of a row, as "
             "many "
             "as columns: none, that of all lanes in sum, or one a lane.")
+        .def(
+            "update_shards",
+            [](Sgd& s, const py::object& x, const Array<double>& y, const Weights& weight,
+               const KeysArg& keys, const Order& order, Index begin, Index end, Index at, int shards,
+               Index rows) {
+                const Block b = block_of(x, y, weight, keys, order);
+                const py::gil_scoped_release release;
+                update_shards(s, b, begin, end < 0 ? b.n : end, at, shards, rows);
+            },
+            py::arg("x"), py::arg("y").noconvert(), py::arg("weight").noconvert(),
+            py::arg("keys").noconvert(), py::arg("order").noconvert(), py::arg("begin"), py::arg("end"),
+            py::arg("at"), py::arg("shards"), py::arg("rows"))
+        .def_property_readonly("shard_rows", &shard_rows)
         .def("merge", &Sgd::merge, py::arg("other"), py::call_guard<py::gil_scoped_release>())
         .def("widen", &Sgd::widen, py::arg("cols"))
         .def(

@@ -177,6 +177,22 @@ class Sgd:
         x, y = block.raw_x(), _targets(block)
         self._state.update_rows(x, y, block.sample_weight, block.raw_keys(), block.order, begin, end)
 
+    @property
+    def shard_rows(self) -> int:
+        """Rows that several learners of `update_shards` take between two meetings; 0 where that would not pay."""
+        return int(self._state.shard_rows)
+
+    def update_shards(self, block: Block, begin: int, end: int, at: int, shards: int, rows: int) -> None:
+        """Learn from the positions [begin, end) of the block's order by several learners, each with weights of its own.
+
+        Of every ``shards x rows`` rows of the walk, which is at row `at`, each learner takes an equal stretch from the same
+        state, and what they changed is added up: the bits depend on where the rows lie in the walk, not on threads.
+        """
+        x, y = block.raw_x(), _targets(block)
+        self._state.update_shards(
+            x, y, block.sample_weight, block.raw_keys(), block.order, begin, end, at, shards, rows
+        )
+
     def evaluate(self, block: Block) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
         """(sum of losses, sum of weights, sum of errors), the first and the last one a lane; learns nothing."""
         x, y = block.raw_x(), _targets(block)

@@ -121,6 +121,11 @@ class SgdGroup:
         """Learn from the rows of a block, in its order."""
         self.update_rows(block, 0, -1)
 
+    @property
+    def shard_rows(self) -> int:
+        """0: several states have one learner each."""
+        return 0
+
     def update_rows(self, block: Block, begin: int, end: int) -> None:
         """Learn from the rows at positions [begin, end) of the block's order; end = -1 means to its end."""
         order = np.arange(len(block), dtype=np.int64) if block.order is None else block.order

@@ -188,7 +188,9 @@ class _Walk:
         while self.offset < n:
             self._check_stop()
             stream = self.stream
-            rows = self.pacer.rows - stream.rows % min(GRAIN, self.pacer.rows)
+            # Learners that share rows meet at fixed rows, and a piece ends there.
+            grain = stream.round or min(GRAIN, self.pacer.rows)
+            rows = max(self.pacer.rows, grain) - stream.rows % grain
             mark = next_mark(stream.rows)
             rows = min(rows, n - self.offset, mark - stream.rows)
             if self.schedule.stop_rows is not None:
@@ -219,7 +221,8 @@ class _Walk:
             if rows >= s.stop_rows:
                 raise self._other_end("rows of this one's epoch are left then")
             return
-        if rows > 0 and self.pacer.late(self._reserve()):
+        within = stream.round > 0 and rows % stream.round > 0
+        if rows > 0 and not within and self.pacer.late(self._reserve()):
             raise _Stop("time")
 
     def _other_end(self, differs: str) -> ValueError:
@@ -252,6 +255,7 @@ class _Walk:
             self._select()
         if self.schedule.average == "either" and self.epoch == 0 and stream.rows <= LAST_SPACING:
             stream.state.set_average(stream.rows + 1)  # early steps are far off
+        stream.share(self.schedule.n_shards)
         return self._log(None)
 
     def _select(self) -> None:
@@ -347,6 +351,7 @@ class _Walk:
             "bytes": self.nbytes,
             "seconds": self.before + perf_counter() - self.started,
             "stream": stream.facts(),
+            "shards": [stream.shards, stream.shard_rows],
             "history": self.history,
         }
         checkpoints.save(self.path, facts, arrays)
@@ -367,6 +372,7 @@ class _Walk:
         self.stream = Stream.restored(kind, facts["stream"], groups["stream"])
         self.judge.restore(kind, facts["judge"], groups)
         self.epoch, self.chunk, self.offset = facts["position"]
+        self.stream.shards, self.stream.shard_rows = facts["shards"]
         self.back_offs = self.stream.back_offs
         self.nbytes = facts["bytes"]
         self.before, self.history = facts["seconds"], facts["history"]

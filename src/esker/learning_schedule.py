@@ -41,6 +41,8 @@ class Schedule:
     average : {"last", "averaged", "either"}
         Which of a lane's models counts: the last one, the average that the state keeps, or the better one by held-out
         loss, the average then being that of one epoch (of the first one, but for its first work mark's rows).
+    n_shards : int
+        How many learners share the rows once the race is over, where that pays (`Sgd.update_shards`).
     max_time : float or None
         Seconds, counted from `started`.
     started : float or None
@@ -58,6 +60,7 @@ class Schedule:
     shuffle_rows: int | None = None
     holdout: float = 0.0
     average: str = "last"
+    n_shards: int = 1
     max_time: float | None = None
     started: float | None = None
     stop_rows: int | None = None

@@ -53,9 +53,13 @@ class Stream:
         Rows consumed; the marks count these.
     epoch_loss, epoch_weight : ndarray of shape (lanes,)
         Sums of each row's loss, taken before the row is learned from, since `start_epoch`.
+    shards, shard_rows : int
+        How many learners share the rows, and how many rows each takes between two meetings; 1 and 0 before `share`.
     events : list of dict
         What was decided at marks: ``{"rows": ..., "event": "dropped" | "halved" | "lowered", "lanes": [...]}``.
     """
+
+    shards, shard_rows = 1, 0
 
     def __init__(self, state: Sgd, *, backup: bool = True) -> None:
         self.state, self.backup, self.rows = state, state.copy() if backup else state, 0
@@ -83,7 +87,10 @@ class Stream:
         """Learn from the positions [begin, end) of a block's order, stopping at each work mark on the way."""
         while begin < end:
             stop = min(end, begin + next_mark(self.rows) - self.rows)
-            self.state.update_rows(block, begin, stop)
+            if self.shards > 1:
+                self.state.update_shards(block, begin, stop, self.rows, self.shards, self.shard_rows)
+            else:
+                self.state.update_rows(block, begin, stop)
             self.rows += stop - begin
             if self.suspect is None and not np.isfinite(self.state.loss_sums()[0]).all():
                 self.suspect = (
@@ -92,6 +99,17 @@ class Stream:
             begin = stop
             if next_mark(self.rows - 1) == self.rows:
                 self.mark(where)
+
+    @property
+    def round(self) -> int:
+        """Where rows are shared, learners meet at multiples of so many rows of the walk; else 0."""
+        return self.shards * self.shard_rows if self.shards > 1 else 0
+
+    def share(self, shards: int) -> None:
+        """At a mark: let so many learners share the rows from here on, if the race is over and it pays."""
+        if shards > 1 and self.shards == 1 and not self.racing:
+            self.shard_rows = self.state.shard_rows
+            self.shards = shards if self.shard_rows else 1
 
     def mark(self, where: str) -> None:
         """What is decided at a work mark (and at the end of a fit): who is finite, what to keep."""

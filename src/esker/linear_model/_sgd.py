@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from esker._native import threads
+from esker.blocks.arrays import ArrayBlocks
 from esker.blocks.memory import physical_memory, show_size
 from esker.folds import Sgd, SgdGroup
 from esker.learning import Schedule, learn
@@ -21,7 +22,14 @@ from esker.learning_stream import Stream
 from esker.linear_model._base import learn_width
 from esker.linear_model._sgd_asked import Asked, RowGroups, initial_weights
 from esker.linear_model._sgd_bootstrap import Bootstrapped, check_bootstrap
-from esker.linear_model._sgd_parameters import LOSS_PARAMETERS, Checked, lane_bytes, raced_rates
+from esker.linear_model._sgd_parameters import (
+    LOSS_PARAMETERS,
+    SHARDS,
+    SHARED_STEPS,
+    Checked,
+    lane_bytes,
+    raced_rates,
+)
 from esker.linear_model._sgd_rows import HOLD_OUT_FROM, held_bytes, measure, share_held_out
 from esker.linear_model._sgd_steps import SCHEDULES, penalty_scale_of, stepping
 
@@ -78,8 +86,13 @@ class SGD(Bootstrapped):
                 initial_weights(self, asked, state, blocks, len(targets))
         if state.average != checked.average or self.average == "auto":
             state.set_average(checked.average)
+        shards = self._shards(blocks)
+        if shards > 1 and blocks.n_columns is not None:
+            tables = shards * lane_bytes(len(targets), blocks.n_columns)
+            blocks.reserve(tables, f"{shards} learners that share the rows, n_shards={self.n_shards!r}")
         plan = Schedule(
             seed=seed,
+            n_shards=shards,
             max_iter=self.max_iter,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
@@ -125,6 +138,13 @@ class SGD(Bootstrapped):
         self._learn_replicates(blocks, learned, checked, plan)
         self._warn(learned.stop_reason, learned.falling)
         return self
+
+    def _shards(self, blocks: Blocks) -> int:
+        """How many learners share the rows."""
+        if self.n_shards is not None:
+            return int(self.n_shards)
+        alone = not isinstance(blocks, ArrayBlocks) or blocks.max_memory is not None
+        return 1 if alone or self.average or self.learning_rate not in SHARED_STEPS else SHARDS
 
     def _seed(self, schedule: Any) -> tuple[int, dict[str, Any]]:
         """The seed, and where to end if the schedule of an earlier fit is given."""
@@ -259,6 +279,8 @@ class SGD(Bootstrapped):
             raise ValueError("max_time and checkpoint are for fit; leave them None with partial_fit")
         if self.n_bootstrap:
             raise ValueError("n_bootstrap is for fit; leave it 0 with partial_fit")
+        if self.n_shards is not None and self.n_shards > 1:
+            raise ValueError(f"n_shards={self.n_shards!r} is for fit; leave it None with partial_fit")
         if self.learning_rate == "adaptive":
             raise ValueError(
                 "learning_rate='adaptive' lowers its rate between epochs, which partial_fit does not know; "

@@ -16,6 +16,10 @@ __all__ = ["LOG_LINK", "LOSS_PARAMETERS", "RATES", "Checked", "check", "lane_byt
 #: The rates that race by default.
 RATES = (0.02, 0.1, 0.5, 2.0)
 
+#: Steps of several learners that add up, and how many share the rows of an array by default.
+SHARED_STEPS = ("auto", "adagrad")
+SHARDS = 2
+
 #: Losses that have a parameter, and its name.
 LOSS_PARAMETERS = {
     "huber": "epsilon",
@@ -67,6 +71,16 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
         check_integer("shuffle_rows", model.shuffle_rows, 1)
     if model.n_threads is not None:
         check_integer("n_threads", model.n_threads, 1)
+    if model.n_shards is not None:
+        check_integer("n_shards", model.n_shards, 1)
+        if model.n_shards > 1 and model.learning_rate not in SHARED_STEPS:
+            raise ValueError(
+                f"n_shards={model.n_shards!r} is for learning_rate='auto' or 'adagrad', whose learners' steps add up; leave it None"
+            )
+        if model.n_shards > 1 and model.average:
+            raise ValueError(
+                f"n_shards={model.n_shards!r} has no averages; leave it None with average={model.average!r}"
+            )
     check_steps(model)
     _refuse(model)
     if model.penalty != "elasticnet" and ratio != 0.15:
@@ -234,6 +248,12 @@ PARAMETERS = """
     checkpoint : path or None
         Where `fit` saves everything every few seconds. A killed fit goes on from there to the same bits.
     n_threads : int or None
+        Changes no bit: learners that share the rows (`n_shards`) have a thread each, as far as there are some.
+    n_shards : int or None
+        So many learners share the rows of `fit` once the race of rates is over, after 65,536 rows, each with weights of its
+        own; they meet after some 1,000 rows, where what they changed is added up. None is 2 for rows in memory without
+        ``max_memory``, 1 else (a file's reader has the other core). Wide sparse rows, for which meetings would cost more than
+        they bring, and `partial_fit` have one learner. With ``learning_rate`` "auto" and "adagrad".
     shuffle_rows : int or None
         Rows among which an epoch mixes; the default depends on the shape of the data alone.
     n_bootstrap : int

@@ -1,0 +1,164 @@
+#include "fold/sgd_shards.hpp"
+
+#include <bit>
+#include <cmath>
+
+#include "base/parallel.hpp"
+
+namespace esker {
+namespace {
+
+constexpr Index least_rows = 128, most_rows = 4096, most_dense_rows = 1024;
+constexpr double dense_numbers = 1 << 17;  // that a learner reads between two meetings
+constexpr double visits_a_record = 5;  // that a round must bring for a meeting to take an eighth of its time
+
+// The step of a feature's last visit goes on by as many steps as all learners together have settled.
+std::uint32_t settled_until(std::uint32_t first, std::int64_t moved, std::uint32_t now) {
+    return static_cast<std::uint32_t>(std::min<std::int64_t>(first + moved, now));
+}
+
+struct Round {
+    Sgd first;
+    std::vector<Sgd> others;
+
+    Round(const Sgd& s, int shards) : first(s) {
+        for (int k = 1; k < shards; k++) others.push_back(s);
+    }
+
+    void meet_scalars(Sgd& s) {
+        auto add = [&](auto member) {
+            auto& sum = s.*member;
+            for (const Sgd& o : others) sum += o.*member - first.*member;
+        };
+        auto add_each = [&](std::vector<double> Sgd::* member) {
+            for (std::size_t q = 0; q < s.bias.size(); q++)
+                for (const Sgd& o : others) (s.*member)[q] += (o.*member)[q] - (first.*member)[q];
+        };
+        add(&Sgd::rows), add(&Sgd::steps);
+        add(&Sgd::weight_sum), add(&Sgd::nonzero_sum), add(&Sgd::meter_weight);
+        add_each(&Sgd::bias), add_each(&Sgd::bias_h), add_each(&Sgd::loss_sum);
+    }
+    void copy_scalars(const Sgd& from, Sgd& to) const {
+        to.rows = from.rows, to.steps = from.steps;
+        to.weight_sum = from.weight_sum, to.nonzero_sum = from.nonzero_sum,
+        to.meter_weight = from.meter_weight;
+        to.bias = from.bias, to.bias_h = from.bias_h, to.loss_sum = from.loss_sum;
+    }
+
+    // Numbers [begin, end) of a table: all learners have the sum then. An accumulator may have started anew,
+    // then it is not below the first one.
+    void meet_numbers(Sgd& s, Buffer Sgd::* table, Index begin, Index end, float least) {
+        float *mine = (s.*table).data(), *before = (first.*table).data();
+        for (Sgd& o : others) {
+            const float* theirs = (o.*table).data();
+#pragma omp simd
+            for (Index i = begin; i < end; i++) mine[i] += theirs[i] - before[i];
+        }
+        for (Index i = begin; i < end; i++) mine[i] = std::max(mine[i], least);
+        for (Sgd& o : others) std::copy(mine + begin, mine + end, (o.*table).data() + begin);
+        std::copy(mine + begin, mine + end, before + begin);
+    }
+    void meet_visits(Sgd& s, Index begin, Index end) {
+        const auto now = static_cast<std::uint32_t>(s.steps);
+        for (Index j = begin; j < end; j++) {
+            const std::uint32_t before = first.last_visit(j);
+            std::int64_t moved = s.last_visit(j) - before;
+            for (const Sgd& o : others) moved += o.last_visit(j) - before;
+            const std::uint32_t t = settled_until(before, moved, now);
+            s.set_last_visit(j, t), first.set_last_visit(j, t);
+            for (Sgd& o : others) o.set_last_visit(j, t);
+        }
+    }
+    // Records of one lane: weight, accumulator and, with a penalty, the step of the last visit.
+    template <int R>
+    void meet_records(Sgd& s, Index begin, Index end) {
+        const auto now = static_cast<std::uint32_t>(s.steps);
+        float *mine = s.w.data() + begin * R, *before = first.w.data() + begin * R;
+        for (Sgd& o : others) {
+            const float* theirs = o.w.data() + begin * R;
+            for (Index i = 0; i < (end - begin) * R; i += R) {
+                mine[i] += theirs[i] - before[i];
+                mine[i + 1] = std::max(mine[i + 1] + (theirs[i + 1] - before[i + 1]), first_accumulator);
+                if constexpr (R == 4) {
+                    const auto t = std::bit_cast<std::uint32_t>(mine[i + 2]) +
+                                   (std::bit_cast<std::uint32_t>(theirs[i + 2]) -
+                                    std::bit_cast<std::uint32_t>(before[i + 2]));
+                    mine[i + 2] = std::bit_cast<float>(std::min(t, now));
+                }
+            }
+        }
+        for (Sgd& o : others) std::copy(mine, mine + (end - begin) * R, o.w.data() + begin * R);
+        std::copy(mine, mine + (end - begin) * R, before);
+    }
+    void meet_features(Sgd& s, Index begin, Index end) {
+        constexpr float any = -std::numeric_limits<float>::infinity();
+        const Index width = s.width(), stride = s.stride();
+        if (s.layout == Layout::dense) {
+            meet_numbers(s, &Sgd::w, begin * width, end * width, any);
+            meet_numbers(s, &Sgd::h, begin * width, end * width, first_accumulator);
+            return;
+        }
+        if (width == 1 && s.automatic())
+            return s.timed() ? meet_records<4>(s, begin, end) : meet_records<2>(s, begin, end);
+        if (s.timed()) meet_visits(s, begin, end);
+        for (Index j = begin; j < end; j++) {
+            meet_numbers(s, &Sgd::w, j * stride, j * stride + width, any);
+            meet_numbers(s, &Sgd::w, j * stride + width, (j + 1) * stride, first_accumulator);
+        }
+    }
+
+    void meet(Sgd& s) {
+        meet_scalars(s);
+        copy_scalars(s, first);
+        for (Sgd& o : others) copy_scalars(s, o);
+        constexpr Index piece = 4096;
+        parallel_for((s.cols + piece - 1) / piece, [&](Index task) {
+            meet_features(s, task * piece, std::min(s.cols, (task + 1) * piece));
+        });
+    }
+};
+
+}  // namespace
+
+bool can_shard(const Sgd& s) noexcept {
+    return s.layout != Layout::unknown && s.steps >= settled_rows && s.average.from == 0 &&
+           (s.automatic() || s.step.rule == Rule::adagrad);
+}
+
+Index shard_rows(const Sgd& s) noexcept {
+    if (!can_shard(s) || !(s.nonzero_sum > 0)) return 0;
+    auto power = [](double least, Index most) {
+        const auto rows = static_cast<std::uint64_t>(std::ceil(std::min(least, 1e9)));
+        return std::clamp(static_cast<Index>(std::bit_ceil(rows)), least_rows, most);
+    };
+    if (s.layout == Layout::dense)
+        return power(dense_numbers / static_cast<double>(s.flat()), most_dense_rows);
+    const double floats = static_cast<double>(s.cols) * static_cast<double>(s.stride()) / 4;
+    const double wanted =
+        visits_a_record * floats * s.weight_sum / s.nonzero_sum / std::max(1, s.width() / 8);
+    return wanted > 2.0 * most_rows ? 0 : power(wanted, most_rows);
+}
+
+void update_shards(Sgd& s, const Block& block, Index begin, Index end, Index at, int shards, Index rows) {
+    require(shards >= 1 && rows >= 1, "shards and their rows must be positive, got " +
+                                          std::to_string(shards) + " and " + std::to_string(rows));
+    require(can_shard(s), "an Sgd state is shared by several learners once it has learned from " +
+                              std::to_string(settled_rows) + " rows by step 'auto' or 'adagrad'");
+    if (shards == 1) return s.update_rows(block, begin, end);
+    s.widen(cols(block.x));
+    Round round(s, shards);
+    const Index whole = rows * shards;
+    while (begin < end) {
+        const Index n = std::min(end - begin, whole - at % whole);
+        auto cut = [&](int k) { return begin + n * k / shards; };
+        parallel_for(shards, [&](Index k) {
+            Sgd& learner = k == 0 ? s : round.others[static_cast<std::size_t>(k - 1)];
+            const int q = static_cast<int>(k);
+            if (cut(q) < cut(q + 1)) learner.update_rows(block, cut(q), cut(q + 1));
+        });
+        round.meet(s);
+        begin += n, at += n;
+    }
+}
+
+}  // namespace esker
