@@ -1,3 +1,4 @@
+// Sgd taught by several learners at once: rounds of rows, and meetings where changes are added up.
 #include "fold/sgd_shards.hpp"
 
 #include <bit>
