@@ -221,7 +221,7 @@ class _Walk:
             if rows >= s.stop_rows:
                 raise self._other_end("rows of this one's epoch are left then")
             return
-        within = stream.round > 0 and rows % stream.round > 0
+        within = self.stream.round > 0 and rows % self.stream.round > 0
         if rows > 0 and not within and self.pacer.late(self._reserve()):
             raise _Stop("time")
 
