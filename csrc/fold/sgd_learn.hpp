@@ -63,6 +63,13 @@ double followed(const L& loss, double p, double y, double weight, double reach, 
     return L::log_link ? std::clamp(slope, -weight * most, weight * most) : slope;
 }
 
+// Whether a slope is so many standard deviations that a look at the row's values is worth its time.
+inline bool steep(const double* slope, int n) noexcept {
+    for (int k = 0; k < n; k++)
+        if (!(std::abs(slope[k]) <= 16.0)) return true;
+    return false;
+}
+
 // A row's losses and slopes, before it is learned from; whether there is a slope that is not 0.
 template <class L, class Rows>
 bool score_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, Index i, double weight) {
@@ -74,10 +81,18 @@ bool score_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, In
     if constexpr (L::log_link)
         for (int k = 0; k < n; k++) r.most[k] = most_slope(s, loss, static_cast<std::size_t>(k));
     see_targets<L>(s, block.y + i * block.targets, block.targets, weight);
-    const double size = rows.dot(s, r);
+    double size = rows.dot(s, r);
     labels(r.label.data(), s, block, i);
-    for (int k = 0; k < n; k++) r.prediction[k] = static_cast<double>(r.dot[k]) + s.bias[k];
-    over(loss, r.slope.data(), r.value.data(), r.prediction.data(), r.label.data(), s.y_scale.data(), n);
+    auto judge = [&] {
+        for (int k = 0; k < n; k++) r.prediction[k] = static_cast<double>(r.dot[k]) + s.bias[k];
+        over(loss, r.slope.data(), r.value.data(), r.prediction.data(), r.label.data(), s.y_scale.data(), n);
+    };
+    judge();
+    if constexpr (!L::log_link && requires { rows.tame(s, r); })
+        while (steep(r.slope.data(), n) && rows.tame(s, r)) {
+            size = rows.dot(s, r);
+            judge();
+        }
 
     bool still = true;
     for (int k = 0; k < n; k++) {

@@ -308,12 +308,17 @@ void age(float* __restrict p2, float* __restrict p1, std::uint32_t* __restrict l
     }
 }
 
+// A value whose square is still a float32.
+constexpr double farthest = 1e18;
+
 template <class T>
 void standardise(float* __restrict out, const T* __restrict x, const double* __restrict centre,
                  const double* __restrict scale, std::int64_t n) {
 #pragma omp simd
-    for (std::int64_t j = 0; j < n; j++)
-        out[j] = static_cast<float>((static_cast<double>(x[j]) - centre[j]) * scale[j]);
+    for (std::int64_t j = 0; j < n; j++) {
+        const double v = (static_cast<double>(x[j]) - centre[j]) * scale[j];
+        out[j] = static_cast<float>(v > farthest ? farthest : v < -farthest ? -farthest : v);
+    }
 }
 
 template <int W, class I>
