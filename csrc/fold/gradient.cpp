@@ -23,20 +23,26 @@ void check_classes(const Block& block, Index begin, Index end, Index models) {
     require(good, "y must hold class indices from 0 to " + std::to_string(static_cast<Index>(classes) - 1));
 }
 
+// A target that the loss has no distribution for is none to it in a row of weight 0.
 void check_numbers(const Block& block, Index begin, Index end, const Gradient& at) {
     const bool deviance = at.loss == Gradient::Loss::deviance, above = deviance && at.power >= 2;
     const double least = deviance ? 0.0 : std::numeric_limits<double>::lowest();
-    bool good = true;
-    for (Index i = begin; i < end; i++) {
-        const double y = block.y[i];
-        good &= (above ? y > least : y >= least) & (y <= std::numeric_limits<double>::max());
-    }
-    require(
-        good,
+    auto good = [&](Index i) {
+        const double y = block.y[i], size = std::abs(y);
+        return ((above ? y > least : y >= least) | (block.w(i) == 0)) &
+               (size <= std::numeric_limits<double>::max());
+    };
+    bool all = true;
+    for (Index i = begin; i < end; i++) all &= good(i);
+    if (all) return;
+    Index i = begin;
+    while (good(i)) i++;
+    throw std::invalid_argument(
         std::string("y must hold finite numbers") +
-            (above      ? " above 0: a deviance of power 2 or more, such as gamma's, knows no others"
-             : deviance ? " of at least 0: a deviance of power 1 or more, such as Poisson's, knows no others"
-                        : ""));
+        (above      ? " above 0: a deviance of power 2 or more, such as gamma's, knows no others"
+         : deviance ? " of at least 0: a deviance of power 1 or more, such as Poisson's, knows no others"
+                    : "") +
+        "; got " + number_name(block.y[i]) + " in " + row_name(block.keys(i)));
 }
 
 // Weight of rows [begin, end), whose targets and weights are looked at.

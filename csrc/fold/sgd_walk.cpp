@@ -1,6 +1,5 @@
 // Sgd's walks over a block: to learn, and to evaluate.
 #include <cmath>
-#include <cstdio>
 
 #include "fold/sgd_layout.hpp"
 #include "fold/sgd_targets.hpp"
@@ -41,14 +40,9 @@ void check_targets(const Sgd& s, const Block& block, Index begin, Index end) {
                     for (std::int32_t t : s.table.target) {
                         const double y = block.y[i * block.targets + t];
                         if (L::takes(y)) continue;
-                        const std::int64_t key = block.keys(i), part = key >> 40,
-                                           row = key & ((1LL << 40) - 1);
-                        char number[32];
-                        std::snprintf(number, sizeof number, "%g", y);
                         throw std::invalid_argument("loss='" + s.loss_name + "' needs targets " + L::targets +
-                                                    ", got " + number + " in row " + std::to_string(row) +
-                                                    (part ? " of part " + std::to_string(part) : "") +
-                                                    " (from 0)");
+                                                    ", got " + number_name(y) + " in " +
+                                                    row_name(block.keys(i)));
                     }
                 }
         },

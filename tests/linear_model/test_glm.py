@@ -207,3 +207,16 @@ def test_every_parameter_of_scikit_learns_is_known() -> None:
 )
 def test_scikit_learns_checks(estimator: Any, check: Any) -> None:
     check(estimator)
+
+
+def test_a_bad_target_is_named_by_row_and_value_where_it_has_weight():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((200_000, 3)), rng.poisson(2.0, 200_000) * 1.0
+    y[123_456] = -5
+    with pytest.raises(ValueError, match=r"finite numbers of at least 0: .*; got -5 in row 123456 "):
+        PoissonRegressor().fit(X, y)
+    weight = (y >= 0) * 1.0
+    model = PoissonRegressor(tol=1e-8).fit(X, y, weight)
+    same = PoissonRegressor(tol=1e-8).fit(X[y >= 0], y[y >= 0])
+    np.testing.assert_allclose(model.coef_, same.coef_, atol=1e-6)
+    assert model.score(X, y, weight) == pytest.approx(same.score(X[y >= 0], y[y >= 0]), abs=1e-9)
