@@ -256,6 +256,12 @@ void bind_sgd(py::module_& m) {
             },
             py::arg("coef").noconvert(), py::arg("intercept").noconvert(), py::arg("dense"),
             "Weights to begin with: lanes x cols, and one intercept a lane.")
+        .def(
+            "set_penalties",
+            [](Sgd& s, const Array<double>& l1, const Array<double>& l2) {
+                s.set_penalties(vector_of(l1), vector_of(l2));
+            },
+            py::arg("l1").noconvert(), py::arg("l2").noconvert())
         .def_property_readonly("lanes", &Sgd::lanes)
         .def_property_readonly("rates", [](const Sgd& s) { return copy(s.table.rate); })
         .def_property_readonly("targets", [](const Sgd& s) { return copy(s.table.target); })

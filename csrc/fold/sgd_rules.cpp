@@ -115,6 +115,42 @@ void Sgd::set_rates(const std::vector<double>& rates) {
             place_weight(j, k, weights[static_cast<std::size_t>(j * lanes() + k)]);
 }
 
+// The weights stay what they are, and what was due of the old penalties is paid; FTRL's follow from sums that
+// know no penalty, and are those of the new one.
+void Sgd::set_penalties(const std::vector<double>& l1, const std::vector<double>& l2) {
+    LaneTable with(table);
+    with.l1 = l1, with.l2 = l2;
+    Sgd s(loss_name, with, fit_intercept, classes, scaled_penalty, loss_parameter, step);  // checks them
+    s = *this;
+    const bool paid = plain() || (timed() && !scaled_penalty);
+    for (Index j = 0; paid && layout != Layout::unknown && j < cols; j++) {
+        for (int k = 0; k < lanes(); k++) {
+            s.weight_at(j, k) = settled(j, k);
+            if (plain() && fields_ == 2) s.accumulator_at(j, k) = 0.0f;
+        }
+        if (timed()) s.set_last_visit(j, static_cast<std::uint32_t>(steps));
+    }
+    if (plain()) s.lane_scale.assign(l1.size(), 1.0), s.l1_due.assign(l1.size(), 0.0);
+    Sgd from = s;  // in the old table
+    s.table = with;
+    if (layout != Layout::unknown) {
+        s.set_layout(layout);
+        s.w = s.h = s.r = Buffer();
+        s.last.clear();
+        s.cols = 0;
+        s.widen(cols);
+        for (Index j = 0; j < cols; j++) {
+            for (int k = 0; k < width_; k++) {
+                s.weight_at(j, k) = from.weight_at(j, k);
+                if (fields_ >= 2 && s.fields_ >= 2) s.accumulator_at(j, k) = from.accumulator_at(j, k);
+            }
+            if (timed() && s.timed()) s.set_last_visit(j, from.last_visit(j));
+        }
+    }
+    s.refresh_penalty_weights();
+    *this = std::move(s);
+}
+
 void Sgd::shrink_lane(std::size_t lane, double by) {
     double& size = lane_scale[lane];
     size *= by > 0 ? by : 0.0;

@@ -274,6 +274,10 @@ class Sgd:
         """Give each lane another rate."""
         self._state.set_rates(np.ascontiguousarray(rates, dtype=np.float64))
 
+    def set_penalties(self, l1: ArrayLike, l2: ArrayLike) -> None:
+        """Give each lane other penalties, for the steps to come."""
+        self._state.set_penalties(*(np.ascontiguousarray(a, dtype=np.float64) for a in (l1, l2)))
+
     def copy(self) -> Self:
         """Another state with the same bits."""
         return self._of(self._state.copy())

@@ -213,6 +213,13 @@ class SgdGroup:
         for m, c, b in zip(self.members, *parts):
             m.start_from(c, b, dense=dense)
 
+    def set_penalties(self, l1: ArrayLike, l2: ArrayLike) -> None:
+        """Give each lane other penalties, for the steps to come."""
+        cuts = self._cuts()
+        each = (np.split(np.asarray(a, dtype=np.float64), cuts) for a in (l1, l2))
+        for m, one, two in zip(self.members, *each):
+            m.set_penalties(one, two)
+
     # --- answers, copies, parts ---
 
     def widen(self, cols: int, /) -> None:

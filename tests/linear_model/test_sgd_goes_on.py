@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.preprocessing import StandardScaler
 
 from esker import Diverged
 from esker.learning_stream import Stream
@@ -166,3 +168,91 @@ def test_weights_of_classes_that_a_fold_lacks(model):
     np.testing.assert_array_equal(given.coef_, same.coef_)
     with pytest.raises(ValueError, match=r"class_weight names \[2\]"):
         model.set_params(class_weight={0: 1, 2: 1}).fit(D, NUMBERS > 150)
+
+
+# --- other parameters, as it goes on ---
+
+SPARSE = csr_array(
+    np.where(np.abs(StandardScaler().fit_transform(X)) > 0.7, StandardScaler().fit_transform(X), 0)
+)
+
+
+@pytest.mark.parametrize("data", [X, SPARSE], ids=["dense", "sparse"])
+@pytest.mark.parametrize("rate", ["auto", "constant", "adagrad", "normalized", "ftrl"])
+@pytest.mark.parametrize(("before", "now"), [(None, "l2"), ("l2", "l1"), ("l1", None), ("l2", "elasticnet")])
+def test_penalties_of_now_are_those_of_the_steps_to_come(data, rate, before, now):
+    rows = data if rate == "auto" or data is SPARSE else StandardScaler().fit_transform(data)
+    model = SGDClassifier(learning_rate=rate, penalty=before, eta0=0.05).partial_fit(
+        rows, LABELS, classes=[0, 1]
+    )
+    coef, intercept = model.coef_.copy(), model.intercept_.copy()
+    model.set_params(penalty=now, alpha=1e-4 if now is None else 1e-3).partial_fit(rows[:1], LABELS[:1])
+    # The weights were what they are: one row more changes little, or what is held at 0 by FTRL.
+    near = 0.3 if rate == "ftrl" else 0.1
+    assert abs(model.intercept_ - intercept)[0] < near * abs(intercept[0]) + 0.1
+    assert np.abs(model.coef_ - coef).sum() < near * np.abs(coef).sum()
+    if now is None:
+        return
+    strong, free = (
+        clone(model).set_params(penalty=before, alpha=1e-4),
+        clone(model).set_params(penalty=None, alpha=1e-4),
+    )
+    for one in (strong, free):
+        one.partial_fit(rows, LABELS, classes=[0, 1])
+    strong.set_params(penalty=now, alpha=0.5)
+    for _ in range(5):
+        strong.partial_fit(rows, LABELS)
+        free.partial_fit(rows, LABELS)
+    scale = np.asarray(rows.std(axis=0)) if data is X else 1.0
+    assert np.abs(strong.coef_ * scale).sum() < 0.8 * np.abs(free.coef_ * scale).sum()
+
+
+def test_what_is_due_of_an_old_penalty_is_paid():
+    # Plain steps, l1 by lazy truncation: no steps at all after the change, and the published weights stay.
+    model = SGDClassifier(loss="hinge", learning_rate="constant", eta0=0.01, penalty="l1", alpha=1e-2)
+    model.partial_fit(SPARSE, LABELS, classes=[0, 1])
+    coef = model.coef_.copy()
+    for penalty in ("l2", "elasticnet", "l1"):
+        model.set_params(penalty=penalty, alpha=1e-3)
+        model.partial_fit(SPARSE[:5], LABELS[:5], sample_weight=np.zeros(5))
+        np.testing.assert_allclose(model.coef_, coef, rtol=1e-6)
+
+
+def test_a_path_of_alphas():
+    path = SGDRegressor(warm_start=True, random_state=0, tol=1e-4)
+    for alpha in (10.0, 0.1, 1e-4):
+        warm = path.set_params(alpha=alpha).fit(D, NUMBERS)
+        cold = SGDRegressor(alpha=alpha, random_state=0, tol=1e-4).fit(D, NUMBERS)
+        np.testing.assert_allclose(warm.predict(D), cold.predict(D), atol=8)
+    assert path.score(D, NUMBERS) > 0.5
+
+
+def test_a_rate_of_now():
+    model = SGDRegressor().partial_fit(D, NUMBERS)
+    assert len(model._kept["state"].rates) == 4
+    model.set_params(eta0=0.3).partial_fit(D, NUMBERS)
+    assert model._kept["state"].rates.tolist() == [0.3]
+    assert model.set_params(eta0=None).partial_fit(D, NUMBERS)._kept["state"].rates.tolist() == [0.3]
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"fit_intercept": False}, "fit_intercept=True, got False; set the same, or fit anew"),
+        ({"penalty_scale": "raw"}, "penalty_scale='feature', got 'raw'; set the same"),
+    ],
+)
+def test_what_cannot_change_is_refused(params, message):
+    model = SGDRegressor(warm_start=True, max_iter=5, tol=None).fit(D, NUMBERS).set_params(**params)
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(D, NUMBERS)
+    with pytest.raises(ValueError, match=message):
+        model.fit(D, NUMBERS)
+
+
+def test_several_quantiles_take_another_alpha():
+    model = SGDRegressor("quantile", quantile=[0.1, 0.9]).partial_fit(D, NUMBERS)
+    before = np.abs(model.coef_).sum()
+    for _ in range(5):
+        model.set_params(alpha=1.0).partial_fit(D, NUMBERS)
+    assert np.abs(model.coef_).sum() < before

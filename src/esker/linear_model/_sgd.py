@@ -22,6 +22,7 @@ from esker.learning_stream import Stream
 from esker.linear_model._base import learn_width
 from esker.linear_model._sgd_asked import Asked, RowGroups, initial_weights
 from esker.linear_model._sgd_bootstrap import Bootstrapped, check_bootstrap
+from esker.linear_model._sgd_going_on import apply_parameters, parameters_of
 from esker.linear_model._sgd_parameters import (
     LOSS_PARAMETERS,
     SHARDS,
@@ -119,7 +120,8 @@ class SGD(Bootstrapped):
                 groups=groups,
             )
         learn_width(self, learned.state.cols, None)
-        self._kept = Stream(learned.state, backup=False).kept(backup=False)
+        kept = Stream(learned.state, backup=False).kept(backup=False)
+        self._kept = kept | {"given": parameters_of(self, checked)}
         self.n_iter_, self.t_ = learned.n_iter, float(learned.rows + 1)
         self.history_, self.schedule_, self.stop_reason_ = (
             learned.history,
@@ -306,7 +308,8 @@ class SGD(Bootstrapped):
             stream.check(blocks.source)
         stream.need_rows(blocks.source)
         winners = stream.winners(stream.progressive())
-        self._kept = stream.kept()
+        # With the losses that the winners were chosen by.
+        self._kept = stream.kept() | {"given": parameters_of(self, checked)}
         self._published(stream, winners, blocks.dtype)
         return self
 
@@ -341,6 +344,8 @@ class SGD(Bootstrapped):
                 f"partial_fit goes on from a model whose averages begin at step {before or None}, and average={self.average!r}; set "
                 "what it was fitted with, or fit anew"
             )
+        if "given" in kept:
+            apply_parameters(stream, kept["given"], parameters_of(self, checked), how)
         return stream
 
     def _take(self, state: Sgd, dtype: Any) -> None:

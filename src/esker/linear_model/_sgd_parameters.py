@@ -235,7 +235,8 @@ PARAMETERS = """
     n_iter_no_change : int
         Epochs without gain, in a row, before the walk has converged.
     warm_start : bool
-        Whether `fit` goes on from the model that there is.
+        Whether `fit` goes on from the model that there is, with the `alpha`, `penalty` and `eta0` of now (None: the rate
+        that it has).
     penalty_scale : {"feature", "raw"} or None
         Whether the penalty acts on a weight times its feature's scale, and as if targets of regression had a standard
         deviation of 1, so that units do not matter; or on the weight itself as in scikit-learn's objective. None is
