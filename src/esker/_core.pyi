@@ -172,6 +172,7 @@ class Sgd:
         A state of these lanes alone.
         """
     def set_average(self, first: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
     def set_penalties(self, l1: numpy.typing.NDArray[numpy.float64], l2: numpy.typing.NDArray[numpy.float64]) -> None:
         ...
     def set_rates(self, rates: numpy.typing.NDArray[numpy.float64]) -> None:

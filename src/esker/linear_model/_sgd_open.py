@@ -14,6 +14,7 @@ import numpy as np
 from esker._native import threads
 from esker.learning_stream import Stream
 from esker.linear_model._labels import MOST, refuse_fractions
+from esker.linear_model._sgd_going_on import parameters_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +46,7 @@ def learn_open(model: Any, blocks: Blocks, checked: Checked) -> list[Any]:
             stream.take(coded, 0, len(coded), blocks.source)
         stream.check(blocks.source)
     stream.need_rows(blocks.source)
-    model._kept = stream.kept()
+    model._kept = stream.kept() | {"given": parameters_of(model, checked)}
     return seen
 
 
