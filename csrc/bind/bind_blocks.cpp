@@ -53,6 +53,19 @@ void bind_blocks(py::module_& m) {
         },
         py::arg("seed"), py::arg("key"), py::arg("stream"), py::arg("n"),
         "A permutation of 0..n-1, a pure function of (seed, key, stream).");
+    m.def(
+        "dealt",
+        [](std::uint64_t seed, std::int64_t key, std::uint32_t stream, std::int64_t n, std::int64_t turn,
+           std::int64_t hands) {
+            std::vector<std::int64_t> rows;
+            {
+                const py::gil_scoped_release release;
+                rows = dealt(seed, key, static_cast<Stream>(stream), n, turn, hands);
+            }
+            return own(std::move(rows));
+        },
+        py::arg("seed"), py::arg("key"), py::arg("stream"), py::arg("n"), py::arg("turn"), py::arg("hands"),
+        "0..n-1, dealt `turn` at a time, at random, from `hands` runs of neighbours, each in its own order.");
     bind_total<float>(m), bind_total<double>(m), bind_total<std::int32_t>(m), bind_total<std::int64_t>(m);
     m.def("transpose", &rows_of<float>, py::arg("out").noconvert(), py::arg("columns").noconvert(),
           "out[i, j] = columns[j, i], a tile at a time; both float32 or both float64, columns contiguous.");

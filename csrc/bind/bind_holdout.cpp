@@ -1,11 +1,13 @@
 // Which rows are held out of learning: a function of (seed, row key).
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <variant>
 
 #include "base/philox.hpp"
 #include "bind/array.hpp"
+#include "isa/kernels.hpp"
 
 namespace esker::bind {
 namespace {
@@ -13,8 +15,10 @@ namespace {
 void check(double fraction) {
     require(fraction >= 0 && fraction < 1, "fraction must be in [0, 1), got " + std::to_string(fraction));
 }
-bool held_out(std::uint64_t seed, std::int64_t key, double fraction) noexcept {
-    return uniform(draw(seed, key, Stream::holdout)[0]) < fraction;
+// uniform(word) < fraction, in whole numbers
+void held_out(bool* out, std::uint64_t seed, const std::int64_t* keys, Index n, double fraction) {
+    const auto below = static_cast<std::uint64_t>(std::ceil(fraction * 0x1p32));
+    kernels().drawn_below(out, keys, n, seed, static_cast<std::uint32_t>(Stream::holdout), below);
 }
 
 [[noreturn]] void refuse(Index row, Index rows) {
@@ -34,7 +38,7 @@ void bind_holdout(py::module_& m) {
             bool* out = mask.mutable_data();
             const auto n = keys.size();
             const py::gil_scoped_release release;
-            for (py::ssize_t i = 0; i < n; i++) out[i] = held_out(seed, k[i], fraction);
+            held_out(out, seed, k, n, fraction);
             return mask;
         },
         py::arg("seed"), py::arg("keys").noconvert(), py::arg("fraction"),
@@ -64,7 +68,7 @@ void bind_holdout(py::module_& m) {
                         if (row < 0 || row >= rows) refuse(row, rows);
                         some[i] = key(row);
                     }
-                    for (Index i = 0; i < size; i++) apart[i] = held_out(seed, some[i], fraction);
+                    held_out(apart, seed, some, size, fraction);
                     for (Index i = 0; i < size; i++) {
                         out[count] = visits[begin + i];
                         count += !apart[i];

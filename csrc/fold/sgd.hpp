@@ -181,8 +181,12 @@ struct Sgd {
     void set_penalties(const std::vector<double>& l1, const std::vector<double>& l2);
     void place_weight(Index feature, int lane, double weight);  // FTRL: what z the weight is
     void merge_bets(const Sgd& other);  // coin: the weights are averaged, of what was won the sum is kept
-    void shrink_lane(std::size_t lane, double by);  // plain: all weights of a lane, times `by`
-    std::vector<float> p2, p1;                      // dense: how much the penalty of each weight counts
+    void shrink_lane(std::size_t lane, double by) {  // plain: all weights of a lane, times `by`
+        lane_scale[lane] *= by > 0 ? by : 0.0;
+        if (!(lane_scale[lane] > 1e-9)) fold_scale(lane);  // before the table has no digits
+    }
+    void fold_scale(std::size_t lane);
+    std::vector<float> p2, p1;  // dense: how much the penalty of each weight counts
 
 private:
     int width_ = 1;

@@ -18,12 +18,7 @@ struct PairRows {
     const I* columns = nullptr;
     Index count = 0;
 
-    PairRows(const FloatRows<I>& x, const Sgd& s)
-        : x(x),
-          kernel(table()[s.width() == 1   ? 0
-                         : s.width() == 4 ? 1
-                         : s.width() == 8 ? 2
-                                          : 3]) {}
+    PairRows(const FloatRows<I>& x, const Sgd& s) : x(x), kernel(table()[kernel_of_width(s.width())]) {}
     static const PairKernels<I>* table() {
         if constexpr (std::is_same_v<I, std::int32_t>)
             return kernels().adaptive.pairs_i32;

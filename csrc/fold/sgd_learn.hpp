@@ -70,6 +70,46 @@ inline bool steep(const double* slope, int n) noexcept {
     return false;
 }
 
+// Loops over the lanes whose arrays do not overlap, so that they become vectors.
+inline void predict(double* __restrict out, const float* __restrict dot, const double* __restrict bias,
+                    int n) {
+    for (int k = 0; k < n; k++) out[k] = static_cast<double>(dot[k]) + bias[k];
+}
+inline void add_losses(double* __restrict sum, const double* __restrict value, double weight, int n) {
+    for (int k = 0; k < n; k++) sum[k] += weight * value[k];
+}
+// What accumulators and steps of a row are made of; squares of slopes go to the intercepts'.
+inline void tell_slopes(float* __restrict g, float* __restrict eg, double* __restrict bias_h,
+                        const double* __restrict slope, const double* __restrict rate, double share,
+                        const double* __restrict weight, const double* __restrict root, int n) {
+    for (int k = 0; k < n; k++) {
+        g[k] = static_cast<float>(root[k] * slope[k]);
+        eg[k] = static_cast<float>(rate[k] * share * weight[k] * slope[k]);
+        bias_h[k] += weight[k] * slope[k] * slope[k];
+    }
+}
+// root(h): what a rate is divided by.
+template <class F>
+void step_intercepts(double* __restrict bias, const double* __restrict bias_h, const double* __restrict slope,
+                     const double* __restrict rate, double weight, int n, F root) {
+    for (int k = 0; k < n; k++) {
+        const double by = rate[k] * weight[k] * slope[k] / root(bias_h[k]);
+        bias[k] -= bias_h[k] > 0 ? by : 0.0;
+    }
+}
+inline void step_intercepts(Sgd& s, const Row& r, double share) {
+    const auto with = [&](auto root) {
+        step_intercepts(s.bias.data(), s.bias_h.data(), r.slope.data(), s.table.rate.data(),
+                        r.weight.data(), s.lanes(), root);
+    };
+    if (s.step.rule == Rule::ftrl)
+        with([](double h) { return 1.0 + std::sqrt(h); });
+    else if (s.step.rule == Rule::normalized)
+        with([share](double h) { return std::sqrt(h) / share; });
+    else
+        with([](double h) { return std::sqrt(h); });
+}
+
 // A row's losses and slopes, before it is learned from; whether there is a slope that is not 0.
 template <class L, class Rows>
 bool score_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, Index i, double weight) {
@@ -84,7 +124,7 @@ bool score_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, In
     double size = rows.dot(s, r);
     labels(r.label.data(), s, block, i);
     auto judge = [&] {
-        for (int k = 0; k < n; k++) r.prediction[k] = static_cast<double>(r.dot[k]) + s.bias[k];
+        predict(r.prediction.data(), r.dot.data(), s.bias.data(), n);
         over(loss, r.slope.data(), r.value.data(), r.prediction.data(), r.label.data(), s.y_scale.data(), n);
     };
     judge();
@@ -94,11 +134,9 @@ bool score_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, In
             judge();
         }
 
+    add_losses(s.loss_sum.data(), r.value.data(), weight, n);
     bool still = true;
-    for (int k = 0; k < n; k++) {
-        s.loss_sum[k] += weight * r.value[k];
-        still = still && r.slope[k] == 0.0;
-    }
+    for (int k = 0; k < n && still; k++) still = r.slope[k] == 0.0;
     s.meter_weight += weight;
     s.weight_sum += weight;
     s.nonzero_sum += weight * size;
@@ -119,7 +157,7 @@ Single score_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, 
     if constexpr (L::log_link) one.most = most_slope(s, loss, 0);
     see_targets<L>(s, block.y + i * block.targets, block.targets, weight);
     one.prediction = static_cast<double>(rows.product(s)) + s.bias[0];
-    labels(&one.label, s, block, i);
+    one.label = label(s, block.y + i * block.targets, 0);
     one.slope = meter.slope(s, loss, one.prediction, one.label, weight);
     s.meter_weight += weight;
     s.weight_sum += weight;
@@ -131,15 +169,14 @@ template <class L, class Rows>
 void step_row(Sgd& s, const L& loss, Row& r, Rows& rows, Shrink shrink) {
     const int n = s.lanes();
     const double share = s.share();
-    for (int k = 0; k < n; k++) {
+    if constexpr (L::log_link)
+        for (int k = 0; k < n; k++) r.slope[k] = std::clamp(r.slope[k], -r.most[k], r.most[k]);
+    tell_slopes(r.g.data(), r.eg.data(), s.bias_h.data(), r.slope.data(), s.table.rate.data(), share,
+                r.weight.data(), r.root.data(), n);
+    for (int k = 0; k < n && shrink != Shrink::none; k++) {
         const double rate = s.table.rate[k] * share;
-        if constexpr (L::log_link) r.slope[k] = std::clamp(r.slope[k], -r.most[k], r.most[k]);
-        const double slope = r.slope[k];
-        r.g[k] = static_cast<float>(r.root[k] * slope);
-        r.eg[k] = static_cast<float>(rate * r.weight[k] * slope);
         r.el2[k] = static_cast<float>(rate * s.l2(static_cast<std::size_t>(k)));
         r.el1[k] = static_cast<float>(rate * s.l1(static_cast<std::size_t>(k)));
-        s.bias_h[k] += r.weight[k] * slope * slope;
     }
     if (Rows::flat && s.width() < s.pattern())
         for (auto* v : {&r.g, &r.eg, &r.el2, &r.el1}) repeat(*v, s.width(), s.pattern());
@@ -147,10 +184,7 @@ void step_row(Sgd& s, const L& loss, Row& r, Rows& rows, Shrink shrink) {
 
     if constexpr (!L::flows) {
         rows.step(s, r, step, shrink);
-        if (s.fit_intercept)
-            for (int k = 0; k < n; k++)
-                if (s.bias_h[k] > 0)
-                    s.bias[k] -= s.table.rate[k] * r.weight[k] * r.slope[k] / s.intercept_root(k, share);
+        if (s.fit_intercept) step_intercepts(s, r, share);
     } else {
         rows.accumulate(s, r, step);
         for (int k = 0; k < n; k++) {
@@ -183,7 +217,7 @@ float step_lane_plainly(Sgd& s, const L& loss, std::size_t k, const Single& row,
     s.bias[k] -= of_bias * effective;
     if (shrink != Shrink::none) s.shrink_lane(k, 1.0 - rate * s.table.l2[k]);
     s.l1_due[k] += rate * s.table.l1[k];
-    return static_cast<float>(rate * effective / s.lane_scale[k]);
+    return static_cast<float>(effective * (rate / s.lane_scale[k]));  // the division need not wait
 }
 // What is due of the penalty, and what a weight counts.
 inline void tell_penalty(const Sgd& s, Row& r, std::size_t k) {

@@ -23,12 +23,7 @@ struct PlainRows {
     const float* values = nullptr;
     SparseRow<float, I> row{};
 
-    PlainRows(const FloatRows<I>& x, const Sgd& s)
-        : x(x),
-          kernel(table()[s.width() == 1   ? 0
-                         : s.width() == 4 ? 1
-                         : s.width() == 8 ? 2
-                                          : 3]) {}
+    PlainRows(const FloatRows<I>& x, const Sgd& s) : x(x), kernel(table()[kernel_of_width(s.width())]) {}
     static const PlainKernels<I>* table() {
         if constexpr (std::is_same_v<I, std::int32_t>)
             return kernels().plain.rows_i32;

@@ -63,6 +63,11 @@ inline void fold_pattern(std::vector<float>& out, std::vector<float>& sums, int 
     for (int k = 0; k < width; k++) out[static_cast<std::size_t>(k)] = sums[static_cast<std::size_t>(k)];
 }
 
+// Which of a table's kernels serves records of this width: 1 lane, 4, 8, a multiple of 16.
+inline int kernel_of_width(int width) noexcept {
+    return width == 1 ? 0 : width == 4 ? 1 : width == 8 ? 2 : 3;
+}
+
 // What each layout offers a row: a dot, a step, and the halves of a step.
 
 // CSR rows of float32 or float64 values, read as float32.
@@ -120,6 +125,21 @@ void prefetch_sparse_row(const FloatRows<I>& x, Index i) {
         prefetch_lines(x.single + x.indptr[i], x.size(i));
 }
 
+// A row's entries without those that store a zero, which change nothing.
+template <class I>
+struct WithoutZeros {
+    std::vector<float> values;
+    std::vector<I> columns;
+
+    Index drop(const float*& x, const I*& c, Index n) {
+        values.clear(), columns.clear();
+        for (Index j = 0; j < n; j++)
+            if (x[j] != 0.0f) values.push_back(x[j]), columns.push_back(c[j]);
+        x = values.data(), c = columns.data();
+        return static_cast<Index>(values.size());
+    }
+};
+
 // CSR rows, records of 8 lanes or more.
 template <class I>
 struct WideRows {
@@ -128,7 +148,9 @@ struct WideRows {
     FloatRows<I> x;
     const WideKernels<I>& kernel;
     const float* values = nullptr;
-    SparseRow<float, I> row{};
+    const I* columns = nullptr;
+    Index count = 0;
+    WithoutZeros<I> kept;
 
     WideRows(const FloatRows<I>& x, const Sgd& s) : x(x), kernel(table()[s.width() == 8 ? 0 : 1]) {}
     static const WideKernels<I>* table() {
@@ -137,24 +159,28 @@ struct WideRows {
         else
             return kernels().lanes.wide_i64;
     }
-    void open(const Sgd&, Row& r, Index i) { row = x.row(r.values, i), values = row.values; }
+    void open(const Sgd&, Row& r, Index i) {
+        const auto all = x.row(r.values, i);
+        values = all.values, columns = all.columns, count = all.size;
+    }
     void see(Sgd&, double) {}
     double dot(const Sgd& s, Row& r) {
-        return static_cast<double>(
-            kernel.dot(r.dot.data(), s.w.data(), values, row.columns, row.size, s.width()));
+        const auto sum = [&] {
+            return kernel.dot(r.dot.data(), s.w.data(), values, columns, count, s.width());
+        };
+        if (sum()) count = kept.drop(values, columns, count), sum();
+        return static_cast<double>(count);
     }
     void step(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
-        kernel.step[static_cast<int>(shrink)](s.w.data(), s.last.data(), values, row.columns, row.size,
-                                              s.width(), step, static_cast<std::uint32_t>(s.steps),
-                                              s.scaled_penalty);
+        kernel.step[static_cast<int>(shrink)](s.w.data(), s.last.data(), values, columns, count, s.width(),
+                                              step, static_cast<std::uint32_t>(s.steps), s.scaled_penalty);
     }
     void accumulate(Sgd& s, Row& r, const LaneStep& step) {
-        kernel.accumulate(r.reach.data(), s.w.data(), values, row.columns, row.size, s.width(), step);
+        kernel.accumulate(r.reach.data(), s.w.data(), values, columns, count, s.width(), step);
     }
     void apply(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
-        kernel.apply[static_cast<int>(shrink)](s.w.data(), s.last.data(), values, row.columns, row.size,
-                                               s.width(), step, static_cast<std::uint32_t>(s.steps),
-                                               s.scaled_penalty);
+        kernel.apply[static_cast<int>(shrink)](s.w.data(), s.last.data(), values, columns, count, s.width(),
+                                               step, static_cast<std::uint32_t>(s.steps), s.scaled_penalty);
     }
     void prefetch(const Sgd& s, Index i) const { prefetch_records(s, x, i); }
     void prefetch_row(Index i) const { prefetch_sparse_row(x, i); }
@@ -200,8 +226,7 @@ struct SingleRows {
     const float* values = nullptr;
     const I* columns = nullptr;
     Index count = 0;
-    std::vector<float> kept;  // a row's entries without those that store a zero
-    std::vector<I> kept_columns;
+    WithoutZeros<I> kept;
     bool timed;
 
     SingleRows(const FloatRows<I>& x, const Sgd& s) : x(x), kernel(table()), timed(s.timed()) {}
@@ -225,14 +250,8 @@ struct SingleRows {
         bool zeros = false;
         const float sum = kernel.dot[timed](records.data(), &end, s.w.data(), columns, values, count, &zeros);
         if (!zeros) return sum;
-        drop_zeros();
+        count = kept.drop(values, columns, count);
         return kernel.dot[timed](records.data(), &end, s.w.data(), columns, values, count, &zeros);
-    }
-    void drop_zeros() {  // they change nothing
-        kept.clear(), kept_columns.clear();
-        for (Index j = 0; j < count; j++)
-            if (values[j] != 0.0f) kept.push_back(values[j]), kept_columns.push_back(columns[j]);
-        values = kept.data(), columns = kept_columns.data(), count = static_cast<Index>(kept.size());
     }
     void step(Sgd& s, const LaneStep& step, Shrink shrink) {
         kernel.step[static_cast<int>(shrink)](records.data(), &end, s.w.data(), columns, values, count, step,

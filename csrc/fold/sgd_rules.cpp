@@ -151,15 +151,12 @@ void Sgd::set_penalties(const std::vector<double>& l1, const std::vector<double>
     *this = std::move(s);
 }
 
-void Sgd::shrink_lane(std::size_t lane, double by) {
-    double& size = lane_scale[lane];
-    size *= by > 0 ? by : 0.0;
-    if (size > 1e-9) return;
+void Sgd::fold_scale(std::size_t lane) {
     const int k = static_cast<int>(lane);
     if (average.from > 0) settle_sums(lane);
     for (Index j = 0; j < cols; j++)
-        weight_at(j, k) = static_cast<float>(static_cast<double>(weight_at(j, k)) * size);
-    size = 1.0;
+        weight_at(j, k) = static_cast<float>(static_cast<double>(weight_at(j, k)) * lane_scale[lane]);
+    lane_scale[lane] = 1.0;
 }
 
 }  // namespace esker

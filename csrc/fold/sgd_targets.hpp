@@ -9,15 +9,22 @@
 
 namespace esker::rows {
 
-// The label that each lane learns from; of classes, +1 for its own and -1 for the rest.
-inline void labels(double* out, const Sgd& s, const Block& block, Index i) {
-    const double* y = block.y + i * block.targets;
-    for (int k = 0; k < s.lanes(); k++) {
-        const auto q = static_cast<std::size_t>(k);
-        if (s.classes)
-            out[k] = y[0] == s.table.target[q] ? 1.0 : -1.0;
-        else
-            out[k] = (y[s.table.target[q]] - s.y_centre[q]) / s.y_scale[q];
+// The label that a lane learns from; of classes, +1 for its own and -1 for the rest.
+inline double label(const Sgd& s, const double* y, std::size_t k) {
+    if (s.classes) return y[0] == s.table.target[k] ? 1.0 : -1.0;
+    const double own = y[s.table.target[k]];
+    return s.degree == 0 ? own : (own - s.y_centre[k]) / s.y_scale[k];  // of degree 0: taken as they are
+}
+// The same of all lanes, in loops that become vectors.
+inline void labels(double* __restrict out, const Sgd& s, const Block& block, Index i) {
+    const double* __restrict y = block.y + i * block.targets;
+    const std::int32_t* __restrict target = s.table.target.data();
+    const int n = s.lanes();
+    if (s.classes) {
+        const double own = y[0];
+        for (int k = 0; k < n; k++) out[k] = own == target[k] ? 1.0 : -1.0;
+    } else {
+        for (int k = 0; k < n; k++) out[k] = label(s, y, static_cast<std::size_t>(k));
     }
 }
 

@@ -45,6 +45,9 @@ struct Isa {
     // ^ out += rows of x, 32 columns wide, each with its sign and in order: rows[k] is row << 1 | negative
     void (*exchange32)(std::uint32_t* keys, const std::int32_t* pairs, std::int64_t n);
     // ^ for each of n pairs of rows of 32 keys: the smaller keys to the first row, the greater to the second
+    void (*drawn_below)(bool* out, const std::int64_t* keys, std::int64_t n, std::uint64_t seed,
+                        std::uint32_t stream, std::uint64_t below);
+    // ^ whether the first word that Philox draws for (seed, key, stream) is less than `below`
     LaneKernels lanes;
     PlainTable plain;
     AdaptiveTable adaptive;

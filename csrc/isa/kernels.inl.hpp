@@ -15,6 +15,7 @@ namespace esker::isa::ESKER_ISA_NAME {
 namespace {
 // clang-format off: the order matters, as each file uses those before
 #include "isa/rows.inl.hpp"
+#include "isa/draws.inl.hpp"
 #include "isa/transcendental.inl.hpp"
 #include "isa/lanes.inl.hpp"
 #include "isa/plain_lanes.inl.hpp"
@@ -38,6 +39,7 @@ const Isa& table() noexcept {
                                row_kernels<double>(),
                                gather32,
                                exchange32,
+                               drawn_below,
                                lane_kernels(),
                                plain_table(),
                                adaptive_table(),

@@ -27,9 +27,8 @@ struct LaneStep {
 // weight times the feature's scale. Wide records (8 lanes or more) are worked on where they lie.
 template <class I>
 struct WideKernels {
-    // out[k] = sum of x w_k; returns how many x are not zero
-    std::int64_t (*dot)(float* out, const float* table, const float* x, const I* column, std::int64_t n,
-                        int lanes);
+    // out[k] = sum of x w_k, in 8 places; returns whether an x is 0, which a step must not see
+    bool (*dot)(float* out, const float* table, const float* x, const I* column, std::int64_t n, int lanes);
     // accumulate g^2 x^4, and step
     void (*step[shrinks])(float* table, std::uint32_t* last, const float* x, const I* column, std::int64_t n,
                           int lanes, const LaneStep& s, std::uint32_t now, bool scaled);

@@ -5,6 +5,20 @@
 //     w <- truncate(w sqrt(h) - e g x, e l1) / (sqrt(h) + e a),
 // which is the proximal step of size e / sqrt(h), written so that it takes one root and one division.
 
+typedef float V16 __attribute__((vector_size(64)));
+typedef float V8 __attribute__((vector_size(32)));
+typedef float V4 __attribute__((vector_size(16)));
+template <class V>
+inline V load(const float* p) {
+    V v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+}
+template <class V>
+inline void store(float* p, V v) {
+    __builtin_memcpy(p, &v, sizeof v);
+}
+
 // h += q, where a float32 sum must not stall: once q is below h / 2^20, 64 q is added on one row in 64
 // instead.
 // What is beyond float32, an absurd value's fourth power, counts as its largest numbers do.
@@ -22,33 +36,79 @@ inline float truncated(float w, float by) {
     return size > 0.0f ? __builtin_copysignf(size, w) : 0.0f;
 }
 
+// Records of fewer lanes than 16 are as wide as a chunk, which the compiler then knows.
+template <int W>
+constexpr int all_lanes(int lanes) {
+    return W < 16 ? W : lanes;
+}
+
+// The lanes whose 8 sums, one for every eighth entry, registers have room for.
+#ifdef __AVX512F__
+constexpr int most_summed = 16;
+#else
+constexpr int most_summed = 8;
+#endif
+
+template <int S>
+struct VectorOf;
+template <>
+struct VectorOf<8> {
+    typedef V8 type;
+};
+template <>
+struct VectorOf<16> {
+    typedef V16 type;
+};
+
+// Sums in 8 places, as those of a single lane.
 template <int W, class I>
-std::int64_t wide_dot(float* __restrict out, const float* __restrict table, const float* __restrict x,
-                      const I* __restrict column, std::int64_t n, int lanes) {
-    std::int64_t count = 0;
-    for (std::int64_t j = 0; j < n; j++) count += x[j] != 0.0f;
-    const std::int64_t stride = 2 * lanes;
-    for (int c = 0; c < lanes; c += W) {
-        float sum[W] = {};
-        for (std::int64_t j = 0; j < n; j++) {
-            const float* __restrict w = table + column[j] * stride + c;
-            const float v = x[j];
-#pragma omp simd
-            for (int k = 0; k < W; k++) sum[k] += v * w[k];
+bool wide_dot(float* __restrict out, const float* __restrict table, const float* __restrict x,
+              const I* __restrict column, std::int64_t n, int lanes) {
+    constexpr int S = W < most_summed ? W : most_summed;
+    typedef typename VectorOf<S>::type V;
+    const std::int64_t stride = 2 * all_lanes<W>(lanes);
+    V8 least = {};
+    least += 1.0f;
+    for (int c = 0; c < all_lanes<W>(lanes); c += S) {
+        V a{}, b{}, d{}, e{}, f{}, g{}, p{}, q{};  // an array of them would lie in memory
+        const float* __restrict from = table + c;
+        const auto product = [&](std::int64_t j) {
+            const V value = x[j] - V{};
+            return value * load<V>(from + column[j] * stride);
+        };
+        std::int64_t j = 0;
+        for (; j + 8 <= n; j += 8) {
+            const V8 values = load<V8>(x + j);
+            least = values == 0.0f ? values : least;
+            a += product(j), b += product(j + 1), d += product(j + 2), e += product(j + 3);
+            f += product(j + 4), g += product(j + 5), p += product(j + 6), q += product(j + 7);
         }
-        for (int k = 0; k < W; k++) out[c + k] = sum[k];
+        const std::int64_t left = n - j;
+        if (left > 0) a += product(j);
+        if (left > 1) b += product(j + 1);
+        if (left > 2) d += product(j + 2);
+        if (left > 3) e += product(j + 3);
+        if (left > 4) f += product(j + 4);
+        if (left > 5) g += product(j + 5);
+        if (left > 6) p += product(j + 6);
+        store(out + c, ((a + f) + (d + p)) + ((b + g) + (e + q)));
     }
-    return count;
+    bool zeros = false;
+    for (std::int64_t j = n / 8 * 8; j < n; j++) zeros |= x[j] == 0.0f;
+    for (int k = 0; k < 8; k++) zeros |= least[k] == 0.0f;
+    return zeros;
 }
 
 template <int W, class I, Shrink S, bool accumulating>
 void wide_walk(float* __restrict table, std::uint32_t* __restrict last, const float* __restrict x,
                const I* __restrict column, std::int64_t n, int lanes, const LaneStep& s, std::uint32_t now,
                bool scaled) {
-    const std::int64_t stride = 2 * lanes;
+    const int all = all_lanes<W>(lanes);
+    const std::int64_t stride = 2 * all;
+    const float often = s.often;
     if constexpr (S == Shrink::none) {
         // Lanes that do not move are left alone, W at a time: of thousands of classes most, at most rows.
-        for (int c = 0; c < lanes; c += W) {
+        for (int c = 0; c < all; c += W) {
             const float* __restrict g = s.g + c;
             const float* __restrict eg = s.eg + c;
             bool moves = false;
@@ -56,14 +116,13 @@ void wide_walk(float* __restrict table, std::uint32_t* __restrict last, const fl
             if (!moves) continue;
             for (std::int64_t j = 0; j < n; j++) {
                 const float v = x[j], v2 = v * v;
-                if (v == 0.0f) continue;
                 float* __restrict w = table + column[j] * stride + c;
-                float* __restrict h = w + lanes;
+                float* __restrict h = w + all;
 #pragma omp simd
                 for (int k = 0; k < W; k++) {
                     if constexpr (accumulating) {
                         const float q = g[k] * v2, before = h[k];
-                        h[k] = grown(before, q * q, s.often);
+                        h[k] = grown(before, q * q, often);
                         w[k] = kept(w[k], before, h[k]);
                     }
                     w[k] -= eg[k] * v / __builtin_sqrtf(h[k]);
@@ -74,18 +133,17 @@ void wide_walk(float* __restrict table, std::uint32_t* __restrict last, const fl
     }
     for (std::int64_t j = 0; j < n; j++) {
         const float v = x[j], v2 = v * v;
-        if (v == 0.0f) continue;
         float* __restrict record = table + column[j] * stride;
         float a2 = 0, a1 = 0;
         if constexpr (S != Shrink::none) {
-            const float gap = static_cast<float>(now - last[column[j]]);
+            const float gap = static_cast<float>(static_cast<std::int32_t>(now - last[column[j]]));
             last[column[j]] = now;
             a2 = scaled ? gap * v2 : gap;
             a1 = scaled ? gap * __builtin_fabsf(v) : gap;
         }
-        for (int c = 0; c < lanes; c += W) {
+        for (int c = 0; c < all; c += W) {
             float* __restrict w = record + c;
-            float* __restrict h = record + lanes + c;
+            float* __restrict h = record + all + c;
             const float* __restrict g = s.g + c;
             const float* __restrict eg = s.eg + c;
             const float* __restrict el2 = s.el2 + c;
@@ -94,7 +152,7 @@ void wide_walk(float* __restrict table, std::uint32_t* __restrict last, const fl
             for (int k = 0; k < W; k++) {
                 if constexpr (accumulating) {
                     const float q = g[k] * v2, before = h[k];
-                    h[k] = grown(before, q * q, s.often);
+                    h[k] = grown(before, q * q, often);
                     w[k] = kept(w[k], before, h[k]);
                 }
                 const float root = __builtin_sqrtf(h[k]);
@@ -120,24 +178,29 @@ void wide_apply(float* table, std::uint32_t* last, const float* x, const I* colu
 template <int W, class I>
 void wide_accumulate(float* __restrict reach, float* __restrict table, const float* __restrict x,
                      const I* __restrict column, std::int64_t n, int lanes, const LaneStep& s) {
-    const std::int64_t stride = 2 * lanes;
-    for (int k = 0; k < lanes; k++) reach[k] = 0;
-    for (std::int64_t j = 0; j < n; j++) {
-        const float v2 = x[j] * x[j];
-        if (v2 == 0.0f) continue;
-        for (int c = 0; c < lanes; c += W) {
+    const int all = all_lanes<W>(lanes);
+    const std::int64_t stride = 2 * all;
+    const float often = s.often;
+    for (int c = 0; c < all; c += W) {
+        float sum[8][W] = {};
+        const float* __restrict g = s.g + c;
+        for (std::int64_t j = 0; j < n; j++) {
+            const float v2 = x[j] * x[j];
             float* __restrict w = table + column[j] * stride + c;
-            float* __restrict h = w + lanes;
-            const float* __restrict g = s.g + c;
-            float* __restrict r = reach + c;
+            float* __restrict h = w + all;
+            float* __restrict r = sum[j % 8];
 #pragma omp simd
             for (int k = 0; k < W; k++) {
                 const float q = g[k] * v2, before = h[k];
-                h[k] = grown(before, q * q, s.often);
+                h[k] = grown(before, q * q, often);
                 w[k] = kept(w[k], before, h[k]);
                 r[k] += v2 / __builtin_sqrtf(h[k]);
             }
         }
+#pragma omp simd
+        for (int k = 0; k < W; k++)
+            reach[c + k] = ((sum[0][k] + sum[4][k]) + (sum[2][k] + sum[6][k])) +
+                           ((sum[1][k] + sum[5][k]) + (sum[3][k] + sum[7][k]));
     }
 }
 
@@ -155,15 +218,25 @@ inline void expand(float* __restrict out, const float* __restrict x, std::int64_
     }
 }
 
+// Every second pattern has sums of its own: with 4 lanes these are a row's 8 places.
 inline void flat_dot(float* __restrict out, const float* __restrict w, const float* __restrict x,
                      std::int64_t n, int pattern) {
     for (int c = 0; c < pattern; c += 16) {
-        float sum[16] = {};
-        for (std::int64_t i = c; i < n; i += pattern) {
+        float sum[16] = {}, other[16] = {};
+        std::int64_t i = c;
+        for (; i + pattern < n; i += 2 * pattern) {
+#pragma omp simd
+            for (int k = 0; k < 16; k++) {
+                sum[k] += x[i + k] * w[i + k];
+                other[k] += x[i + pattern + k] * w[i + pattern + k];
+            }
+        }
+        if (i < n) {
 #pragma omp simd
             for (int k = 0; k < 16; k++) sum[k] += x[i + k] * w[i + k];
         }
-        for (int k = 0; k < 16; k++) out[c + k] = sum[k];
+#pragma omp simd
+        for (int k = 0; k < 16; k++) out[c + k] = sum[k] + other[k];
     }
 }
 
@@ -216,8 +289,10 @@ void flat_accumulate(float* __restrict reach, float* __restrict w, float* __rest
                      const float* __restrict x, std::int64_t n, int pattern, const LaneStep& s) {
     const float often = s.often;
     for (int c = 0; c < pattern; c += 16) {
-        float sum[16] = {};
+        float sums[2][16] = {};  // as those of the dot
         const float* __restrict g = s.g + c;
+        float* __restrict sum = sums[0];
+        float* __restrict other = sums[1];
         for (std::int64_t i = c; i < n; i += pattern) {
 #pragma omp simd
             for (int k = 0; k < 16; k++) {
@@ -226,8 +301,11 @@ void flat_accumulate(float* __restrict reach, float* __restrict w, float* __rest
                 if constexpr (power == 2) w[i + k] = kept(w[i + k], before, h[i + k]);
                 sum[k] += v * v / __builtin_sqrtf(h[i + k]);
             }
+            float* const next = other;
+            other = sum, sum = next;
         }
-        for (int k = 0; k < 16; k++) reach[c + k] = sum[k];
+#pragma omp simd
+        for (int k = 0; k < 16; k++) reach[c + k] = sums[0][k] + sums[1][k];
     }
 }
 

@@ -2,12 +2,6 @@
 // how an l2 penalty costs nothing; an l1 penalty truncates by what is due in all, less what has been taken
 // (Tsuruoka, Tsujii & Ananiadou, ACL 2009).
 
-// Records of fewer lanes than 16 are as wide as a chunk, which the compiler then knows.
-template <int W>
-constexpr int all_lanes(int lanes) {
-    return W < 16 ? W : lanes;
-}
-
 // Sums of every fourth product, which do not wait for one another; added up the same for any number of lanes.
 template <int W, class I>
 void plain_dot(float* __restrict out, const float* __restrict table, const float* __restrict x,

@@ -1,20 +1,6 @@
 // The steps of a single model. A row is taken a batch of entries at a time, as many as a vector has floats:
 // their records go from the table to registers as weights, accumulators and steps of the last visit, and
 // back.
-typedef float V16 __attribute__((vector_size(64)));
-typedef float V8 __attribute__((vector_size(32)));
-typedef float V4 __attribute__((vector_size(16)));
-template <class V>
-inline V load(const float* p) {
-    V v;
-    __builtin_memcpy(&v, p, sizeof v);
-    return v;
-}
-template <class V>
-inline void store(float* p, V v) {
-    __builtin_memcpy(p, &v, sizeof v);
-}
-
 #ifdef __AVX512F__
 #include "isa/records_avx512.inl.hpp"
 typedef V16 Batch;
@@ -52,16 +38,19 @@ typedef V8 Batch;
 #endif
 constexpr int batch = sizeof(Batch) / sizeof(float);
 
-// The sum over 16 places, by halves: the same for batches of 8, the second of each two being places 8 to 15.
-inline float sum8(V8 a) {
+// A row's numbers are added up in 8 places, every eighth one in each, and these by halves: so for any number
+// of lanes, and for batches of 8 or of 16.
+inline void add_places(V8& sum, V8 a, V8 b) { sum += a * b; }
+inline void add_places(V8& sum, V16 a, V16 b) {
+    const auto front = [](V16 v) { return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7); };
+    const auto back = [](V16 v) { return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15); };
+    sum += front(a) * front(b);
+    sum += back(a) * back(b);
+}
+inline float sum_places(V8 a) {
     const V4 b = __builtin_shufflevector(a, a, 0, 1, 2, 3) + __builtin_shufflevector(a, a, 4, 5, 6, 7);
     return (b[0] + b[2]) + (b[1] + b[3]);
 }
-inline float sum_places(const V16* v) {
-    return sum8(__builtin_shufflevector(*v, *v, 0, 1, 2, 3, 4, 5, 6, 7) +
-                __builtin_shufflevector(*v, *v, 8, 9, 10, 11, 12, 13, 14, 15));
-}
-inline float sum_places(const V8* v) { return sum8(v[0] + v[1]); }
 
 // What dot leaves in r for each batch: weights, accumulators, steps of the last visit.
 constexpr int group = 4 * batch;
@@ -69,26 +58,19 @@ constexpr int group = 4 * batch;
 template <int R, class I>
 float single_dot(float* __restrict r, RowEnd<I>* __restrict end, const float* __restrict table,
                  const I* __restrict c, const float* __restrict x, std::int64_t n, bool* zeros) {
-    Batch sums[16 / batch] = {}, least = {};
+    V8 sum = {};
+    Batch least = {};
     least += 1.0f;
-    const auto see = [&](Batch& sum, const I* columns, Batch values, Batch counted) {
+    const auto see = [&](const I* columns, Batch values, Batch counted) {
         fetch<R>(r, r + batch, r + 2 * batch, table, columns);
-        sum += load<Batch>(r) * counted;
+        add_places(sum, load<Batch>(r), counted);
         least = values == 0.0f ? values : least;
         r += group;
     };
     std::int64_t j = 0;
-    for (; j + 16 <= n; j += 16)
-#pragma GCC unroll 2
-        for (int k = 0; k < 16; k += batch) {
-            const Batch v = load<Batch>(x + j + k);
-            see(sums[k / batch], c + j + k, v, v);
-        }
-    Batch* sum = sums;
-    if (batch == 8 && j + 8 <= n) {
+    for (; j + batch <= n; j += batch) {
         const Batch v = load<Batch>(x + j);
-        see(*sum++, c + j, v, v);
-        j += 8;
+        see(c + j, v, v);
     }
     if (j < n) {
         fill_end(end, c + j, x + j, n - j);
@@ -96,12 +78,12 @@ float single_dot(float* __restrict r, RowEnd<I>* __restrict end, const float* __
         const auto left = static_cast<std::int32_t>(n - j);
 #pragma omp simd
         for (std::int32_t k = 0; k < batch; k++) once[k] = k < left ? end->x[k] : 0.0f;
-        see(*sum, end->c, load<Batch>(end->x), load<Batch>(once));
+        see(end->c, load<Batch>(end->x), load<Batch>(once));
     }
     bool none = true;
     for (int k = 0; k < batch; k++) none = none && least[k] != 0.0f;
     *zeros = !none;
-    return sum_places(sums);
+    return sum_places(sum);
 }
 
 template <Shrink S, bool accumulating>
@@ -124,8 +106,8 @@ inline void step_batch(float* w, float* h, const float* t, const float* x, float
             const float gap = static_cast<float>(since);
             float top = w[k] * root - eg * v;
             if constexpr (S == Shrink::elastic)
-                top = truncated(top, el1 * gap * (flat + with_value * __builtin_fabsf(v)));
-            w[k] = top / (root + el2 * gap * (flat + with_value * (v * v)));
+                top = truncated(top, el1 * (gap * (flat + with_value * __builtin_fabsf(v))));
+            w[k] = top / (root + el2 * (gap * (flat + with_value * (v * v))));
         }
     }
 }
@@ -160,7 +142,9 @@ template <class I>
 float single_accumulate(float* __restrict r, const RowEnd<I>* __restrict end, const float* __restrict x,
                         std::int64_t n, const LaneStep& s) {
     const float g = s.g[0], often = s.often;
-    Batch sums[16 / batch] = {};  // over the entries of each place
+    V8 sum = {};
+    Batch ones = {};
+    ones += 1.0f;
     for (std::int64_t j = 0; j < n; j += batch, r += group) {
         const float* from = j + batch <= n ? x + j : end->x;
         const auto left = static_cast<std::int32_t>(n - j < batch ? n - j : batch);
@@ -173,9 +157,9 @@ float single_accumulate(float* __restrict r, const RowEnd<I>* __restrict end, co
             r[k] = kept(r[k], before, after);
             more[k] = (k < left ? v2 : 0.0f) / __builtin_sqrtf(after);
         }
-        sums[j % 16 / batch] += load<Batch>(more);
+        add_places(sum, load<Batch>(more), ones);
     }
-    return sum_places(sums);
+    return sum_places(sum);
 }
 
 template <class I>

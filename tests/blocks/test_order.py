@@ -181,3 +181,16 @@ def test_a_map_knows_what_a_walk_has_taught_its_source(tmp_path):
     for _ in mapped:
         pass
     assert (mapped.n_rows, mapped.n_columns) == (10, 8)
+
+
+@pytest.mark.parametrize(
+    ("n", "turn", "hands"), [(0, 4, 16), (1, 4, 16), (37, 4, 16), (5003, 4, 16), (5003, 7, 3)]
+)
+def test_dealt_rows_come_some_at_a_time_from_runs_that_keep_their_order(n, turn, hands):
+    from esker._native import core
+
+    turns = -(-n // turn)
+    order = core.permutation(3, 5, core.STREAMS["row_order"], turns)
+    order[np.argsort(order * hands // max(turns, 1), kind="stable")] = np.arange(turns)
+    rows = (order[:, np.newaxis] * turn + np.arange(turn)).ravel()
+    np.testing.assert_array_equal(core.dealt(3, 5, core.STREAMS["row_order"], n, turn, hands), rows[rows < n])

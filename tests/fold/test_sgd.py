@@ -117,20 +117,40 @@ def test_a_single_lane_follows_the_recurrence_on_rows_of_every_length(l1, l2, dt
     assert sums[0] / total == pytest.approx(mean_loss, rel=1e-4)
 
 
-@pytest.mark.parametrize("dense", [False, True])
-def test_a_lane_is_the_model_learned_alone(dense):
+def test_a_lane_of_dense_rows_is_the_model_learned_alone():
     x, y, weight = sparse_rows()
-    x = x.toarray() if dense else x
     rates = np.geomspace(0.05, 1, 8)
     together = Sgd("log_loss", [1] * 8, rates, None, [1e-3] * 8, classes=True)
-    together.update(Block(x, y, weight))
+    together.update(Block(x.toarray(), y, weight))
     coef, _ = together.finish()
     for k in range(8):
         alone = Sgd("log_loss", [1], rates[k : k + 1], None, [1e-3], classes=True)
-        alone.update(Block(x, y, weight))
+        alone.update(Block(x.toarray(), y, weight))
         np.testing.assert_allclose(
             alone.finish()[0][0], coef[k], rtol=2e-4, atol=1e-5 * np.abs(coef[k]).max()
         )
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+@pytest.mark.parametrize("penalties", [(0.0, 0.0), (0.0, 1e-3), (1e-3, 1e-4)])
+@pytest.mark.parametrize("loss", ["log_loss", "squared_hinge", "hinge"])
+def test_a_lane_of_sparse_rows_is_the_model_learned_alone_to_the_bit(loss, penalties, index):
+    x, y, weight = rows_of_every_length(np.float32, index)
+    x.data[::97] = 0.0  # explicit zeros change nothing
+    for scale in ("feature", "raw"):
+        for lanes in (2, 4, 8, 16, 20):
+            rates = np.geomspace(0.05, 1, lanes)
+            l1, l2 = ([p] * lanes for p in penalties)
+            together = Sgd(loss, [1] * lanes, rates, l1, l2, classes=True, penalty_scale=scale)
+            together.update(Block(x, y, weight))
+            coef, intercept = together.finish()
+            assert np.isfinite(coef).all()
+            assert len(np.unique(coef[:, 0])) == lanes
+            for k in (0, lanes - 1):
+                alone = Sgd(loss, [1], rates[k : k + 1], l1[:1], l2[:1], classes=True, penalty_scale=scale)
+                alone.update(Block(x, y, weight))
+                np.testing.assert_array_equal(alone.finish()[0][0], coef[k])
+                assert alone.finish()[1][0] == intercept[k]
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "huber", "quantile"])

@@ -128,8 +128,11 @@ def _within(x: Any) -> bool:
     return True
 
 
-def checked_csr(x: Any, dtype: np.dtype[Any]) -> Any:
-    """A csr_array with in-range indices, unique within rows; shares the matrix's memory unless it must be mended."""
+def checked_csr(x: Any, dtype: np.dtype[Any], *, bounded: bool = False) -> Any:
+    """A csr_array with in-range indices, unique within rows; shares the matrix's memory unless it must be mended.
+
+    bounded: `check_sparse` has seen it.
+    """
     from scipy.sparse import csr_array
 
     if x.format == "csr":
@@ -146,7 +149,8 @@ def checked_csr(x: Any, dtype: np.dtype[Any]) -> Any:
         check_sparse(x)
         own = csr_array(x, dtype=dtype)
     raw = own.data, own.indices, own.indptr, own.shape[1]
-    core.csr_bounds(raw)
+    if not bounded:
+        core.csr_bounds(raw)
     # SciPy remembers that rows are in order (not of every format); those that are not are looked at closely.
     if not getattr(x, "has_canonical_format", False) and core.csr_repeats(raw):
         own = own.copy()
@@ -166,6 +170,8 @@ class ArrayBlocks(Blocks):
     sample_weight : array of shape (n,), optional
     check_finite : bool
         Search blocks for NaN and infinity.
+    bounded : bool
+        Whether `check_sparse` has seen that the indices of a sparse X lie within it.
     """
 
     random_access, sequential_first, threaded = True, False, False
@@ -183,6 +189,7 @@ class ArrayBlocks(Blocks):
         block_size: int | str | None = None,
         feature_names: list[str] | None = None,
         check_finite: bool = True,
+        bounded: bool = False,
         source: str | None = None,
     ) -> None:
         sparse = hasattr(X, "tocsr")
@@ -201,7 +208,7 @@ class ArrayBlocks(Blocks):
         super().__init__(
             [Part(0, name, n)], source=name, dtype=dtype, max_memory=max_memory, block_size=block_size
         )
-        self.X: Any = checked_csr(X, self.dtype) if sparse else X.view(np.ndarray)
+        self.X: Any = checked_csr(X, self.dtype, bounded=bounded) if sparse else X.view(np.ndarray)
         self.y, self.sample_weight = target_of(y, n), weight_of(sample_weight, n)
         self.is_sparse = sparse
         self.n_rows, self.n_columns = n, d

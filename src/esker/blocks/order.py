@@ -138,14 +138,8 @@ def _mixed(seed: int, epoch: int, buffer: int, n: int, outright: bool) -> NDArra
     """
     key = epoch << 40 | buffer
     if outright or n <= UNIT:
-        order: NDArray[np.int64] = core.permutation(seed, key, _STREAM["row_order"], n)
-        return order
-    turns = -(-n // TURN)
-    order = core.permutation(seed, key, _STREAM["row_order"], turns)
-    hand = (order * HANDS // turns).astype(np.uint8)  # whose turn it is
-    order[np.argsort(hand, kind="stable")] = np.arange(turns)
-    rows: NDArray[np.int64] = (order[:, np.newaxis] * TURN + np.arange(TURN)).ravel()
-    return rows if turns * TURN == n else rows[rows < n]
+        return core.permutation(seed, key, _STREAM["row_order"], n)
+    return core.dealt(seed, key, _STREAM["row_order"], n, TURN, HANDS)
 
 
 def _in_place(

@@ -78,7 +78,7 @@ def as_blocks(
     if isinstance(X, Blocks):
         return _check_blocks(estimator, X, y, sample_weight, multi_output, classifier, reset)
     check_indices(X)
-    later = finite_later
+    given, later = X, finite_later
     X, y = validate_data(
         estimator,
         X,
@@ -97,7 +97,8 @@ def as_blocks(
     elif not finite_later:
         y = np.ascontiguousarray(y, dtype=np.float64)
     weight = None if sample_weight is None else check_weights(sample_weight, X, idle)
-    blocks = ArrayBlocks(X, y, weight, max_memory=getattr(estimator, "max_memory", None), check_finite=False)
+    memory = getattr(estimator, "max_memory", None)
+    blocks = ArrayBlocks(X, y, weight, max_memory=memory, check_finite=False, bounded=X is given)
     blocks.finite_later = later
     if weight is not None and not weight.all():
         check_finite(estimator, blocks)  # sums never see the rows of weight 0
