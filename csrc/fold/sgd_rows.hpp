@@ -106,7 +106,9 @@ template <class I>
 void prefetch_records(const Sgd& s, const FloatRows<I>& x, Index i) {
     const I* columns = x.columns(i);
     const Index stride = s.stride(), n = x.size(i);
-    for (Index j = 0; j < n; j++) __builtin_prefetch(s.w.data() + columns[j] * stride, 1);
+    constexpr Index line = 16;
+    for (Index j = 0; j < n; j++)
+        for (Index k = 0; k < stride; k += line) __builtin_prefetch(s.w.data() + columns[j] * stride + k, 1);
 }
 // Every cache line from the first to the last byte of n numbers, which seldom begin on a line.
 template <class T>

@@ -82,12 +82,12 @@ struct Logistic {
         in_chunks(n, [&](int c, int m) {
             for (int k = 0; k < m; k++) minus[k] = -std::abs(p[c + k] * y[c + k]);
             f.exp(e, minus, m);
-            f.log1p(values + c, e, m);
             for (int k = 0; k < m; k++) {
                 const double margin = p[c + k] * y[c + k];
-                values[c + k] += std::max(-margin, 0.0);
                 slopes[c + k] = -y[c + k] * (margin > 0 ? e[k] : 1.0) / (1.0 + e[k]);
             }
+            f.log1p(values + c, e, m);  // after the slopes, which the step waits for
+            for (int k = 0; k < m; k++) values[c + k] += std::max(-p[c + k] * y[c + k], 0.0);
         });
     }
     Logistic in_units(double) const noexcept { return *this; }
