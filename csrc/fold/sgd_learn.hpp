@@ -91,7 +91,7 @@ inline void tell_slopes(float* __restrict g, float* __restrict eg, double* __res
 // root(h): what a rate is divided by.
 template <class F>
 void step_intercepts(double* __restrict bias, const double* __restrict bias_h, const double* __restrict slope,
-                     const double* __restrict rate, double weight, int n, F root) {
+                     const double* __restrict rate, const double* __restrict weight, int n, F root) {
     for (int k = 0; k < n; k++) {
         const double by = rate[k] * weight[k] * slope[k] / root(bias_h[k]);
         bias[k] -= bias_h[k] > 0 ? by : 0.0;
@@ -99,8 +99,8 @@ void step_intercepts(double* __restrict bias, const double* __restrict bias_h, c
 }
 inline void step_intercepts(Sgd& s, const Row& r, double share) {
     const auto with = [&](auto root) {
-        step_intercepts(s.bias.data(), s.bias_h.data(), r.slope.data(), s.table.rate.data(),
-                        r.weight.data(), s.lanes(), root);
+        step_intercepts(s.bias.data(), s.bias_h.data(), r.slope.data(), s.table.rate.data(), r.weight.data(),
+                        s.lanes(), root);
     };
     if (s.step.rule == Rule::ftrl)
         with([](double h) { return 1.0 + std::sqrt(h); });
