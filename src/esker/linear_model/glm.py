@@ -184,13 +184,16 @@ class Generalized(LinearRegressor):
             assert target is not None
             target = target[:, 0]
             loss.refuse(target, block.sample_weight)
+            scores = self._scores(block.X).ravel()
             w = np.ones(len(block)) if block.sample_weight is None else block.sample_weight
+            if not w.all():  # any target may stand in a row of weight 0
+                target, scores, w = target[w != 0], scores[w != 0], w[w != 0]
             weight, total, squares = (
                 weight + float(w.sum()),
                 total + float(w @ target),
                 squares + float(w @ target**2),
             )
-            lost += float(w @ loss.at(self._scores(block.X).ravel(), target))
+            lost += float(w @ loss.at(scores, target))
             least += float(w @ loss.least(target))
         if not weight > 0:
             raise ValueError("D² needs rows with a positive weight")
