@@ -249,7 +249,7 @@ def test_names_of_text_without_them(tmp_path):
 
 @pytest.mark.parametrize("suffix", ["parquet", "feather"])
 def test_the_index_of_a_pandas_frame_is_no_feature(tmp_path, suffix):
-    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [4, 5, 6], "y": [0, 1, 0]}, index=[7, 8, 9])
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [4, 9, 6], "y": [0, 1, 0]}, index=[7, 8, 9])
     path = tmp_path / f"t.{suffix}"
 
     def write(frame):
