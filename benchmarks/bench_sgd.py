@@ -37,8 +37,9 @@ def _cells(data: str, *, vw: bool) -> list[Cell]:
             "liblinear", peers.liblinear_logistic(), needs="liblinear", prepare=peers.liblinear_prepare
         ),
     ]
-    one = Contender("esker", ours.sgd(EPOCHS, alpha=ALPHA, eta0=0.5))
-    race = Contender("esker", ours.sgd(EPOCHS, alpha=ALPHA))
+    # One thread, one learner: several, which rows in memory have by default, would take turns on it.
+    one = Contender("esker", ours.sgd(EPOCHS, alpha=ALPHA, eta0=0.5, n_shards=1))
+    race = Contender("esker", ours.sgd(EPOCHS, alpha=ALPHA, n_shards=1))
     plain = Contender("esker", ours.sgd(EPOCHS, alpha=ALPHA, **RATE))
     plain_sgd = Contender("scikit-learn", peers.sklearn_sgd(EPOCHS, alpha=ALPHA, **RATE))
     return [

@@ -208,19 +208,24 @@ void Sgd::rescale_targets(const std::vector<double>& new_centre, const std::vect
 Sgd::Coefficients Sgd::finish() const {
     Coefficients out;
     out.coef.assign(static_cast<std::size_t>(lanes()) * static_cast<std::size_t>(cols), 0.0);
-    for (int k = 0; k < lanes(); k++) {
-        const auto q = static_cast<std::size_t>(k);
-        double intercept = bias[q];
-        for (Index j = 0; j < cols; j++) {
-            double weight = layout == Layout::unknown ? 0.0 : static_cast<double>(settled(j, k));
-            if (layout == Layout::dense || step.normalises()) {
-                weight *= layout == Layout::unknown ? 0.0 : scale[static_cast<std::size_t>(j)];
-                if (fit_intercept && automatic()) intercept -= weight * centre[static_cast<std::size_t>(j)];
+    out.intercept = bias;
+    constexpr Index some = 16;  // features whose records stay in the first cache for all lanes
+    for (Index from = 0; from < cols; from += some)
+        for (int k = 0; k < lanes(); k++) {
+            const auto q = static_cast<std::size_t>(k);
+            double* coef = out.coef.data() + k * cols;
+            for (Index j = from; j < std::min(cols, from + some); j++) {
+                double weight = layout == Layout::unknown ? 0.0 : static_cast<double>(settled(j, k));
+                if (layout == Layout::dense || step.normalises()) {
+                    weight *= layout == Layout::unknown ? 0.0 : scale[static_cast<std::size_t>(j)];
+                    if (fit_intercept && automatic())
+                        out.intercept[q] -= weight * centre[static_cast<std::size_t>(j)];
+                }
+                coef[j] = weight * y_scale[q];
             }
-            out.coef[q * static_cast<std::size_t>(cols) + static_cast<std::size_t>(j)] = weight * y_scale[q];
         }
-        out.intercept.push_back(intercept * y_scale[q] + y_centre[q]);
-    }
+    for (std::size_t q = 0; q < bias.size(); q++)
+        out.intercept[q] = out.intercept[q] * y_scale[q] + y_centre[q];
     return out;
 }
 
