@@ -36,8 +36,8 @@ bool grow_scales(Sgd& s, const T* row) {
     return grown;
 }
 
-// A value so many times its feature's scale is absurd, and a scale of the largest value takes its place: what
-// it made of the prediction would fill the accumulators of all other features.
+// A value so many times its feature's scale is absurd: what it made of the prediction would fill the
+// accumulators of all other features.
 constexpr float absurd = 1000.0f;
 
 // Rows of float32 or float64.
@@ -77,20 +77,20 @@ struct DenseRows {
     double size(const Sgd& s, const Row& r) const {
         return (s.fit_intercept ? 1.0 : 0.0) + kernels().plain.squares(r.values.data(), s.cols);
     }
-    // Whether this row has absurd values, whose features are now in units of them. A weight stays what it is
-    // in units of its feature, as where its scale was seen in few rows.
-    bool tame(Sgd& s, const Row& r) const {
+    // Whether this row had absurd values, which now say nothing: they are their features' means.
+    bool tame(const Sgd& s, Row& r) const {
         if (!s.automatic()) return false;
-        std::vector<double> scale(s.scale);
         bool found = false;
-        for (std::size_t j = 0; j < scale.size(); j++)
-            if (const float size = std::abs(r.values[j]); size > absurd)
-                scale[j] /= static_cast<double>(size), found = true;
-        if (found) s.rescale_features(std::vector<double>(s.centre), scale, 1.0);
+        for (float& v : r.values)
+            if (std::abs(v) > absurd) v = 0.0f, found = true;
+        if (found) lanes.expand(r.expanded.data(), r.values.data(), s.cols, s.width());
         return found;
     }
     double dot(const Sgd& s, Row& r) {
         read(s, r);
+        return product(s, r);
+    }
+    double product(const Sgd& s, Row& r) const {
         lanes.flat_dot(r.reach.data(), s.w.data(), r.expanded.data(), s.flat(), s.pattern());
         fold_pattern(r.dot, r.reach, s.width(), s.pattern());
         if (s.step.rule != Rule::normalized) return static_cast<double>(s.cols);

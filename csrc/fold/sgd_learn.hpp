@@ -129,8 +129,8 @@ bool score_row(Sgd& s, const L& loss, Row& r, Rows& rows, const Block& block, In
     };
     judge();
     if constexpr (!L::log_link && requires { rows.tame(s, r); })
-        while (steep(r.slope.data(), n) && rows.tame(s, r)) {
-            size = rows.dot(s, r);
+        if (steep(r.slope.data(), n) && rows.tame(s, r)) {
+            size = rows.product(s, r);
             judge();
         }
 

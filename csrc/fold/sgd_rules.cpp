@@ -122,6 +122,7 @@ void Sgd::set_penalties(const std::vector<double>& l1, const std::vector<double>
     with.l1 = l1, with.l2 = l2;
     Sgd s(loss_name, with, fit_intercept, classes, scaled_penalty, loss_parameter, step);  // checks them
     s = *this;
+    for (std::size_t k = 0; k < l1.size() && average.from > 0; k++) s.settle_sums(k);
     const bool paid = plain() || (timed() && !scaled_penalty);
     for (Index j = 0; paid && layout != Layout::unknown && j < cols; j++) {
         for (int k = 0; k < lanes(); k++) {

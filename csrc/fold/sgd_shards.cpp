@@ -122,29 +122,36 @@ struct Round {
 }  // namespace
 
 bool can_shard(const Sgd& s) noexcept {
-    return s.layout != Layout::unknown && s.steps >= settled_rows && s.average.from == 0 &&
-           (s.automatic() || s.step.rule == Rule::adagrad);
+    return s.layout != Layout::unknown && s.steps >= settled_rows && s.average.from == 0 && s.automatic() &&
+           std::holds_alternative<Logistic>(s.loss);
 }
 
 Index shard_rows(const Sgd& s) noexcept {
     if (!can_shard(s) || !(s.nonzero_sum > 0)) return 0;
-    auto power = [](double least, Index most) {
-        const auto rows = static_cast<std::uint64_t>(std::ceil(std::min(least, 1e9)));
-        return std::clamp(static_cast<Index>(std::bit_ceil(rows)), least_rows, most);
+    // Beyond this all learners would correct the same error. It is seen in a dense row's features at once.
+    const double rate = *std::max_element(s.table.rate.begin(), s.table.rate.end());
+    const double most = 2.0 * std::sqrt(static_cast<double>(s.steps)) / rate;
+    auto rows = [](double wanted, double most, Index largest) -> Index {
+        if (wanted > 2.0 * static_cast<double>(largest) || wanted > 4.0 * most) return 0;
+        const auto least = static_cast<std::uint64_t>(std::ceil(std::max(wanted, 1.0)));
+        const auto limit = std::bit_floor(static_cast<std::uint64_t>(std::max(most, 1.0)));
+        const auto power = static_cast<Index>(std::min(std::bit_ceil(least), limit));
+        return power < least_rows / 2 ? 0 : std::clamp(power, least_rows / 2, largest);
     };
     if (s.layout == Layout::dense)
-        return power(dense_numbers / static_cast<double>(s.flat()), most_dense_rows);
+        return rows(std::min(dense_numbers / static_cast<double>(s.flat()), 1.0 * most_dense_rows), most,
+                    most_dense_rows);
     const double floats = static_cast<double>(s.cols) * static_cast<double>(s.stride()) / 4;
     const double wanted =
         visits_a_record * floats * s.weight_sum / s.nonzero_sum / std::max(1, s.width() / 8);
-    return wanted > 2.0 * most_rows ? 0 : power(wanted, most_rows);
+    return rows(std::max(wanted, static_cast<double>(least_rows)), 8.0 * most, most_rows);
 }
 
 void update_shards(Sgd& s, const Block& block, Index begin, Index end, Index at, int shards, Index rows) {
     require(shards >= 1 && rows >= 1, "shards and their rows must be positive, got " +
                                           std::to_string(shards) + " and " + std::to_string(rows));
     require(can_shard(s), "an Sgd state is shared by several learners once it has learned from " +
-                              std::to_string(settled_rows) + " rows by step 'auto' or 'adagrad'");
+                              std::to_string(settled_rows) + " rows by step 'auto' and the log loss");
     if (shards == 1) return s.update_rows(block, begin, end);
     s.widen(cols(block.x));
     Round round(s, shards);

@@ -190,7 +190,7 @@ class _Walk:
             stream = self.stream
             # Learners that share rows meet at fixed rows, and a piece ends there.
             grain = stream.round or min(GRAIN, self.pacer.rows)
-            rows = max(self.pacer.rows, grain) - stream.rows % grain
+            rows = max(self.pacer.rows // grain, 1) * grain - stream.rows % grain
             mark = next_mark(stream.rows)
             rows = min(rows, n - self.offset, mark - stream.rows)
             if self.schedule.stop_rows is not None:
@@ -238,7 +238,9 @@ class _Walk:
         state = self.stream.state
         judging = 0.0
         if self._undecided():
-            judging = 2 * self.judge.seconds or self.judge.held.rows * self.pacer.row
+            judging = 2 * self.judge.seconds
+            if not judging and np.isfinite(self.pacer.row):  # a row of this run has been timed
+                judging = self.judge.held.rows * self.pacer.row
         models = len(set(state.targets.tolist())) if state.lanes > 1 else 1
         return self.pacer.piece + judging + models * state.cols * READ_OUT
 
@@ -254,7 +256,7 @@ class _Walk:
         if stream.racing and stream.rows >= RACE_ROWS and self.epoch == 0:
             self._select()
         if self.schedule.average == "either" and self.epoch == 0 and stream.rows <= LAST_SPACING:
-            stream.state.set_average(stream.rows + 1)  # early steps are far off
+            stream.state.set_average(1)  # from here on: early steps are far off
         stream.share(self.schedule.n_shards)
         return self._log(None)
 

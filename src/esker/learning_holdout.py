@@ -171,7 +171,7 @@ class HeldOut:
     # --- for a checkpoint ---
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        arrays: dict[str, NDArray[Any]] = {}
+        arrays: dict[str, NDArray[Any]] = {"0/numbers": np.array(self.numbers)} if self.blocks else {}
         for i, b in enumerate(self.blocks):
             if sparse.issparse(b.X):
                 arrays |= {f"{i}/data": b.X.data, f"{i}/indices": b.X.indices, f"{i}/indptr": b.X.indptr}
@@ -201,7 +201,7 @@ class HeldOut:
             if f"{i}/groups" in arrays:
                 self.groups.append(arrays[f"{i}/groups"])
             self.rows += X.shape[0]
-            self.numbers += X.nnz if sparse.issparse(X) else X.size
+        self.numbers = int(arrays.get("0/numbers", 0))  # also whether there is room for more
         return self
 
 

@@ -19,19 +19,24 @@ def some_rows(n, dense, seed):
     return (x.toarray() if dense else x), y
 
 
-def settled(kind):
+def settled(kind, rate=0.1):
     """A state that has learned from the first rows."""
-    lanes, l2, step = {"one": (1, 0.0, "auto"), "penalty": (1, 1e-3, "auto"), "adagrad": (1, 1e-4, "adagrad"),
-                       "four": (4, 1e-3, "auto"), "wide": (9, 0.0, "auto"), "dense": (1, 1e-3, "auto")}[kind]  # fmt: skip
+    lanes, l2 = {
+        "one": (1, 0.0),
+        "penalty": (1, 1e-3),
+        "four": (4, 1e-3),
+        "wide": (9, 0.0),
+        "dense": (1, 1e-3),
+    }[kind]
     state = Sgd(
-        "log_loss", [1] * lanes, np.linspace(0.1, 0.5, lanes), np.zeros(lanes), np.full(lanes, l2),
-        classes=True, step=step, penalty_scale="raw" if step == "adagrad" else "feature",
+        "log_loss", [1] * lanes, np.linspace(rate, 0.5, lanes), np.zeros(lanes), np.full(lanes, l2),
+        classes=True,
     )  # fmt: skip
     state.update(Block(*some_rows(SETTLED, kind == "dense", 0)))
     return state
 
 
-KINDS = ["one", "penalty", "adagrad", "four", "wide", "dense"]
+KINDS = ["one", "penalty", "four", "wide", "dense"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -89,6 +94,7 @@ def test_rows_between_meetings_follow_from_the_shape():
     state.widen(1 << 20)
     assert state.shard_rows == 0  # meetings would cost more than they bring
     assert settled("dense").shard_rows == 1024
+    assert settled("dense", 2.0).shard_rows == 256  # learners would all correct the same error
     fresh = Sgd("log_loss", [1], [0.5], classes=True)
     assert fresh.shard_rows == 0
 
@@ -99,8 +105,22 @@ def test_learners_share_rows_once_scales_are_settled():
         Sgd("log_loss", [1], [0.5], classes=True).update_shards(Block(x, y), 0, 10, 0, 2, 5)
     plain = Sgd("log_loss", [1], [0.5], classes=True, step="plain", penalty_scale="raw")
     plain.update(Block(*some_rows(SETTLED, False, 0)))
-    with pytest.raises(ValueError, match="by step 'auto' or 'adagrad'"):
+    with pytest.raises(ValueError, match="by step 'auto' and the log loss"):
         plain.update_shards(Block(x, y), 0, 10, 0, 2, 5)
+    hinge = Sgd("hinge", [1], [0.5], classes=True)
+    hinge.update(Block(*some_rows(SETTLED, False, 0)))
+    assert hinge.shard_rows == 0
     state = settled("one")
     with pytest.raises(ValueError, match="must be positive"):
         state.update_shards(Block(x, y), 0, 10, 0, 2, 0)
+
+
+@pytest.mark.parametrize("rate", [0.5, 2.0])
+def test_two_learners_are_as_good_as_one(rate):
+    x, y = some_rows(1 << 16, True, 3)
+    shared, alone = settled("dense", rate), settled("dense", rate)
+    shared.update_shards(Block(x, y), 0, len(y), SETTLED, 2, shared.shard_rows)
+    alone.update(Block(x, y))
+    test = Block(*some_rows(20_000, True, 4))
+    losses = [s.evaluate(test)[0][0] / 20_000 for s in (shared, alone)]
+    assert losses[0] < 1.01 * losses[1]

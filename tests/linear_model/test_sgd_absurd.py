@@ -32,3 +32,13 @@ def test_an_absurd_value_among_columns_that_depend_on_each_other():
         assert model.fit(rows, LABELS).score(rows[rest], LABELS[rest]) > 0.6
     model = SGDClassifier("squared_error", random_state=0).fit(rows, LABELS)
     assert model.score(rows[rest], LABELS[rest]) > 0.93
+
+
+@pytest.mark.parametrize("value", [1e6, 1e300])
+def test_an_absurd_value_after_the_scales_are_settled_spares_its_own_feature(value):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(80_000, 2))
+    y = rows @ [1.0, 2.0] + 0.1 * rng.normal(size=80_000)
+    rows[70_000, 0] = value
+    model = SGDRegressor(random_state=0, shuffle=False, max_iter=1, tol=None, early_stopping=False)
+    np.testing.assert_allclose(model.fit(rows, y).coef_, [1.0, 2.0], atol=0.05)

@@ -236,3 +236,16 @@ def test_partial_fit_has_nothing_to_decide_by():
     X, y = table()
     with pytest.raises(ValueError, match="partial_fit holds nothing out"):
         SGDRegressor(average="auto").partial_fit(X, y)
+
+
+@pytest.mark.parametrize("csr", [False, True])
+@pytest.mark.parametrize("step", ["plain", "auto"])
+def test_averages_stay_where_penalties_change(csr, step):
+    X, y = table(csr=csr)
+    state = Sgd("squared_error", [0], [0.01], [0.0], [0.1], **STEPS[step])
+    state.set_average(1)
+    state.update(Block(X, y))
+    before = state.averaged().finish()
+    state.set_penalties([0.0], [0.5])
+    for kept, old in zip(state.averaged().finish(), before, strict=True):
+        np.testing.assert_allclose(kept, old, rtol=1e-6)

@@ -256,3 +256,37 @@ def test_several_quantiles_take_another_alpha():
     for _ in range(5):
         model.set_params(alpha=1.0).partial_fit(D, NUMBERS)
     assert np.abs(model.coef_).sum() < before
+
+
+def test_a_call_that_fails_does_not_hide_the_penalty_that_it_set():
+    counts = np.random.default_rng(0).poisson(2.0, len(D))
+    model = SGDRegressor("poisson", alpha=1e-4).partial_fit(D, counts)
+    with pytest.raises(ValueError, match="poisson"):
+        model.set_params(alpha=10.0).partial_fit(D, np.where(np.arange(len(D)) == 3, -1, counts))
+    model.set_params(alpha=1e-4).partial_fit(D, counts)
+    twin = SGDRegressor("poisson", alpha=1e-4).partial_fit(D, counts).partial_fit(D, counts)
+    np.testing.assert_array_equal(model.coef_, twin.coef_)
+
+
+def test_a_resumed_fit_goes_on_within_its_time(tmp_path, monkeypatch):
+    from esker import learning
+
+    class Enough(Exception):
+        pass
+
+    def stop(self, entry):
+        if entry["rows"] >= 4096:
+            raise Enough
+
+    rows, labels = np.tile(X, (20, 1)), np.tile(LABELS, 20)
+    monkeypatch.setattr(learning, "CHECKPOINT_EVERY", 0.0)
+    model = SGDClassifier(random_state=0, max_iter=3, tol=None, max_time=100, checkpoint=tmp_path / "c")
+    with monkeypatch.context() as patch:
+        patch.setattr(SGDClassifier, "_show", stop)
+        with pytest.raises(Enough):
+            clone(model).set_params(verbose=1).fit(rows, labels)
+    assert (tmp_path / "c").exists()
+    model.fit(rows, labels)
+    assert model.stop_reason_ == "max_iter"
+    whole = SGDClassifier(random_state=0, max_iter=3, tol=None).fit(rows, labels)
+    np.testing.assert_array_equal(model.coef_, whole.coef_)

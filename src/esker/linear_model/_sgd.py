@@ -26,10 +26,10 @@ from esker.linear_model._sgd_going_on import apply_parameters, parameters_of
 from esker.linear_model._sgd_parameters import (
     LOSS_PARAMETERS,
     SHARDS,
-    SHARED_STEPS,
     Checked,
     lane_bytes,
     raced_rates,
+    shares,
 )
 from esker.linear_model._sgd_rows import HOLD_OUT_FROM, held_bytes, measure, share_held_out
 from esker.linear_model._sgd_steps import SCHEDULES, penalty_scale_of, stepping
@@ -87,10 +87,10 @@ class SGD(Bootstrapped):
                 initial_weights(self, asked, state, blocks, len(targets))
         if state.average != checked.average or self.average == "auto":
             state.set_average(checked.average)
-        shards = self._shards(blocks)
+        shards = self._shards(blocks, state)
         if shards > 1 and blocks.n_columns is not None:
             tables = shards * lane_bytes(len(targets), blocks.n_columns)
-            blocks.reserve(tables, f"{shards} learners that share the rows, n_shards={self.n_shards!r}")
+            blocks.reserve(tables, f"{shards} learners that share the rows, n_shards={shards}")
         plan = Schedule(
             seed=seed,
             n_shards=shards,
@@ -141,12 +141,17 @@ class SGD(Bootstrapped):
         self._warn(learned.stop_reason, learned.falling)
         return self
 
-    def _shards(self, blocks: Blocks) -> int:
+    def _shards(self, blocks: Blocks, state: Any) -> int:
         """How many learners share the rows."""
-        if self.n_shards is not None:
-            return int(self.n_shards)
-        alone = not isinstance(blocks, ArrayBlocks) or blocks.max_memory is not None
-        return 1 if alone or self.average or self.learning_rate not in SHARED_STEPS else SHARDS
+        given = getattr(self, "n_shards", 1)
+        if given is None:  # of two classes it has been seen to pay
+            alone = not isinstance(blocks, ArrayBlocks) or blocks.max_memory is not None
+            return SHARDS if not alone and shares(self) and len(set(state.targets.tolist())) == 1 else 1
+        if given > 1 and isinstance(state, SgdGroup):
+            raise ValueError(
+                f"n_shards={given!r} has no effect with hundreds of classes, which all threads learn; leave it None"
+            )
+        return int(given)
 
     def _seed(self, schedule: Any) -> tuple[int, dict[str, Any]]:
         """The seed, and where to end if the schedule of an earlier fit is given."""
@@ -281,8 +286,8 @@ class SGD(Bootstrapped):
             raise ValueError("max_time and checkpoint are for fit; leave them None with partial_fit")
         if self.n_bootstrap:
             raise ValueError("n_bootstrap is for fit; leave it 0 with partial_fit")
-        if self.n_shards is not None and self.n_shards > 1:
-            raise ValueError(f"n_shards={self.n_shards!r} is for fit; leave it None with partial_fit")
+        if getattr(self, "n_shards", None) not in (None, 1):
+            raise ValueError("n_shards is for fit; leave it None with partial_fit")
         if self.learning_rate == "adaptive":
             raise ValueError(
                 "learning_rate='adaptive' lowers its rate between epochs, which partial_fit does not know; "

@@ -49,6 +49,12 @@ class SGDClassifier(LinearClassifier, SGD):
 {PARAMETERS.strip(chr(10))}
     class_weight : dict, "balanced" or None
         What a row of each class weighs more; "balanced" is ``n / (classes * rows of the class)``.
+    n_shards : 1, 2 or None
+        How many learners share the rows of `fit` once the race of rates is over, after 65,536 rows, each with weights of its own.
+        They meet after some 128 to 4,096 rows, where what they changed is added up. None is 2 for two classes in memory without
+        ``max_memory``, and 1 else (a file's reader has the other core). Sparse rows so wide that meetings would cost more than they
+        bring, high rates, and `partial_fit` have one learner. With ``learning_rate="auto"`` and ``loss="log_loss"``, without
+        ``average`` and ``n_bootstrap``.
     n_jobs : None
         All classes learn in one walk; see `n_threads`.
 

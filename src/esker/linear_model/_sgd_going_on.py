@@ -50,3 +50,4 @@ def apply_parameters(stream: Stream, before: dict[str, Any], now: dict[str, Any]
     if (now["l1"], now["l2"]) != (before["l1"], before["l2"]):
         for state in (stream.state, stream.backup):
             state.set_penalties(np.full(state.lanes, now["l1"]), np.full(state.lanes, now["l2"]))
+    before |= now | {"rate": now["rate"] or before["rate"]}  # also where what follows fails

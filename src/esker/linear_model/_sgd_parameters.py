@@ -11,13 +11,12 @@ import numpy as np
 from esker._parameters import check_choice, check_flag, check_integer, check_number, parse_duration
 from esker.linear_model._sgd_steps import ALPHA, Stepping, check_average, check_steps, stepping
 
-__all__ = ["LOG_LINK", "LOSS_PARAMETERS", "RATES", "Checked", "check", "lane_bytes", "raced_rates"]
+__all__ = ["LOG_LINK", "LOSS_PARAMETERS", "RATES", "Checked", "check", "lane_bytes", "raced_rates", "shares"]
 
 #: The rates that race by default.
 RATES = (0.02, 0.1, 0.5, 2.0)
 
-#: Steps of several learners that add up, and how many share the rows of an array by default.
-SHARED_STEPS = ("auto", "adagrad")
+#: How many learners share the rows of an array.
 SHARDS = 2
 
 #: Losses that have a parameter, and its name.
@@ -71,16 +70,7 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
         check_integer("shuffle_rows", model.shuffle_rows, 1)
     if model.n_threads is not None:
         check_integer("n_threads", model.n_threads, 1)
-    if model.n_shards is not None:
-        check_integer("n_shards", model.n_shards, 1)
-        if model.n_shards > 1 and model.learning_rate not in SHARED_STEPS:
-            raise ValueError(
-                f"n_shards={model.n_shards!r} is for learning_rate='auto' or 'adagrad', whose learners' steps add up; leave it None"
-            )
-        if model.n_shards > 1 and model.average:
-            raise ValueError(
-                f"n_shards={model.n_shards!r} has no averages; leave it None with average={model.average!r}"
-            )
+    _check_shards(model)
     check_steps(model)
     _refuse(model)
     if model.penalty != "elasticnet" and ratio != 0.15:
@@ -96,6 +86,25 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
     parameter = tuple(float(q) for q in given) if np.ndim(given) else float(given)
     seconds, average = parse_duration(model.max_time), check_average(model)
     return Checked(alpha * share, alpha * (1 - share), seconds, parameter, stepping(model), average)
+
+
+def _check_shards(model: Any) -> None:
+    shards = getattr(model, "n_shards", None)
+    if shards is None:
+        return
+    check_integer("n_shards", shards, 1)
+    if shards > SHARDS:  # their changes add up to more than the error
+        raise ValueError(f"n_shards must be 1, {SHARDS} or None, got {shards!r}")
+    if shards > 1 and not shares(model):
+        raise ValueError(
+            f"n_shards={shards!r} is for learning_rate='auto' and loss='log_loss', without average and n_bootstrap; leave it None"
+        )
+
+
+def shares(model: Any) -> bool:
+    """Whether learners may share the rows: what they change has been seen to add up for these steps."""
+    steps = model.learning_rate == "auto" and model.loss == "log_loss"
+    return steps and not model.average and not model.n_bootstrap
 
 
 def _check_loss(model: Any, losses: tuple[str, ...]) -> None:
@@ -190,7 +199,7 @@ def raced_rates(
         wanted = wanted[-1:]
     need = 0
     for rates in wanted:
-        need = 3 * lane_bytes(targets * len(rates), columns or 1, averages=averages)
+        need = (3 + averages) * lane_bytes(targets * len(rates), columns or 1, averages=averages)
         room = (1 << 31 if max_memory is None else max_memory // 2) if len(rates) > 1 else need
         if need <= room and (targets * len(rates) <= 64 or len(rates) == 1):
             return np.array(rates), need
@@ -249,12 +258,7 @@ PARAMETERS = """
     checkpoint : path or None
         Where `fit` saves everything every few seconds. A killed fit goes on from there to the same bits.
     n_threads : int or None
-        Changes no bit: learners that share the rows (`n_shards`) have a thread each, as far as there are some.
-    n_shards : int or None
-        So many learners share the rows of `fit` once the race of rates is over, after 65,536 rows, each with weights of its
-        own; they meet after some 1,000 rows, where what they changed is added up. None is 2 for rows in memory without
-        ``max_memory``, 1 else (a file's reader has the other core). Wide sparse rows, for which meetings would cost more than
-        they bring, and `partial_fit` have one learner. With ``learning_rate`` "auto" and "adagrad".
+        Changes no bit.
     shuffle_rows : int or None
         Rows among which an epoch mixes; the default depends on the shape of the data alone.
     n_bootstrap : int

@@ -117,7 +117,6 @@ class SGDRegressor(LinearRegressor, SGD):
         max_memory: int | str | None = None,
         checkpoint: Any = None,
         n_threads: int | None = None,
-        n_shards: int | None = None,
         shuffle_rows: int | None = None,
         n_bootstrap: int = 0,
     ) -> None:
@@ -147,7 +146,6 @@ class SGDRegressor(LinearRegressor, SGD):
         self.max_memory = max_memory
         self.checkpoint = checkpoint
         self.n_threads = n_threads
-        self.n_shards = n_shards
         self.shuffle_rows = shuffle_rows
         self.n_bootstrap = n_bootstrap
 
