@@ -2,6 +2,7 @@
 #include "fold/sgd_shards.hpp"
 
 #include <bit>
+#include <chrono>
 #include <cmath>
 
 #include "base/parallel.hpp"
@@ -17,6 +18,35 @@ constexpr double visits_a_record = 5;  // that a round must bring for a meeting 
 std::uint32_t settled_until(std::uint32_t first, std::int64_t moved, std::uint32_t now) {
     return static_cast<std::uint32_t>(std::min<std::int64_t>(first + moved, now));
 }
+
+// Whether the learners of a round take turns on one thread, which gives the same bits: where other programs
+// have the cores, threads wait for each other longer than they gain. Both ways are timed; the slower one is
+// tried again after twice as many rounds each time.
+class Turns {
+public:
+    bool take_turns() const noexcept { return next == 0 ? !slower_together : slower_together; }
+    void done(double seconds_a_row) noexcept {
+        const bool turns = take_turns(), tried = next == 0;
+        double& mine = turns ? alone : together;
+        mine = mine > 0 && !tried ? 0.75 * mine + 0.25 * seconds_a_row : seconds_a_row;
+        if (tried) {
+            const bool before = slower_together;
+            slower_together = together > 0 && alone > 0 && together > alone;
+            pause = before == slower_together ? std::min(2 * pause, longest) : first;
+            next = pause;
+        } else {
+            next--;
+            // What was the faster way no longer is: look again soon.
+            if (alone > 0 && together > 0 && mine > 2.0 * (turns ? together : alone)) next = 0, pause = first;
+        }
+    }
+
+private:
+    static constexpr int first = 8, longest = 4096;
+    double alone = 0, together = 0;  // seconds a row
+    bool slower_together = false;
+    int next = 0, pause = first / 2;
+};
 
 struct Round {
     Sgd first;
@@ -108,14 +138,17 @@ struct Round {
         }
     }
 
-    void meet(Sgd& s) {
+    void meet(Sgd& s, bool alone) {
         meet_scalars(s);
         copy_scalars(s, first);
         for (Sgd& o : others) copy_scalars(s, o);
         constexpr Index piece = 4096;
-        parallel_for((s.cols + piece - 1) / piece, [&](Index task) {
-            meet_features(s, task * piece, std::min(s.cols, (task + 1) * piece));
-        });
+        const Index pieces = (s.cols + piece - 1) / piece;
+        auto meet_piece = [&](Index p) { meet_features(s, p * piece, std::min(s.cols, (p + 1) * piece)); };
+        if (alone)
+            for (Index p = 0; p < pieces; p++) meet_piece(p);
+        else
+            parallel_for(pieces, meet_piece);
     }
 };
 
@@ -156,15 +189,24 @@ void update_shards(Sgd& s, const Block& block, Index begin, Index end, Index at,
     s.widen(cols(block.x));
     Round round(s, shards);
     const Index whole = rows * shards;
+    thread_local Turns turns;
     while (begin < end) {
         const Index n = std::min(end - begin, whole - at % whole);
         auto cut = [&](int k) { return begin + n * k / shards; };
-        parallel_for(shards, [&](Index k) {
+        auto learn = [&](Index k) {
             Sgd& learner = k == 0 ? s : round.others[static_cast<std::size_t>(k - 1)];
             const int q = static_cast<int>(k);
             if (cut(q) < cut(q + 1)) learner.update_rows(block, cut(q), cut(q + 1));
-        });
-        round.meet(s);
+        };
+        const auto begun = std::chrono::steady_clock::now();
+        const bool alone = turns.take_turns();
+        if (alone)
+            for (int k = 0; k < shards; k++) learn(k);
+        else
+            parallel_for(shards, learn);
+        round.meet(s, alone);
+        const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begun;
+        turns.done(taken.count() / static_cast<double>(n));
         begin += n, at += n;
     }
 }
