@@ -1,7 +1,7 @@
 """Do two learners with weights of their own, which meet after every few rows, beat one? Test error against seconds of learning.
 
 `python -m benchmarks.sharded [--scale full]` walks one epoch with one model, alone and shared by two threads, for several distances
-between meetings; `chosen` is what the library takes.
+between meetings.
 """
 
 from __future__ import annotations
