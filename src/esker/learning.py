@@ -276,10 +276,8 @@ class _Walk:
             self._select()
         mean = stream.epoch_mean()
         self._log(held)
-        judge, lost = (
-            self.judge,
-            stream.back_offs > self.back_offs,
-        )  # what came of the epoch says nothing then
+        judge = self.judge
+        lost = stream.back_offs > self.back_offs  # what came of the epoch says nothing then
         self.back_offs = stream.back_offs
         judge.gained(held, float(np.mean(mean[stream.winners(mean)])), lost=lost)
         self.epoch, self.chunk, self.offset = self.epoch + 1, 0, 0

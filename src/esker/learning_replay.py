@@ -35,7 +35,7 @@ def replay(blocks: Blocks, state: Sgd, schedule: Schedule, rows: int) -> None:
     while left > 0:
         walk: dict[str, Any] = {"shuffle_rows": s.shuffle_rows, "then": without_held_out(s.seed, s.holdout)}
         before = left
-        with closing(blocks.visits(epoch, seed=s.seed, shuffle=s.shuffle, **walk)) as visits:  # type: ignore[type-var]
+        with closing(blocks.visits(epoch, seed=s.seed, shuffle=s.shuffle, **walk)) as visits:  # type: ignore[type-var]  # a generator
             for visited in visits:
                 order = visited.block.order
                 for begin in range(0, min(len(order), left), PIECE):

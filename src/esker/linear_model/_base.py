@@ -19,7 +19,18 @@ from esker.linear_model._input import as_blocks, check_indices, fitted_blocks, l
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LinearClassifier", "LinearModel", "LinearRegressor", "as_blocks", "learn_width", "scores_of"]
+__all__ = [
+    "FITTED",
+    "LinearClassifier",
+    "LinearModel",
+    "LinearRegressor",
+    "as_blocks",
+    "learn_width",
+    "scores_of",
+]
+
+#: What a fitted model hands to its twin, where it has it.
+FITTED = ("coef_", "intercept_", "classes_", "n_features_in_", "feature_names_in_", "n_iter_", "t_")
 
 # Float64 copies of X's rows made while predicting are kept about this large, in bytes.
 _PANEL = 1 << 20
@@ -156,15 +167,7 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
         """A fitted scikit-learn estimator of the same name with equal predictions; it needs no esker."""
         check_is_fitted(self)
         twin = getattr(import_module(self._twin_module), type(self).__name__)(**self._twin_parameters())
-        for name in (
-            "coef_",
-            "intercept_",
-            "classes_",
-            "n_features_in_",
-            "feature_names_in_",
-            "n_iter_",
-            "t_",
-        ):
+        for name in FITTED:
             if hasattr(self, name):
                 value = getattr(self, name)
                 setattr(twin, name, value.copy() if isinstance(value, np.ndarray) else value)

@@ -130,7 +130,7 @@ class Rows:
         if not self._complete:
             if not self.fits():
                 return None
-            with closing(self.walk()) as blocks:  # type: ignore[type-var]
+            with closing(self.walk()) as blocks:  # type: ignore[type-var]  # a generator
                 for _ in blocks:
                     if self._kept is None:
                         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from scipy import sparse
@@ -32,7 +32,7 @@ from esker.linear_model._sgd_parameters import (
     shares,
 )
 from esker.linear_model._sgd_rows import HOLD_OUT_FROM, held_bytes, measure, share_held_out
-from esker.linear_model._sgd_steps import SCHEDULES, penalty_scale_of, stepping
+from esker.linear_model._sgd_steps import SCHEDULES, new_state, penalty_scale_of, stepping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ class SGD(Bootstrapped):
         targets: list[int],
         checked: Checked,
         asked: Asked,
-    ) -> Any:
+    ) -> Self:
         """Walk; set what a walk tells."""
         check_bootstrap(self, isinstance(checked.loss_parameter, tuple), blocks, asked)
         schedule = asked.schedule
@@ -91,15 +91,9 @@ class SGD(Bootstrapped):
         if shards > 1 and blocks.n_columns is not None:
             tables = shards * lane_bytes(len(targets), blocks.n_columns)
             blocks.reserve(tables, f"{shards} learners that share the rows, n_shards={shards}")
-        plan = Schedule(
+        plan = self._schedule(
             seed=seed,
             n_shards=shards,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            lower_rate=self.learning_rate == "adaptive",
-            shuffle=bool(self.shuffle),
-            shuffle_rows=self.shuffle_rows,
             holdout=share,
             average={False: "last", "auto": "either"}.get(self.average, "averaged"),
             max_time=checked.max_time if schedule is None else None,
@@ -140,6 +134,18 @@ class SGD(Bootstrapped):
         self._learn_replicates(blocks, learned, checked, plan)
         self._warn(learned.stop_reason, learned.falling)
         return self
+
+    def _schedule(self, **more: Any) -> Schedule:
+        """What the parameters let a walk do."""
+        return Schedule(
+            max_iter=self.max_iter,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            lower_rate=self.learning_rate == "adaptive",
+            shuffle=bool(self.shuffle),
+            shuffle_rows=self.shuffle_rows,
+            **more,
+        )
 
     def _shards(self, blocks: Blocks, state: Any) -> int:
         """How many learners share the rows."""
@@ -199,19 +205,14 @@ class SGD(Bootstrapped):
         apart = BESIDE if models * len(rates) > 2 * BESIDE else models
         bunches = [targets[i : i + apart] for i in range(0, len(targets), apart)]
         states = [
-            Sgd(
-                self.loss,
+            new_state(
+                self,
+                checked,
                 np.repeat(some, len(rates)),
                 np.tile(rates, len(some)),
                 np.full(len(some) * len(rates), checked.l1),
                 np.full(len(some) * len(rates), checked.l2),
-                fit_intercept=bool(self.fit_intercept),
-                classes=is_classifier(self),
-                penalty_scale=penalty_scale_of(self),
                 loss_parameter=one,
-                step=checked.stepping.step,
-                step_power=checked.stepping.power,
-                step_offset=checked.stepping.offset,
             )
             for one in several
             for some in bunches
@@ -299,7 +300,7 @@ class SGD(Bootstrapped):
                 "rows"
             )
 
-    def _partial(self, blocks: Blocks, targets: list[int], checked: Checked) -> Any:
+    def _partial(self, blocks: Blocks, targets: list[int], checked: Checked) -> Self:
         """Each row once, in the order in which it comes; any cut into batches gives the same bits."""
         self._refuse_partial(checked)
         kept = getattr(self, "_kept", None)

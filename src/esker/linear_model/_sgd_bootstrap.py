@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import ndtri
-from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from esker._native import threads
 from esker._parameters import check_integer, check_number
-from esker.folds import Sgd
 from esker.learning_replay import replay
 from esker.linear_model._base import LinearModel, scores_of
 from esker.linear_model._sgd_parameters import lane_bytes
-from esker.linear_model._sgd_steps import penalty_scale_of
+from esker.linear_model._sgd_steps import new_state
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,18 +85,16 @@ class Bootstrapped(LinearModel):
         what = f"{type(self).__name__} with {len(targets)} x {n} replicates"
         blocks.reserve(lane_bytes(lanes, learned.state.cols), what)
         self._refuse_width(learned.state.cols, lanes)
-        state = Sgd(
-            self.loss, np.tile(targets, n), np.tile(rates, n), np.full(lanes, checked.l1), np.full(lanes, checked.l2),
-            fit_intercept=bool(self.fit_intercept),
-            classes=is_classifier(self),
-            penalty_scale=penalty_scale_of(self),
-            loss_parameter=checked.loss_parameter,  # type: ignore[arg-type]  # several are refused
-            step=checked.stepping.step,
-            step_power=checked.stepping.power,
-            step_offset=checked.stepping.offset,
+        state = new_state(
+            self,
+            checked,
+            np.tile(targets, n),
+            np.tile(rates, n),
+            np.full(lanes, checked.l1),
+            np.full(lanes, checked.l2),
             lane_replicate=np.repeat(np.arange(n), len(targets)),
             bootstrap_seed=schedule.seed,
-        )  # fmt: skip
+        )
         with threads(self.n_threads):
             replay(blocks, state, schedule, best_rows(learned))
         coef, intercept = state.finish()

@@ -248,7 +248,7 @@ class SGDClassifier(LinearClassifier, SGD):
         at_once = classes_at_once(blocks, len(targets), held)
         self._whole = at_once == len(targets)
         if self._whole:
-            return self._fit(blocks, n_rows, targets, checked, asked)  # type: ignore[no-any-return]
+            return self._fit(blocks, n_rows, targets, checked, asked)
         if asked.begins:
             raise ValueError(
                 "coef_init and intercept_init are for one walk, and these classes take several in the memory that there is"
@@ -304,7 +304,7 @@ class SGDClassifier(LinearClassifier, SGD):
         goes_on = hasattr(self, "_kept")
         blocks = as_blocks(self, X, y, sample_weight, classifier=True, reset=not goes_on, idle=goes_on)
         blocks, _, _ = encoded(blocks, self.classes_, self.class_weight)
-        return self._partial(blocks, self._targets(), checked)  # type: ignore[no-any-return]
+        return self._partial(blocks, self._targets(), checked)
 
     def _partial_open(
         self, X: Any, y: Any, classes: str | None, sample_weight: Any, checked: Checked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -13,14 +13,14 @@ from esker._native import threads
 from esker._parameters import check_choice
 from esker.blocks.memory import physical_memory, show_size
 from esker.folds import Sgd
-from esker.learning import Schedule, learn
-from esker.linear_model._base import learn_width
+from esker.learning import learn
+from esker.linear_model._base import FITTED, learn_width
 from esker.linear_model._fold_grams import splits_of
 from esker.linear_model._sgd import SGD
 from esker.linear_model._sgd_folds import Candidate, FoldRows, Lanes, fold_losses
 from esker.linear_model._sgd_parameters import check, raced_rates
 from esker.linear_model._sgd_rows import held_bytes, measure, share_held_out
-from esker.linear_model._sgd_steps import penalty_scale_of
+from esker.linear_model._sgd_steps import new_state
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +68,7 @@ class SGDCV(SGD):
             **{name: getattr(self, name) for name in shared - {"eta0"}}, alpha=alpha, eta0=eta0
         )
 
-    def _search(self, blocks: Blocks, n_rows: int | None, targets: list[int]) -> Any:
+    def _search(self, blocks: Blocks, n_rows: int | None, targets: list[int]) -> Self:
         """Walk with all folds, or with as many as there is memory for; choose; set what that tells."""
         started, grid = perf_counter(), self._grid()
         seed, _ = self._seed(None)
@@ -78,23 +78,13 @@ class SGDCV(SGD):
         blocks.reserve(held_bytes(blocks, n_rows, share), "a held-out set to decide by")
         rows = FoldRows(splits_of(blocks, self.cv, classifier=is_classifier(self)), n_rows or 0)
         lanes, at_once = self._lanes(blocks, grid, targets, rows.k + 1)
-        plan = Schedule(
-            seed=seed,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            lower_rate=self.learning_rate == "adaptive",
-            shuffle=bool(self.shuffle),
-            shuffle_rows=self.shuffle_rows,
-            holdout=share,
-            started=started,
-        )
+        plan = self._schedule(seed=seed, holdout=share, started=started)
         losses, width = [], 0
         with threads(self.n_threads):
             for first in range(0, rows.k + 1, at_once):
                 folds = list(range(first, min(first + at_once, rows.k + 1)))
                 observe = self._show if self.verbose else None
-                learned = learn(blocks, lanes.group(folds, rows), plan, observe=observe)  # type: ignore[arg-type]
+                learned = learn(blocks, lanes.group(folds, rows), plan, observe=observe)  # type: ignore[arg-type]  # a group of Sgd
                 self._refuse_stopped(learned.stop_reason)
                 group: Any = learned.state
                 if not group.steps:
@@ -123,16 +113,7 @@ class SGDCV(SGD):
         rates = raced_rates(None, max(1, len(races)) * len(targets), columns, memory)[0]
 
         def make(of: list[int], rate: list[float], l1: list[float], l2: list[float], checked: Checked) -> Sgd:
-            return Sgd(
-                self.loss, of, rate, l1, l2,
-                fit_intercept=bool(self.fit_intercept),
-                classes=is_classifier(self),
-                penalty_scale=penalty_scale_of(self),
-                loss_parameter=checked.loss_parameter,  # type: ignore[arg-type]  # several are refused
-                step=checked.stepping.step,
-                step_power=checked.stepping.power,
-                step_offset=checked.stepping.offset,
-            )  # fmt: skip
+            return new_state(self, checked, of, rate, l1, l2)
 
         lanes = Lanes(grid, targets, rates, make)
         need = lanes.nbytes(columns)
@@ -172,15 +153,7 @@ class SGDCV(SGD):
     def to_sklearn(self) -> Any:
         """A fitted scikit-learn model of the plain class with equal predictions; it needs no esker."""
         one = self._one(self.alpha_, getattr(self, "eta0_", self.eta0))
-        for name in (
-            "coef_",
-            "intercept_",
-            "classes_",
-            "n_features_in_",
-            "feature_names_in_",
-            "n_iter_",
-            "t_",
-        ):
+        for name in FITTED:
             if hasattr(self, name):
                 setattr(one, name, getattr(self, name))
         return one.to_sklearn()

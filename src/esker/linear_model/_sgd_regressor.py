@@ -182,7 +182,7 @@ class SGDRegressor(LinearRegressor, SGD):
         checked = check(self, self._losses)
         asked = Asked(started, schedule, coef_init, intercept_init, groups)
         blocks = as_blocks(self, X, y, sample_weight)
-        return self._fit(blocks, blocks.n_rows, [0], checked, asked)  # type: ignore[no-any-return]
+        return self._fit(blocks, blocks.n_rows, [0], checked, asked)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> SGDRegressor:
         """Learn from each row once, in the order in which the rows come, going on from the model that there is.
@@ -196,7 +196,7 @@ class SGDRegressor(LinearRegressor, SGD):
         checked = check(self, self._losses)
         goes_on = hasattr(self, "_kept")
         blocks = as_blocks(self, X, y, sample_weight, reset=not goes_on, idle=goes_on)
-        return self._partial(blocks, [0], checked)  # type: ignore[no-any-return]
+        return self._partial(blocks, [0], checked)
 
     def _take(self, state: Sgd, dtype: Any) -> None:
         super()._take(state, dtype)

@@ -47,7 +47,7 @@ def _counted(blocks: Blocks, n_rows: int | None, width: int | None) -> tuple[int
     if not blocks.rereadable:
         return None, width
     rows = 0
-    with closing(blocks.read_ahead()) as walk:  # type: ignore[type-var]
+    with closing(blocks.read_ahead()) as walk:  # type: ignore[type-var]  # a generator
         for block in walk:
             rows += len(block)
             width = block.X.shape[1] if isinstance(block.X, np.ndarray) else 0

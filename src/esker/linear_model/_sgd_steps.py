@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import is_classifier
 
 from esker._parameters import check_choice, check_integer, check_number
+from esker.folds import Sgd
+
+if TYPE_CHECKING:
+    from esker.linear_model._sgd_parameters import Checked
 
 __all__ = [
     "ADAPTIVE_STEPS",
@@ -17,6 +21,7 @@ __all__ = [
     "Stepping",
     "check_average",
     "check_steps",
+    "new_state",
     "penalty_scale_of",
     "stepping",
 ]
@@ -136,3 +141,22 @@ def check_average(model: Any) -> int:
             "it False, or use 'auto', 'adagrad' or one of " + ", ".join(map(repr, SCHEDULES))
         )
     return 1 if isinstance(average, str) else int(average)
+
+
+def new_state(model: Any, checked: Checked, targets: Any, rates: Any, l1: Any, l2: Any, **more: Any) -> Sgd:
+    """Lanes of these targets, rates and penalties that learn as the checked parameters of a model say."""
+    s = checked.stepping
+    return Sgd(
+        model.loss,
+        targets,
+        rates,
+        l1,
+        l2,
+        fit_intercept=bool(model.fit_intercept),
+        classes=is_classifier(model),
+        penalty_scale=penalty_scale_of(model),
+        step=s.step,
+        step_power=s.power,
+        step_offset=s.offset,
+        **{"loss_parameter": checked.loss_parameter, **more},
+    )

@@ -148,7 +148,7 @@ class SGDRegressorCV(SGDCV, SGDRegressor):
         """
         self._grid()
         blocks = _reread(self, as_blocks(self, X, y, sample_weight))
-        return self._search(blocks, blocks.n_rows, [0])  # type: ignore[no-any-return]
+        return self._search(blocks, blocks.n_rows, [0])
 
     @available_if(_no)  # type: ignore[untyped-decorator]
     def partial_fit(self) -> None:
@@ -261,7 +261,7 @@ class SGDClassifierCV(SGDCV, SGDClassifier):
             raise ValueError(
                 f"The number of classes has to be greater than one; got {len(self.classes_)} class: {self.classes_.tolist()}"
             )
-        return self._search(blocks, n_rows, self._targets())  # type: ignore[no-any-return]
+        return self._search(blocks, n_rows, self._targets())
 
     @available_if(_no)  # type: ignore[untyped-decorator]
     def partial_fit(self) -> None:
