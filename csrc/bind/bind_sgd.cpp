@@ -262,6 +262,12 @@ void bind_sgd(py::module_& m) {
                 s.set_penalties(vector_of(l1), vector_of(l2));
             },
             py::arg("l1").noconvert(), py::arg("l2").noconvert())
+        .def(
+            "scale_penalties", [](Sgd& s, const Array<double>& by) { s.scale_penalties(vector_of(by)); },
+            py::arg("by").noconvert())
+        .def_property_readonly(
+            "penalties", [](const Sgd& s) { return py::make_tuple(copy(s.table.l1), copy(s.table.l2)); },
+            "(l1, l2), each one a lane.")
         .def_property_readonly("lanes", &Sgd::lanes)
         .def_property_readonly("rates", [](const Sgd& s) { return copy(s.table.rate); })
         .def_property_readonly("targets", [](const Sgd& s) { return copy(s.table.target); })

@@ -179,6 +179,7 @@ struct Sgd {
     void refresh_penalty_weights();
     void set_rates(const std::vector<double>& rates);
     void set_penalties(const std::vector<double>& l1, const std::vector<double>& l2);
+    void scale_penalties(const std::vector<double>& by);
     void place_weight(Index feature, int lane, double weight);  // FTRL: what z the weight is
     void merge_bets(const Sgd& other);  // coin: the weights are averaged, of what was won the sum is kept
     void shrink_lane(std::size_t lane, double by) {  // plain: all weights of a lane, times `by`

@@ -152,6 +152,19 @@ void Sgd::set_penalties(const std::vector<double>& l1, const std::vector<double>
     *this = std::move(s);
 }
 
+// What is due of features not seen for a while is then counted by the new penalties.
+void Sgd::scale_penalties(const std::vector<double>& by) {
+    require(automatic(), "penalties are scaled of step='auto', got step='" + std::string(step.name()) + "'");
+    require(by.size() == table.rate.size(),
+            "one factor a lane: expected " + std::to_string(lanes()) + ", got " + std::to_string(by.size()));
+    for (const double factor : by)  // a penalty that vanished would change the layout of records
+        require(factor > 0 && std::isfinite(factor), "a penalty's factor must be above 0 and finite");
+    for (std::size_t k = 0; k < by.size(); k++) {
+        table.l1[k] *= by[k];
+        table.l2[k] *= by[k];
+    }
+}
+
 void Sgd::fold_scale(std::size_t lane) {
     const int k = static_cast<int>(lane);
     if (average.from > 0) settle_sums(lane);

@@ -167,6 +167,8 @@ class Sgd:
         ...
     def reset_meter(self) -> None:
         ...
+    def scale_penalties(self, by: numpy.typing.NDArray[numpy.float64]) -> None:
+        ...
     def select(self, lanes: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> Sgd:
         """
         A state of these lanes alone.
@@ -209,6 +211,11 @@ class Sgd:
     @property
     def nbytes(self) -> int:
         ...
+    @property
+    def penalties(self) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        (l1, l2), each one a lane.
+        """
     @property
     def rates(self) -> numpy.typing.NDArray[numpy.float64]:
         ...

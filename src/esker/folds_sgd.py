@@ -278,6 +278,16 @@ class Sgd:
         """Give each lane other penalties, for the steps to come."""
         self._state.set_penalties(*(np.ascontiguousarray(a, dtype=np.float64) for a in (l1, l2)))
 
+    @property
+    def penalties(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Each lane's l1 and l2."""
+        l1, l2 = self._state.penalties
+        return l1, l2
+
+    def scale_penalties(self, by: ArrayLike) -> None:
+        """Multiply each lane's penalties by a factor above 0; of step "auto"."""
+        self._state.scale_penalties(np.ascontiguousarray(by, dtype=np.float64))
+
     def copy(self) -> Self:
         """Another state with the same bits."""
         return self._of(self._state.copy())

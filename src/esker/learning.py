@@ -22,6 +22,7 @@ from esker.blocks import ArrayBlocks
 from esker.learning_clock import GRAIN, Interrupt, Pacer, interruptible
 from esker.learning_holdout import GroupsOf, Visited, without_held_out
 from esker.learning_judge import Judge, Verdict
+from esker.learning_race import is_due, race
 from esker.learning_schedule import Learned, Schedule
 from esker.learning_stream import LAST_SPACING, Stream, next_mark
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Learned", "Schedule", "learn"]
 
-#: The race of rates is decided at the first end of an epoch, or work mark, at or after so many rows.
-RACE_ROWS = 1 << 16
 #: Seconds in which a weight is read out of the tables of many models, and rounded, at the end of a fit.
 READ_OUT = 2.5e-8
 #: Seconds of work between two checkpoints.
@@ -77,7 +76,7 @@ def learn(
         measured, as is ``held_out_error``, the standard error of that mean over rows (over groups, where whole groups are
         held out); ``lanes`` counts the models alive. ``schedule`` is ``{"version": 1, "seed": 7, "decisions": [{"rows": 65536, "event": "selected",
         "lanes": [2]}], "stop": {"rows": 131072, "reason": "time"}}``; events are "selected", "dropped", "halved",
-        "lowered".
+        "lowered", and "spawned": each new lane's own is the one named in its place.
     """
     return _Walk(blocks, state, schedule, checkpoint, identity or {}, observe, groups).run()
 
@@ -253,17 +252,16 @@ class _Walk:
     def _mark(self) -> float:
         """At a work mark: who leads, and whether the race is over."""
         stream = self.stream
-        if stream.racing and stream.rows >= RACE_ROWS and self.epoch == 0:
-            self._select()
+        if is_due(stream) and (self.epoch == 0 or stream.spawned):
+            self._race()
         if self.schedule.average == "either" and self.epoch == 0 and stream.rows <= LAST_SPACING:
             stream.state.set_average(1)  # from here on: early steps are far off
         stream.share(self.schedule.n_shards)
         return self._log(None)
 
-    def _select(self) -> None:
-        lanes = self.stream.winners(self.judge.loss(self.stream))
-        self.stream.keep(lanes)
-        self.stream.events.append({"rows": self.stream.rows, "event": "selected", "lanes": lanes})
+    def _race(self) -> None:
+        penalties = self.schedule.penalties if self.judge.held.enough else ()
+        race(self.stream, self.judge.loss(self.stream), penalties)
 
     def _end_epoch(self) -> None:
         """At the end of an epoch: the better model is kept, and the walk ends where nothing is gained any more."""
@@ -272,8 +270,8 @@ class _Walk:
             raise ValueError(f"{self.blocks.source} has no rows to learn from")
         stream.check(self.blocks.source)
         held = self.judge.verdict(stream)
-        if stream.racing and stream.rows >= RACE_ROWS:
-            self._select()
+        if is_due(stream):
+            self._race()
         mean = stream.epoch_mean()
         self._log(held)
         judge = self.judge

@@ -43,6 +43,8 @@ class Schedule:
         loss, the average then being that of one epoch (of the first one, but for its first work mark's rows).
     n_shards : int
         How many learners share the rows once the race is over, where that pays (`Sgd.update_shards`).
+    penalties : tuple of float
+        Where rates have raced, factors of the penalty that race next, from the winner's weights.
     max_time : float or None
         Seconds, counted from `started`.
     started : float or None
@@ -59,6 +61,7 @@ class Schedule:
     shuffle: bool = True
     shuffle_rows: int | None = None
     holdout: float = 0.0
+    penalties: tuple[float, ...] = ()
     average: str = "last"
     n_shards: int = 1
     max_time: float | None = None

@@ -56,7 +56,7 @@ class Stream:
     shards, shard_rows : int
         How many learners share the rows, and how many rows each takes between two meetings; 1 and 0 before `share`.
     events : list of dict
-        What was decided at marks: ``{"rows": ..., "event": "dropped" | "halved" | "lowered", "lanes": [...]}``.
+        What was decided at marks: ``{"rows": ..., "event": "selected" | "spawned" | "dropped" | "halved" | "lowered", "lanes": [...]}``.
     """
 
     shards, shard_rows = 1, 0
@@ -176,6 +176,20 @@ class Stream:
         self.backup = self.backup.select(lanes)
         self.epoch_loss, self.epoch_weight = self.epoch_loss[lanes], self.epoch_weight[lanes]
         self.older, self.newer = self.older[:, lanes], self.newer[:, lanes]
+
+    @property
+    def spawned(self) -> int:
+        """After how many rows lanes with other penalties were made; 0 where none were."""
+        return next((int(e["rows"]) for e in self.events if e["event"] == "spawned"), 0)
+
+    def spawn(self, factors: tuple[float, ...]) -> None:
+        """In the place of each lane as many copies as there are factors of its penalty."""
+        lanes = [k for k in range(self.state.lanes) for _ in factors]
+        by = np.tile(factors, self.state.lanes)
+        self.keep(lanes)
+        for state in (self.state, self.backup):
+            state.scale_penalties(by)
+        self.events.append({"rows": self.rows, "event": "spawned", "lanes": lanes})
 
     def lower_rates(self) -> bool:
         """Lower the rates to a fifth; False where all are as low as they may be."""

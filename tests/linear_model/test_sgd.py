@@ -430,7 +430,7 @@ def test_a_checkpoint_of_an_earlier_fit_with_other_parameters_is_refused(tmp_pat
     X, y = table(2000)
     path = tmp_path / "c"
     SGDClassifier(random_state=0, max_iter=2, tol=None, checkpoint=path).fit(X, y)
-    with pytest.raises(ValueError, match=r"alpha was 0\.0001 and is 0\.1"):
+    with pytest.raises(ValueError, match=r"alpha was 'auto' and is 0\.1"):
         SGDClassifier(random_state=0, max_iter=2, tol=None, alpha=0.1, checkpoint=path).fit(X, y)
 
 

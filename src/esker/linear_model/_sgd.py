@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -24,10 +25,14 @@ from esker.linear_model._sgd_asked import Asked, RowGroups, initial_weights
 from esker.linear_model._sgd_bootstrap import Bootstrapped, check_bootstrap
 from esker.linear_model._sgd_going_on import apply_parameters, parameters_of
 from esker.linear_model._sgd_parameters import (
+    CANDIDATES,
     LOSS_PARAMETERS,
+    PENALTIES,
     SHARDS,
     Checked,
+    alpha_of,
     lane_bytes,
+    raced_lanes,
     raced_rates,
     shares,
 )
@@ -45,6 +50,11 @@ __all__ = ["SGD"]
 
 #: Beyond twice as many models there are states of so many.
 BESIDE = 128
+
+
+def _races(state: Any, targets: Sequence[int]) -> bool:
+    """Whether penalties race, and there is memory for more of them in the place of the first ones."""
+    return isinstance(state, Sgd) and state.lanes == len(targets) * len(CANDIDATES)
 
 
 class SGD(Bootstrapped):
@@ -82,6 +92,8 @@ class SGD(Bootstrapped):
             if self.learning_rate == "adaptive":  # an earlier fit has lowered it
                 state.set_rates(np.full(state.lanes, checked.stepping.rate))
         else:
+            if share == 0:
+                checked = replace(checked, races=False)
             state = self._state(targets, checked, blocks)
             if asked.begins:
                 initial_weights(self, asked, state, blocks, len(targets))
@@ -95,6 +107,7 @@ class SGD(Bootstrapped):
             seed=seed,
             n_shards=shards,
             holdout=share,
+            penalties=PENALTIES if _races(state, targets) else (),
             average={False: "last", "auto": "either"}.get(self.average, "averaged"),
             max_time=checked.max_time if schedule is None else None,
             started=asked.started,
@@ -131,6 +144,9 @@ class SGD(Bootstrapped):
                 f"sample_weight is zero in every row of {blocks.source}; at least one row needs a positive weight"
             )
         self._take(learned.state, blocks.dtype)
+        if isinstance(learned.state, Sgd):
+            l1, l2 = learned.state.penalties
+            self.alpha_: Any = np.asarray(l1 + l2)
         self._learn_replicates(blocks, learned, checked, plan)
         self._warn(learned.stop_reason, learned.falling)
         return self
@@ -194,8 +210,8 @@ class SGD(Bootstrapped):
         parameter = checked.loss_parameter
         several = parameter if isinstance(parameter, tuple) else (parameter,)
         models = len(targets) * len(several)
-        rates, need = raced_rates(
-            checked.stepping.rate, models, columns, memory, averages=checked.average > 0, race=race
+        rates, factors, need = raced_lanes(
+            checked, models, columns, memory, averages=checked.average > 0, race=race
         )
         if columns is not None:
             self._refuse_width(columns, models * len(rates))
@@ -210,8 +226,8 @@ class SGD(Bootstrapped):
                 checked,
                 np.repeat(some, len(rates)),
                 np.tile(rates, len(some)),
-                np.full(len(some) * len(rates), checked.l1),
-                np.full(len(some) * len(rates), checked.l2),
+                checked.l1 * np.tile(factors, len(some)),
+                checked.l2 * np.tile(factors, len(some)),
                 loss_parameter=one,
             )
             for one in several
@@ -305,7 +321,7 @@ class SGD(Bootstrapped):
         self._refuse_partial(checked)
         kept = getattr(self, "_kept", None)
         if kept is None:
-            stream = Stream(self._state(targets, checked, None))
+            stream = Stream(self._state(targets, replace(checked, races=False), None))
         else:
             stream = self._earlier(kept, checked, "partial_fit")
         with threads(self.n_threads):
@@ -397,4 +413,4 @@ class SGD(Bootstrapped):
         names = ["loss", "penalty", "alpha", "l1_ratio", "epsilon", "fit_intercept", "random_state"]
         if self.learning_rate in SCHEDULES:
             names += ["learning_rate"] + [n for n in ("eta0", "power_t") if getattr(self, n) is not None]
-        return {name: getattr(self, name) for name in names}
+        return {**{name: getattr(self, name) for name in names}, "alpha": alpha_of(self)}

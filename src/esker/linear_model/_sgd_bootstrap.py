@@ -82,6 +82,8 @@ class Bootstrapped(LinearModel):
             return
         targets, rates, n = learned.state.targets, learned.state.rates, int(self.n_bootstrap)
         lanes = n * len(targets)
+        own = getattr(learned.state, "penalties", (checked.l1, checked.l2))
+        l1, l2 = (np.tile(np.broadcast_to(each, len(targets)), n) for each in own)
         what = f"{type(self).__name__} with {len(targets)} x {n} replicates"
         blocks.reserve(lane_bytes(lanes, learned.state.cols), what)
         self._refuse_width(learned.state.cols, lanes)
@@ -90,8 +92,8 @@ class Bootstrapped(LinearModel):
             checked,
             np.tile(targets, n),
             np.tile(rates, n),
-            np.full(lanes, checked.l1),
-            np.full(lanes, checked.l2),
+            l1,
+            l2,
             lane_replicate=np.repeat(np.arange(n), len(targets)),
             bootstrap_seed=schedule.seed,
         )

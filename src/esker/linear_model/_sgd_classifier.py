@@ -63,6 +63,8 @@ class SGDClassifier(LinearClassifier, SGD):
     classes_ : ndarray
     coef_ : ndarray of shape (1, d) for two classes, else (classes, d), of X's dtype
     intercept_ : ndarray of shape (1,) or (classes,), float64
+    alpha_ : ndarray of shape (targets,)
+        The alpha that each target's model ended with; not with several quantiles.
     bootstrap_coef_, bootstrap_intercept_ : ndarray
         With `n_bootstrap`: the replicates, of the shapes above with one axis more in front.
     n_features_in_, feature_names_in_, n_iter_, t_
@@ -101,7 +103,7 @@ class SGDClassifier(LinearClassifier, SGD):
         loss: str = "log_loss",
         *,
         penalty: str | None = "l2",
-        alpha: float = 1e-4,
+        alpha: float | str = "auto",
         l1_ratio: float = 0.15,
         fit_intercept: bool = True,
         max_iter: int = 1000,

@@ -11,13 +11,37 @@ import numpy as np
 from esker._parameters import check_choice, check_flag, check_integer, check_number, parse_duration
 from esker.linear_model._sgd_steps import ALPHA, Stepping, check_average, check_steps, stepping
 
-__all__ = ["LOG_LINK", "LOSS_PARAMETERS", "RATES", "Checked", "check", "lane_bytes", "raced_rates", "shares"]
+__all__ = [
+    "LOG_LINK",
+    "LOSS_PARAMETERS",
+    "RATES",
+    "Checked",
+    "alpha_of",
+    "check",
+    "lane_bytes",
+    "raced_lanes",
+    "raced_rates",
+    "shares",
+]
 
 #: The rates that race by default.
 RATES = (0.02, 0.1, 0.5, 2.0)
 
 #: How many learners share the rows of an array.
 SHARDS = 2
+
+#: With alpha="auto": the rates and penalties, in units of ALPHA, that race first; and what races next, in units of the winner's.
+CANDIDATES = (
+    (0.02, 1.0),
+    (0.1, 1.0),
+    (0.5, 1.0),
+    (2.0, 1.0),
+    (0.1, 0.1),
+    (0.5, 0.1),
+    (2.0, 0.1),
+    (2.0, 0.01),
+)
+PENALTIES = (3.0, 1.0, 0.3, 0.1)
 
 #: Losses that have a parameter, and its name.
 LOSS_PARAMETERS = {
@@ -43,13 +67,24 @@ class Checked:
     loss_parameter: float | tuple[float, ...]  # several where there are several quantiles
     stepping: Stepping
     average: int  # the first step that counts in averages; 0: none
+    races: bool  # whether penalties race
+
+
+def alpha_of(model: Any) -> float:
+    """The alpha that a model begins with."""
+    if isinstance(model.alpha, str) and model.alpha == "auto":
+        return ALPHA
+    return check_number("alpha", model.alpha, 0)
 
 
 def check(model: Any, losses: tuple[str, ...]) -> Checked:
     """Check every parameter; a ValueError names the one that is wrong, or that has no effect here, and the way out."""
     _check_loss(model, losses)
     check_choice("penalty", model.penalty, ("l2", "l1", "elasticnet", None))
-    alpha = check_number("alpha", model.alpha, 0)
+    alpha = alpha_of(model)
+    races = isinstance(model.alpha, str) and model.learning_rate == "auto" and model.eta0 is None
+    # What a weaker penalty does to a log link has not been measured.
+    races = races and model.penalty is not None and model.loss not in LOG_LINK
     ratio = check_number("l1_ratio", model.l1_ratio, 0, 1)
     for name in ("fit_intercept", "shuffle", "early_stopping", "warm_start"):
         check_flag(name, getattr(model, name))
@@ -85,7 +120,7 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
     given: Any = 0.0 if own is None else getattr(model, own)
     parameter = tuple(float(q) for q in given) if np.ndim(given) else float(given)
     seconds, average = parse_duration(model.max_time), check_average(model)
-    return Checked(alpha * share, alpha * (1 - share), seconds, parameter, stepping(model), average)
+    return Checked(alpha * share, alpha * (1 - share), seconds, parameter, stepping(model), average, races)
 
 
 def _check_shards(model: Any) -> None:
@@ -163,7 +198,7 @@ def _tell_idle(model: Any) -> None:
             f"penalty_scale={model.penalty_scale!r} has no effect with penalty=None; leave it None"
         )
     idle = []
-    if model.penalty is None and model.alpha != ALPHA and model.learning_rate != "optimal":
+    if model.penalty is None and model.alpha not in ("auto", ALPHA) and model.learning_rate != "optimal":
         idle.append(f"alpha={model.alpha!r} has no effect with penalty=None")
     if model.tol is None and model.n_iter_no_change != 5:
         idle.append(f"n_iter_no_change={model.n_iter_no_change!r} has no effect with tol=None")
@@ -206,11 +241,32 @@ def raced_rates(
     raise AssertionError("the last choice always fits")
 
 
+def raced_lanes(
+    checked: Checked, targets: int, columns: int | None, max_memory: int | None, **options: bool
+) -> tuple[Any, Any, int]:
+    """What races for each target: rates and rates' penalties, in units of the one that was asked for.
+
+    Returns
+    -------
+    (ndarray of rates, ndarray of factors, bytes)
+    """
+    rates, need = raced_rates(checked.stepping.rate, targets, columns, max_memory, **options)
+    if checked.races and len(rates) == len(RATES):
+        models = targets * len(CANDIDATES)
+        more = 3 * lane_bytes(models, columns or 1, averages=options.get("averages", False))
+        if models <= 64 and more <= (1 << 31 if max_memory is None else max_memory // 2):
+            return *np.array(CANDIDATES).T, more
+    return rates, np.ones(len(rates)), need
+
+
 #: The numpydoc entries of the parameters that both classes have.
 PARAMETERS = """
     penalty : {"l2", "l1", "elasticnet", None}
         Added to the mean loss: ``alpha * (l1_ratio * |w| + (1 - l1_ratio) * w**2 / 2)``.
-    alpha : float
+    alpha : float or "auto"
+        With "auto" penalties race, together with rates and by held-out rows: 1e-4, 1e-5 and 1e-6, then, after 65,536 rows or
+        more, 3, 1, 0.3 and 0.1 times the best of those, from its weights. Where nothing is held out, where `eta0` is given, with
+        another `learning_rate` or a log link, in `partial_fit`, and where there is no memory for eight models, it is 1e-4.
     l1_ratio : float
         With ``penalty="elasticnet"``.
     fit_intercept : bool

@@ -42,6 +42,8 @@ class SGDRegressor(LinearRegressor, SGD):
     ----------
     coef_ : ndarray of shape (d,), or (quantiles, d) where several were asked for, of X's dtype
     intercept_ : ndarray of shape (1,) or (quantiles,), float64
+    alpha_ : ndarray of shape (targets,)
+        The alpha that each target's model ended with; not with several quantiles.
     bootstrap_coef_ : ndarray of shape (n_bootstrap, d)
     bootstrap_intercept_ : ndarray of shape (n_bootstrap, 1)
         With `n_bootstrap`: the replicates.
@@ -93,7 +95,7 @@ class SGDRegressor(LinearRegressor, SGD):
         loss: str = "squared_error",
         *,
         penalty: str | None = "l2",
-        alpha: float = 1e-4,
+        alpha: float | str = "auto",
         l1_ratio: float = 0.15,
         fit_intercept: bool = True,
         max_iter: int = 1000,

@@ -32,7 +32,7 @@ SCHEDULES = ("constant", "optimal", "invscaling", "adaptive")
 ADAPTIVE_STEPS = ("adagrad", "normalized", "ftrl", "coin")
 #: The eta0 of scikit-learn's when nobody says so.
 ETA0 = 0.01
-#: The alpha when nobody says so.
+#: What alpha="auto" is where no penalties race.
 ALPHA = 1e-4
 
 #: Steps that know a feature's scale.
@@ -57,7 +57,7 @@ def stepping(model: Any) -> Stepping:
     if name not in SCHEDULES:
         return Stepping(name, None if model.eta0 is None else float(model.eta0))
     if name == "optimal":  # 1 / (alpha (t0 + t - 1)), its first step being one of a typical weight (Bottou)
-        alpha = float(model.alpha)
+        alpha = ALPHA if model.alpha == "auto" else float(model.alpha)
         return Stepping("plain", 1 / alpha, 1.0, alpha**0.25 / alpha - 1)
     rate = ETA0 if model.eta0 is None else float(model.eta0)
     if name != "invscaling":
@@ -104,9 +104,9 @@ def check_steps(model: Any) -> None:
                 f"learning_rate='coin' has no penalty, got penalty={model.penalty!r} and penalty_scale={model.penalty_scale!r}; "
                 "leave both as they are"
             )
-        if model.alpha != ALPHA:
+        if model.alpha not in ("auto", ALPHA):
             raise ValueError(
-                f"alpha={model.alpha!r} has no effect with learning_rate='coin', which has no penalty; leave it {ALPHA}"
+                f"alpha={model.alpha!r} has no effect with learning_rate='coin', which has no penalty; leave it 'auto'"
             )
     if name == "adaptive" and model.tol is None:
         raise ValueError(
