@@ -272,6 +272,7 @@ class _Walk:
         held = self.judge.verdict(stream)
         if is_due(stream):
             self._race()
+            stream.share(s.n_shards)
         mean = stream.epoch_mean()
         self._log(held)
         judge = self.judge
