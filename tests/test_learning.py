@@ -52,7 +52,7 @@ def test_marks_grow_and_then_stay_apart():
     marks = [next_mark(0)]
     while marks[-1] < 1 << 20:
         marks.append(next_mark(marks[-1]))
-    assert marks == [4096, 16384, 65536, 262144, 524288, 786432, 1048576]
+    assert marks == [4096, 16384, 65536, 131072, 262144, 524288, 786432, 1048576]
 
 
 @pytest.mark.parametrize("csr", [False, True])

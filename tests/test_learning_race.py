@@ -114,3 +114,13 @@ def test_auto_is_a_number_to_scikit_learn():
     assert fitted.to_sklearn().alpha == 1e-4
     with pytest.raises(ValueError, match="alpha must be a number"):
         SGDRegressor(alpha="automatic").fit(X, y)
+
+
+def test_a_fit_of_separable_classes_ends():
+    draw = np.random.default_rng(0)
+    X = draw.standard_normal((3000, 10))
+    y = X @ draw.standard_normal(10) > 0
+    fitted = SGDClassifier(random_state=0).fit(X, y)
+    assert fitted.stop_reason_ == "converged"
+    assert fitted.n_iter_ < 200
+    assert fitted.score(X, y) > 0.97

@@ -40,7 +40,7 @@ def peak(path: Path, *, in_memory: bool) -> tuple[float, int]:
 
 def run(scale: str) -> bool:
     """A line for each width and source."""
-    from esker.linear_model._sgd_parameters import lane_bytes, raced_rates
+    from esker.linear_model._sgd_lanes import lane_bytes, raced_rates
 
     holds = True
     for d in COLUMNS:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from scipy.special import entr
 
 from esker._native import core
 from esker.blocks import Block
@@ -167,6 +168,14 @@ class HeldOut:
         groups = np.unique(np.concatenate(self.groups), return_inverse=True)[1] if self.groups else None
         mean = mean_loss(np.asarray(total, dtype=np.float64) * np.ones(state.lanes), weight)
         return Scores(mean, np.concatenate(each), np.concatenate(weights), groups)
+
+    def entropy(self) -> float:
+        """The mean over labels of the entropy, in nats, of having the label or another one; 0 without labels."""
+        labels = [b.y for b in self.blocks if b.y is not None]
+        if not labels:
+            return 0.0
+        p = np.unique(np.concatenate(labels), return_counts=True)[1] / self.rows
+        return float(np.mean(entr(p) + entr(1 - p)))
 
     # --- for a checkpoint ---
 

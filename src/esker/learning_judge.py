@@ -21,6 +21,8 @@ __all__ = ["Judge", "Verdict"]
 
 #: What `tol="auto"` is where nothing is held out.
 PROGRESSIVE_TOL = 1e-3
+#: The least gain of a classifier, in entropies of its labels: where classes are separable, losses fall for ever.
+LEAST_GAIN = 3e-4
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Judge:
     """
 
     def __init__(self, schedule: Schedule) -> None:
-        self.tol, self.average = schedule.tol, schedule.average
+        self.tol, self.average, self.labels = schedule.tol, schedule.average, schedule.labels
         self.held = HeldOut()
         self.best: Sgd | None = None
         self.best_loss = self.best_epoch_loss = np.inf
@@ -123,7 +125,8 @@ class Judge:
             fall = self.reference - verdict.rows
             weight = verdict.scores.weight
             mean = float(weight @ fall / weight.sum()) if np.isfinite(fall).all() else -np.inf
-            if not mean > verdict.scores.error(fall):
+            least = LEAST_GAIN * self.held.entropy() if self.labels else 0.0
+            if not mean > max(verdict.scores.error(fall), least):
                 return False
         if np.isfinite(verdict.rows).all():
             self.reference = verdict.rows

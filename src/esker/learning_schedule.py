@@ -30,6 +30,8 @@ class Schedule:
         An epoch that does not lower the loss by this share of it is one without gain; None runs all epochs. "auto": one
         that does not lower the held-out loss, since the last gain, by more than the standard error of that difference,
         row by row; where nothing is held out, as 1e-3.
+    labels : bool
+        Whether targets are labels; "auto" then counts no gain below 3e-4 of their entropy.
     n_iter_no_change : int
         Epochs without gain, in a row, before the walk has converged.
     lower_rate : bool
@@ -56,6 +58,7 @@ class Schedule:
     seed: int
     max_iter: int = 20
     tol: float | str | None = 1e-3
+    labels: bool = False
     n_iter_no_change: int = 2
     lower_rate: bool = False
     shuffle: bool = True

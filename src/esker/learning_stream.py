@@ -1,6 +1,6 @@
 """A stream of rows through a learner that steps: work marks, and what is decided at them.
 
-A work mark is a fixed count of rows consumed (4,096, then four times as many up to 2**18, then every 2**18), so what is
+A work mark is a fixed count of rows consumed (4,096, 16,384, 65,536, 131,072, 262,144, then every 262,144), so what is
 decided there depends on the data and the seed alone, never on how rows are cut into blocks or on the clock. At a mark a
 copy of the state is kept. A lane (one model of several side by side) that has left the finite numbers by the next mark
 is dropped if it races with others for its target; else the state goes back to the copy and that lane's rate is
@@ -34,12 +34,12 @@ LEAST_RATE = 1e-6
 def next_mark(rows: int) -> int:
     """The first work mark after so many rows.
 
-    >>> [next_mark(r) for r in (0, 4096, 262143, 262144)]
-    [4096, 16384, 262144, 524288]
+    >>> [next_mark(r) for r in (0, 4096, 65536, 131072, 262144)]
+    [4096, 16384, 131072, 262144, 524288]
     """
     mark = FIRST_MARK
     while mark <= rows and mark < LAST_SPACING:
-        mark *= 4
+        mark *= 4 if mark < 1 << 16 else 2
     return mark if mark > rows else (rows // LAST_SPACING + 1) * LAST_SPACING
 
 

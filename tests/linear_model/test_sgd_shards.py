@@ -23,10 +23,10 @@ def test_the_bits_do_not_depend_on_threads_and_differ_from_one_learner_little():
 
 
 def test_a_fit_cut_by_time_is_repeated_to_the_bit():
-    model = SGDClassifier(random_state=0, max_iter=10**6, tol=None, max_time=0.4).fit(X, Y)
+    model = SGDClassifier(random_state=0, max_iter=10**6, tol=None, max_time=1.5).fit(X, Y)
     assert model.stop_reason_ == "time"
     assert model.t_ > 1 << 16
-    again = SGDClassifier(random_state=0, max_iter=10**6, tol=None, max_time=0.4)
+    again = SGDClassifier(random_state=0, max_iter=10**6, tol=None, max_time=1.5)
     again.fit(X, Y, schedule=model.schedule_)
     np.testing.assert_array_equal(model.coef_, again.coef_)
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from esker._native import threads
 from esker.blocks.arrays import ArrayBlocks
-from esker.blocks.memory import physical_memory, show_size
+from esker.blocks.memory import show_size
 from esker.folds import Sgd, SgdGroup
 from esker.learning import Schedule, learn
 from esker.learning_schedule import check_schedule
@@ -24,20 +24,10 @@ from esker.linear_model._base import learn_width
 from esker.linear_model._sgd_asked import Asked, RowGroups, initial_weights
 from esker.linear_model._sgd_bootstrap import Bootstrapped, check_bootstrap
 from esker.linear_model._sgd_going_on import apply_parameters, parameters_of
-from esker.linear_model._sgd_parameters import (
-    CANDIDATES,
-    LOSS_PARAMETERS,
-    PENALTIES,
-    SHARDS,
-    Checked,
-    alpha_of,
-    lane_bytes,
-    raced_lanes,
-    raced_rates,
-    shares,
-)
+from esker.linear_model._sgd_lanes import PENALTIES, lane_bytes, lanes_of, penalties_race, refuse_width
+from esker.linear_model._sgd_parameters import LOSS_PARAMETERS, SHARDS, Checked, alpha_of, shares
 from esker.linear_model._sgd_rows import HOLD_OUT_FROM, held_bytes, measure, share_held_out
-from esker.linear_model._sgd_steps import SCHEDULES, new_state, penalty_scale_of, stepping
+from esker.linear_model._sgd_steps import SCHEDULES, penalty_scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,14 +37,6 @@ if TYPE_CHECKING:
     from esker.blocks import Blocks
 
 __all__ = ["SGD"]
-
-#: Beyond twice as many models there are states of so many.
-BESIDE = 128
-
-
-def _races(state: Any, targets: Sequence[int]) -> bool:
-    """Whether penalties race, and there is memory for more of them in the place of the first ones."""
-    return isinstance(state, Sgd) and state.lanes == len(targets) * len(CANDIDATES)
 
 
 class SGD(Bootstrapped):
@@ -107,7 +89,7 @@ class SGD(Bootstrapped):
             seed=seed,
             n_shards=shards,
             holdout=share,
-            penalties=PENALTIES if _races(state, targets) else (),
+            penalties=PENALTIES if penalties_race(state, targets) else (),
             average={False: "last", "auto": "either"}.get(self.average, "averaged"),
             max_time=checked.max_time if schedule is None else None,
             started=asked.started,
@@ -145,8 +127,7 @@ class SGD(Bootstrapped):
             )
         self._take(learned.state, blocks.dtype)
         if isinstance(learned.state, Sgd):
-            l1, l2 = learned.state.penalties
-            self.alpha_: Any = np.asarray(l1 + l2)
+            self.alpha_: Any = np.add(*learned.state.penalties)
         self._learn_replicates(blocks, learned, checked, plan)
         self._warn(learned.stop_reason, learned.falling)
         return self
@@ -156,6 +137,7 @@ class SGD(Bootstrapped):
         return Schedule(
             max_iter=self.max_iter,
             tol=self.tol,
+            labels=is_classifier(self),
             n_iter_no_change=self.n_iter_no_change,
             lower_rate=self.learning_rate == "adaptive",
             shuffle=bool(self.shuffle),
@@ -189,55 +171,13 @@ class SGD(Bootstrapped):
             )
         return seed, schedule["stop"]
 
-    def _refuse_width(self, columns: int, models: int | None = None) -> None:
-        """Say that tables of so many columns exceed this machine's memory, before the system ends the process."""
-        if models is None:  # as `_state` chooses where the width is not known
-            models = len(raced_rates(stepping(self).rate, 1, None, None)[0])
-        need = 3 * lane_bytes(models, columns)
-        if need > 0.9 * physical_memory():
-            raise ValueError(
-                f"{type(self).__name__} with {models} model{'s' * (models > 1)} on {columns:,} columns takes {show_size(need)}, and this machine "
-                f"has {show_size(physical_memory())}; number the columns without gaps, or hash them into fewer"
-                + (", or name one rate with eta0=" if models > 1 and stepping(self).rate is None else "")
-            )
+    def _refuse_width(self, columns: int) -> None:
+        refuse_width(self, columns)
 
     def _state(
         self, targets: Sequence[int], checked: Checked, blocks: Blocks | None, *, race: bool = True
     ) -> Any:
-        """Lanes: each target at each of the raced rates, or at one; for several quantiles a state of such lanes each."""
-        columns = None if blocks is None else blocks.n_columns
-        memory = None if blocks is None else blocks.max_memory
-        parameter = checked.loss_parameter
-        several = parameter if isinstance(parameter, tuple) else (parameter,)
-        models = len(targets) * len(several)
-        rates, factors, need = raced_lanes(
-            checked, models, columns, memory, averages=checked.average > 0, race=race
-        )
-        if columns is not None:
-            self._refuse_width(columns, models * len(rates))
-        if blocks is not None:
-            blocks.reserve(need, f"{type(self).__name__} with {models} x {len(rates)} models")
-        # Many classes are shared out among states, and these among threads.
-        apart = BESIDE if models * len(rates) > 2 * BESIDE else models
-        bunches = [targets[i : i + apart] for i in range(0, len(targets), apart)]
-        states = [
-            new_state(
-                self,
-                checked,
-                np.repeat(some, len(rates)),
-                np.tile(rates, len(some)),
-                checked.l1 * np.tile(factors, len(some)),
-                checked.l2 * np.tile(factors, len(some)),
-                loss_parameter=one,
-            )
-            for one in several
-            for some in bunches
-        ]
-        for state in states:
-            state.set_average(checked.average)
-        if len(states) == 1:
-            return states[0]
-        return SgdGroup(states, np.repeat(np.arange(models), len(rates)))
+        return lanes_of(self, targets, checked, blocks, race=race)
 
     def _row_groups(self, blocks: Blocks, groups: Any, share: float) -> RowGroups:
         if not self.early_stopping:

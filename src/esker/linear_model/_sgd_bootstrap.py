@@ -12,7 +12,7 @@ from esker._native import threads
 from esker._parameters import check_integer, check_number
 from esker.learning_replay import replay
 from esker.linear_model._base import LinearModel, scores_of
-from esker.linear_model._sgd_parameters import lane_bytes
+from esker.linear_model._sgd_lanes import lane_bytes, refuse_width
 from esker.linear_model._sgd_steps import new_state
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Bootstrapped(LinearModel):
         l1, l2 = (np.tile(np.broadcast_to(each, len(targets)), n) for each in own)
         what = f"{type(self).__name__} with {len(targets)} x {n} replicates"
         blocks.reserve(lane_bytes(lanes, learned.state.cols), what)
-        self._refuse_width(learned.state.cols, lanes)
+        refuse_width(self, learned.state.cols, lanes)
         state = new_state(
             self,
             checked,

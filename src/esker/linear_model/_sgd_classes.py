@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esker.blocks.memory import physical_memory, walking_bytes
-from esker.linear_model._sgd_parameters import lane_bytes
+from esker.linear_model._sgd_lanes import lane_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

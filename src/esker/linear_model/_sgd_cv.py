@@ -18,7 +18,8 @@ from esker.linear_model._base import FITTED, learn_width
 from esker.linear_model._fold_grams import splits_of
 from esker.linear_model._sgd import SGD
 from esker.linear_model._sgd_folds import Candidate, FoldRows, Lanes, fold_losses
-from esker.linear_model._sgd_parameters import check, raced_rates
+from esker.linear_model._sgd_lanes import raced_rates
+from esker.linear_model._sgd_parameters import check
 from esker.linear_model._sgd_rows import held_bytes, measure, share_held_out
 from esker.linear_model._sgd_steps import new_state
 

@@ -11,7 +11,7 @@ from esker._progress import advance
 from esker.blocks import Block
 from esker.folds import Sgd, SgdGroup
 from esker.learning_holdout import hold_out
-from esker.linear_model._sgd_parameters import lane_bytes
+from esker.linear_model._sgd_lanes import lane_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,37 +11,10 @@ import numpy as np
 from esker._parameters import check_choice, check_flag, check_integer, check_number, parse_duration
 from esker.linear_model._sgd_steps import ALPHA, Stepping, check_average, check_steps, stepping
 
-__all__ = [
-    "LOG_LINK",
-    "LOSS_PARAMETERS",
-    "RATES",
-    "Checked",
-    "alpha_of",
-    "check",
-    "lane_bytes",
-    "raced_lanes",
-    "raced_rates",
-    "shares",
-]
-
-#: The rates that race by default.
-RATES = (0.02, 0.1, 0.5, 2.0)
+__all__ = ["LOG_LINK", "LOSS_PARAMETERS", "SHARDS", "Checked", "alpha_of", "check", "shares"]
 
 #: How many learners share the rows of an array.
 SHARDS = 2
-
-#: With alpha="auto": the rates and penalties, in units of ALPHA, that race first; and what races next, in units of the winner's.
-CANDIDATES = (
-    (0.02, 1.0),
-    (0.1, 1.0),
-    (0.5, 1.0),
-    (2.0, 1.0),
-    (0.1, 0.1),
-    (0.5, 0.1),
-    (2.0, 0.1),
-    (2.0, 0.01),
-)
-PENALTIES = (3.0, 1.0, 0.3, 0.1)
 
 #: Losses that have a parameter, and its name.
 LOSS_PARAMETERS = {
@@ -206,59 +179,6 @@ def _tell_idle(model: Any) -> None:
         warnings.warn(f"{type(model).__name__}: {one}", UserWarning, stacklevel=4)
 
 
-def lane_bytes(lanes: int, columns: int, *, averages: bool = False) -> int:
-    """Bytes of a state with so many lanes: weights, accumulators and last visits, and averages, lanes being padded."""
-    width = lanes if lanes <= 1 else 4 if lanes <= 4 else 8 if lanes <= 8 else -(-lanes // 16) * 16
-    return columns * ((16 if width == 1 else 8 * width + 4) + 8 * width * averages)
-
-
-def raced_rates(
-    eta0: float | None,
-    targets: int,
-    columns: int | None,
-    max_memory: int | None,
-    *,
-    averages: bool = False,
-    race: bool = True,
-) -> Any:
-    """The rates to race for each target: four, or fewer where many targets would make the tables too large.
-
-    The walk holds the state, its copy at the last mark and the best one so far.
-
-    Returns
-    -------
-    (ndarray of rates, bytes)
-    """
-    wanted = [RATES, RATES[1:3], RATES[2:3]] if eta0 is None else [(float(eta0),)]
-    if not race:
-        wanted = wanted[-1:]
-    need = 0
-    for rates in wanted:
-        need = (3 + averages) * lane_bytes(targets * len(rates), columns or 1, averages=averages)
-        room = (1 << 31 if max_memory is None else max_memory // 2) if len(rates) > 1 else need
-        if need <= room and (targets * len(rates) <= 64 or len(rates) == 1):
-            return np.array(rates), need
-    raise AssertionError("the last choice always fits")
-
-
-def raced_lanes(
-    checked: Checked, targets: int, columns: int | None, max_memory: int | None, **options: bool
-) -> tuple[Any, Any, int]:
-    """What races for each target: rates and rates' penalties, in units of the one that was asked for.
-
-    Returns
-    -------
-    (ndarray of rates, ndarray of factors, bytes)
-    """
-    rates, need = raced_rates(checked.stepping.rate, targets, columns, max_memory, **options)
-    if checked.races and len(rates) == len(RATES):
-        models = targets * len(CANDIDATES)
-        more = 3 * lane_bytes(models, columns or 1, averages=options.get("averages", False))
-        if models <= 64 and more <= (1 << 31 if max_memory is None else max_memory // 2):
-            return *np.array(CANDIDATES).T, more
-    return rates, np.ones(len(rates)), need
-
-
 #: The numpydoc entries of the parameters that both classes have.
 PARAMETERS = """
     penalty : {"l2", "l1", "elasticnet", None}
@@ -274,7 +194,7 @@ PARAMETERS = """
         Epochs at most.
     tol : "auto", float or None
         "auto": an epoch without gain lowers the held-out loss, since the last one with gain, by less than the standard error
-        of that difference, which is taken row by row. A number, and where nothing is held out 1e-3: it lowers the loss
+        of that difference, which is taken row by row, or than 3e-4 of the labels' entropy. A number, and where nothing is held out 1e-3: it lowers the loss
         (held-out, or progressive) by less than this share of it. None runs `max_iter` epochs.
     shuffle : bool
         Whether an epoch visits rows in a random order.
