@@ -21,7 +21,11 @@ py::tuple loss_parts(const std::string& name, double parameter, const Numbers& p
         [&](const auto& loss) {
             for (std::size_t i = 0; i < n; i++) {
                 const double a = p.data()[i], b = y.data()[i];
-                value[i] = loss.value(a, b), slope[i] = loss.slope(a, b), curvature[i] = loss.curvature(a, b);
+                if constexpr (requires { loss.curvature(a, b); })
+                    value[i] = loss.value(a, b), slope[i] = loss.slope(a, b),
+                    curvature[i] = loss.curvature(a, b);
+                else
+                    throw std::invalid_argument("loss='" + name + "' is of all lanes together, not of one");
             }
             over(loss, lane_slope.data(), lane_value.data(), p.data(), y.data(), unit.data(),
                  static_cast<int>(n));

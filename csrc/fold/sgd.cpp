@@ -17,7 +17,7 @@ Sgd::Sgd(std::string name, LaneTable t, bool fit_intercept, bool classes, bool s
          double loss_parameter, Step step)
     : loss_name(std::move(name)),
       loss_parameter(loss_parameter),
-      loss(loss_named(loss_name, loss_parameter)),
+      loss(loss_of_lanes(loss_name, loss_parameter, t.target, classes)),
       degree(std::visit([](const auto& l) { return l.degree; }, loss)),
       step(step),
       table(std::move(t)),
@@ -377,23 +377,6 @@ void Sgd::merge(const Sgd& other) {
     y_moments.merge(theirs.y_moments);
     if (timed())
         for (Index j = 0; j < cols; j++) set_last_visit(j, static_cast<std::uint32_t>(steps));
-}
-
-std::vector<bool> Sgd::finite() const {
-    std::vector<float> zero(static_cast<std::size_t>(width_),
-                            0.0f);  // 0 x weight, summed: not zero where one is not finite
-    const Index step = layout == Layout::dense ? width_ : stride_;
-    for (Index j = 0; layout != Layout::unknown && j < cols; j++)
-        for (int k = 0; k < width_; k++) zero[static_cast<std::size_t>(k)] += 0.0f * w.data()[j * step + k];
-    std::vector<bool> ok(static_cast<std::size_t>(lanes()));
-    for (std::size_t k = 0; k < ok.size(); k++)
-        ok[k] = std::isfinite(bias[k]) && std::isfinite(loss_sum[k]) && zero[k] == 0.0f;
-    return ok;
-}
-
-void Sgd::reset_meter() {
-    loss_sum.assign(loss_sum.size(), 0.0);
-    meter_weight = 0;
 }
 
 }  // namespace esker

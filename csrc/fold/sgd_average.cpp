@@ -81,6 +81,7 @@ void Sgd::start_from(const std::vector<double>& coef, const std::vector<double>&
 void Sgd::set_targets(const std::vector<std::int32_t>& targets) {
     require(targets.size() == table.target.size(), "one target a lane: expected " + std::to_string(lanes()) +
                                                        ", got " + std::to_string(targets.size()));
+    loss = loss_of_lanes(loss_name, loss_parameter, targets, classes);
     table.target = targets;
 }
 

@@ -8,5 +8,6 @@ template void learn(Sgd&, const SquaredHinge&, const Block&, Index, Index);
 template void learn(Sgd&, const ModifiedHuber&, const Block&, Index, Index);
 template void learn(Sgd&, const Perceptron&, const Block&, Index, Index);
 template void learn(Sgd&, const Logistic&, const Block&, Index, Index);
+template void learn(Sgd&, const Softmax&, const Block&, Index, Index);
 
 }  // namespace esker::rows

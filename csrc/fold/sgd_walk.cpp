@@ -1,4 +1,5 @@
 // Sgd's walks over a block: to learn, and to evaluate.
+#include <algorithm>
 #include <cmath>
 
 #include "fold/sgd_layout.hpp"
@@ -33,6 +34,17 @@ void check_targets(const Sgd& s, const Block& block, Index begin, Index end) {
     std::visit(
         [&](const auto& loss) {
             using L = std::decay_t<decltype(loss)>;
+            if constexpr (std::is_same_v<L, Softmax>) {
+                std::vector<double> known(s.table.target.begin(), s.table.target.end());
+                std::sort(known.begin(), known.end());
+                for (Index p = begin; p < end; p++) {
+                    const Index i = block.order ? block.order[p] : p;
+                    if (block.w(i) <= 0 || std::binary_search(known.begin(), known.end(), block.y[i]))
+                        continue;
+                    throw std::invalid_argument("loss='softmax' needs a lane for every class, got class " +
+                                                number_name(block.y[i]) + " in " + row_name(block.keys(i)));
+                }
+            }
             if constexpr (L::log_link)
                 for (Index p = begin; p < end; p++) {
                     const Index i = block.order ? block.order[p] : p;
@@ -47,6 +59,15 @@ void check_targets(const Sgd& s, const Block& block, Index begin, Index end) {
                 }
         },
         s.loss);
+}
+
+// 1 for the lanes whose decision is wrong, else 0.
+template <class L>
+void missed(const L& loss, double* wrong, const double* p, const double* y, int n) {
+    if constexpr (requires { loss.missed(wrong, p, y, n); })
+        loss.missed(wrong, p, y, n);
+    else
+        for (int k = 0; k < n; k++) wrong[k] = p[k] * y[k] <= 0;
 }
 
 }  // namespace
@@ -75,6 +96,7 @@ Sgd::Score Sgd::evaluate(const Block& block, int columns) const {
             "each row has no loss apart, one, or one a lane, got " + std::to_string(columns));
     out.each.assign(static_cast<std::size_t>(block.n * columns), 0.0);
     Row r(*this);
+    std::vector<double> wrong(n);
     auto score = [&](auto& rows, const Block& b, Index i, double weight) {
         rows.open(*this, r, i);
         rows.dot(*this, r);
@@ -84,11 +106,12 @@ Sgd::Score Sgd::evaluate(const Block& block, int columns) const {
             [&](const auto& l) {
                 over(l, r.slope.data(), r.value.data(), r.prediction.data(), r.label.data(), y_scale.data(),
                      lanes());
+                missed(l, wrong.data(), r.prediction.data(), r.label.data(), lanes());
             },
             loss);
         for (std::size_t k = 0; k < n; k++) {
             out.loss[k] += weight * r.value[k];
-            if (classes) out.errors[k] += weight * (r.prediction[k] * r.label[k] <= 0);
+            if (classes) out.errors[k] += weight * wrong[k];
         }
         out.weight += weight;
     };

@@ -1,6 +1,7 @@
 // Which loss a name and a parameter mean.
 #include "model/loss.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace esker {
@@ -42,13 +43,51 @@ AnyLoss loss_named(const std::string& name, double parameter) {
     if (name == "squared_hinge") return SquaredHinge{};
     if (name == "modified_huber") return ModifiedHuber{};
     if (name == "perceptron") return Perceptron{};
+    if (name == "softmax") return Softmax{};
     throw std::invalid_argument(
         "loss must be one of 'squared_error', 'huber', 'epsilon_insensitive', "
         "'squared_epsilon_insensitive', "
-        "'quantile', 'poisson', 'gamma', 'tweedie', 'log_loss', 'hinge', 'squared_hinge', 'modified_huber' "
-        "and "
-        "'perceptron', got '" +
+        "'quantile', 'poisson', 'gamma', 'tweedie', 'log_loss', 'softmax', 'hinge', 'squared_hinge', "
+        "'modified_huber' and 'perceptron', got '" +
         name + "'");
+}
+
+Softmax Softmax::of(const std::vector<std::int32_t>& target) {
+    std::vector<std::int32_t> known(target);
+    std::sort(known.begin(), known.end());
+    known.erase(std::unique(known.begin(), known.end()), known.end());
+    Softmax s;
+    s.classes = static_cast<int>(known.size());
+    std::vector<std::size_t> lanes(known.size(), 0);  // of each class, so far
+    const std::size_t models = target.size() / known.size();
+    s.order.assign(models * known.size(), 0);
+    for (std::size_t k = 0; k < target.size(); k++) {
+        const auto c =
+            static_cast<std::size_t>(std::lower_bound(known.begin(), known.end(), target[k]) - known.begin());
+        if (lanes[c] < models) s.order[lanes[c] * known.size() + c] = static_cast<std::int32_t>(k);
+        lanes[c]++;
+    }
+    for (std::size_t c = 0; c < known.size(); c++)
+        if (lanes[c] != lanes[0])
+            throw std::invalid_argument(
+                "loss='softmax' needs as many lanes of one class as of another, got " +
+                std::to_string(lanes[0]) + " of class " + std::to_string(known[0]) + " and " +
+                std::to_string(lanes[c]) + " of class " + std::to_string(known[c]));
+    bool as_they_lie = true;
+    for (std::size_t i = 0; i < s.order.size(); i++)
+        as_they_lie = as_they_lie && s.order[i] == static_cast<std::int32_t>(i);
+    if (as_they_lie) s.order.clear();
+    return s;
+}
+
+AnyLoss loss_of_lanes(const std::string& name, double parameter, const std::vector<std::int32_t>& target,
+                      bool classes) {
+    AnyLoss loss = loss_named(name, parameter);
+    if (!std::holds_alternative<Softmax>(loss)) return loss;
+    require(classes, "loss='softmax' learns classes, of which y must be a column, not numbers");
+    const Softmax softmax = Softmax::of(target);
+    if (softmax.classes == 1) return Logistic{};  // the only lane tells two classes apart
+    return softmax;
 }
 
 }  // namespace esker

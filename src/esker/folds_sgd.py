@@ -26,7 +26,9 @@ class Sgd:
     loss : str
         Of numbers: "squared_error", "huber", "epsilon_insensitive", "squared_epsilon_insensitive", "quantile"; of counts and
         amounts, the prediction being the logarithm of their mean: "poisson", "gamma", "tweedie"; of labels -1 and +1, or
-        with ``classes=True`` of class indices: "log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron".
+        with ``classes=True`` of class indices: "log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron". "softmax", of
+        class indices, is one loss of all classes together: the first lanes of all classes are one model, the second ones
+        another, and each of a model's lanes has the row's loss for its own. With lanes of one class alone it is "log_loss".
     lane_target : array-like of int, shape (K,)
         The column of y that each lane learns; with ``classes=True``, the class index that it tells from the rest.
     lane_rate : array-like of float, shape (K,)

@@ -19,7 +19,7 @@ NUMBERS = (
     "gamma",
     "tweedie",
 )
-LABELS = ("log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron")
+LABELS = ("log_loss", "softmax", "hinge", "squared_hinge", "modified_huber", "perceptron")
 
 FILES = "files, folders or globs, which are read as one; - for standard input"
 FORMATS = "of the files, such as svmlight, vw, csv or parquet; else their first bytes and names tell"

@@ -163,10 +163,14 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
 
     # --- to scikit-learn ---
 
+    def _twin(self) -> Any:
+        """scikit-learn's estimator of the same name, not fitted."""
+        return getattr(import_module(self._twin_module), type(self).__name__)(**self._twin_parameters())
+
     def to_sklearn(self) -> Any:
         """A fitted scikit-learn estimator of the same name with equal predictions; it needs no esker."""
         check_is_fitted(self)
-        twin = getattr(import_module(self._twin_module), type(self).__name__)(**self._twin_parameters())
+        twin = self._twin()
         for name in FITTED:
             if hasattr(self, name):
                 value = getattr(self, name)

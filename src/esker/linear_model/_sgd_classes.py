@@ -42,6 +42,11 @@ def fit_in_walks(
     model: Any, fit: Callable[..., Any], blocks: Blocks, targets: list[int], at_once: int
 ) -> None:
     """Fit some classes after the others, by `fit(targets)`, which sets coef_ and intercept_; then set those of all."""
+    if model.loss == "softmax":
+        raise ValueError(
+            f"loss='softmax' learns all classes together, and {len(targets)} on {blocks.n_columns:,} columns take more memory than "
+            "there is; grant more, hash the columns into fewer, or use loss='log_loss', which learns some after the others"
+        )
     names = {"warm_start": False, "max_time": None, "checkpoint": None, "n_bootstrap": 0}
     for name, value in names.items():
         if getattr(model, name) != value:

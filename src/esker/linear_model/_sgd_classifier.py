@@ -6,8 +6,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import expit
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from esker.blocks import ArrayBlocks
@@ -20,6 +18,7 @@ from esker.linear_model._sgd_asked import Asked
 from esker.linear_model._sgd_classes import classes_at_once, fit_in_walks
 from esker.linear_model._sgd_open import learn_open
 from esker.linear_model._sgd_parameters import LOG_LINK, PARAMETERS, check
+from esker.linear_model._sgd_probabilities import Probabilities
 from esker.linear_model._sgd_rows import held_bytes, share_held_out
 
 if TYPE_CHECKING:
@@ -33,19 +32,20 @@ if TYPE_CHECKING:
 __all__ = ["SGDClassifier"]
 
 
-class SGDClassifier(LinearClassifier, SGD):
+class SGDClassifier(Probabilities, LinearClassifier, SGD):
     __doc__ = f"""Linear classification learned by steps: one walk over the rows or a few, no scaling, no tuning.
 
-    More than two classes are each told from the rest, all in the same walk; in several, where memory has no room for the
-    tables of all (thousands of classes). Their losses that are flat beyond a margin (hinge, perceptron) without a penalty
+    More than two classes are each told from the rest (but with "softmax"), all in the same walk; in several, where memory has no
+    room for the tables of all (thousands of classes). Their losses that are flat beyond a margin (hinge, perceptron) without a penalty
     cost least: a row then touches the classes that it is not far enough from.
 
     Parameters
     ----------
-    loss : {{"log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron", "squared_error", "huber", \
+    loss : {{"log_loss", "softmax", "hinge", "squared_hinge", "modified_huber", "perceptron", "squared_error", "huber", \
 "epsilon_insensitive", "squared_epsilon_insensitive"}}
-        The last four, as in scikit-learn, take -1 and +1 for numbers. Probabilities come with "log_loss" and
-        "modified_huber".
+        "softmax" is the cross-entropy of all classes together (multinomial logistic regression), and for two classes the
+        log loss. The last four, as in scikit-learn, take -1 and +1 for numbers. Probabilities come with "log_loss",
+        "softmax" and "modified_huber".
 {PARAMETERS.strip(chr(10))}
     class_weight : dict, "balanced" or None
         What a row of each class weighs more; "balanced" is ``n / (classes * rows of the class)``.
@@ -87,6 +87,7 @@ class SGDClassifier(LinearClassifier, SGD):
 
     _losses = (
         "log_loss",
+        "softmax",
         "hinge",
         "squared_hinge",
         "modified_huber",
@@ -342,49 +343,3 @@ class SGDClassifier(LinearClassifier, SGD):
             "classes": [str(c) for c in self.classes_.tolist()],
             "class_weight": str(self.class_weight),
         }
-
-    def _has_probabilities(self) -> bool:
-        if self.loss not in ("log_loss", "modified_huber"):
-            raise AttributeError(
-                f"probability estimates are not available for loss={self.loss!r}; use loss='log_loss' or 'modified_huber'"
-            )
-        return True
-
-    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any, out: Any = None) -> Any:
-        """Probabilities of the classes; with more than two, each class's own, made to sum to one.
-
-        Of "modified_huber" a class's own is (score + 1) / 2, cut at 0 and 1 (Zhang, Ann. Stat. 2004).
-
-        Parameters
-        ----------
-        X : array-like or CSR of shape (n, d), or Blocks
-        out : path, optional
-            As in `predict`.
-
-        Returns
-        -------
-        ndarray of shape (n, classes); the path where `out` is given.
-        """
-        return self._apply(X, self._chances, out)
-
-    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
-    def predict_log_proba(self, X: Any) -> Any:
-        """Logarithms of `predict_proba`."""
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
-
-    def _chances(self, scores: NDArray[np.float64], dtype: Any) -> NDArray[np.float64]:
-        """What `predict_proba` says of scores."""
-        own = expit if self.loss == "log_loss" else _straight
-        if len(self.classes_) == 1:
-            return np.ones((len(scores), 1))
-        p = own(scores)
-        if p.ndim == 1:
-            return np.column_stack([own(-scores), p])
-        total = p.sum(axis=1, keepdims=True)
-        return np.asarray(np.where(total > 0, p / np.where(total > 0, total, 1.0), 1.0 / p.shape[1]))
-
-
-def _straight(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (np.clip(scores, -1.0, 1.0) + 1.0) / 2.0

@@ -131,7 +131,7 @@ def lanes_of(
     if blocks is not None:
         blocks.reserve(need, f"{type(model).__name__} with {models} x {len(rates)} models")
     # Many classes are shared out among states, and these among threads.
-    apart = BESIDE if models * len(rates) > 2 * BESIDE else models
+    apart = BESIDE if models * len(rates) > 2 * BESIDE and model.loss != "softmax" else models
     bunches = [targets[i : i + apart] for i in range(0, len(targets), apart)]
     states = [
         new_state(

@@ -30,6 +30,11 @@ LANES = 16
 
 def learn_open(model: Any, blocks: Blocks, checked: Checked) -> list[Any]:
     """Learn from each row once, and keep the stream in the model; the labels seen, in the order of their lanes."""
+    if model.loss == "softmax":
+        raise ValueError(
+            "loss='softmax' has the scores of all classes in every row's loss, and classes='open' does not know how many there "
+            "will be; name them all, or use loss='log_loss'"
+        )
     if isinstance(model.class_weight, str):
         raise ValueError("class_weight must be a dict or None with classes='open'")
     if getattr(model, "_kept", None) is None:

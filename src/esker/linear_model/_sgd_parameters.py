@@ -103,7 +103,7 @@ def _check_shards(model: Any) -> None:
     check_integer("n_shards", shards, 1)
     if shards > SHARDS:  # their changes add up to more than the error
         raise ValueError(f"n_shards must be 1, {SHARDS} or None, got {shards!r}")
-    if shards > 1 and not shares(model):
+    if shards > 1 and (model.loss == "softmax" or not shares(model)):
         raise ValueError(
             f"n_shards={shards!r} is for learning_rate='auto' and loss='log_loss', without average and n_bootstrap; leave it None"
         )
@@ -111,7 +111,10 @@ def _check_shards(model: Any) -> None:
 
 def shares(model: Any) -> bool:
     """Whether learners may share the rows: what they change has been seen to add up for these steps."""
-    steps = model.learning_rate == "auto" and model.loss == "log_loss"
+    steps = model.learning_rate == "auto" and model.loss in (
+        "log_loss",
+        "softmax",
+    )  # the same for two classes
     return steps and not model.average and not model.n_bootstrap
 
 
