@@ -15,6 +15,7 @@ from tests.fold.test_sgd_plain import truncated
 
 from esker.blocks import Block
 from esker.folds import Sgd
+from esker.learning_stream import Stream
 
 storages = pytest.mark.parametrize("storage", ["csr32", "csr64", "dense32", "dense64"])
 
@@ -165,7 +166,7 @@ def test_scale_free_steps_follow_the_recurrence(storage, l2, classes, models):
 def test_a_model_is_the_one_learned_alone_wherever_its_lanes_lie(storage, step):
     x, y, weight = labelled(classes=5, density=0.5)
     block = Block(as_storage(x, storage), y, weight)
-    rates = (0.05, 0.2, 0.8)
+    rates = (0.01, 0.05, 0.2)
     apart, mixed = (softmax_of(5, rates, step=step, order=order) for order in ("model", "class"))
     for state in (apart, mixed):
         state.update(block)
@@ -244,11 +245,13 @@ def test_a_step_lowers_its_rows_loss_however_large(scores, own, weight, rate, st
     state.start_from(np.zeros((n, 1)), np.array(scores), dense=True)
     if step != "plain":
         arrays = softmax_of(n, (rate,), step=step)
-        arrays.update(Block(x, [float(own)], [0.0]))  # a row of no weight, so that the tables are there
+        arrays.update(
+            Block(x, np.array([float(own)]), np.zeros(1))
+        )  # a row of no weight, so that the tables are there
         told = arrays.to_arrays()
         told["bias"] = np.array(scores)
         state = Sgd.from_arrays(told)
-    block = Block(x, [float(own)], [weight])
+    block = Block(x, np.array([float(own)]), np.array([weight]))
     before = state.evaluate(block)[0][0] / weight
     assert before == pytest.approx(entropy(np.array(scores), own), rel=1e-9, abs=1e-9)
     state.update(block)
@@ -286,6 +289,15 @@ def test_a_model_is_finite_where_all_its_lanes_are():
     arrays = state.to_arrays()
     arrays["bias"][2] = np.inf  # class 1 of the first model
     assert Sgd.from_arrays(arrays).is_finite().tolist() == [False, True] * 3
+
+
+def test_a_model_that_diverges_leaves_the_race_whole():
+    x, y, weight = labelled(n=5000, density=0.9)
+    stream = Stream(softmax_of(3, (0.01, 3e38), step="plain"))
+    stream.take(Block(x, y, weight), 0, 5000, "rows")
+    assert stream.events == [{"rows": 4096, "event": "dropped", "lanes": [1, 3, 5]}]
+    assert stream.state.targets.tolist() == [0, 1, 2]
+    assert not stream.racing
 
 
 def test_refusals():
