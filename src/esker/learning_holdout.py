@@ -169,13 +169,13 @@ class HeldOut:
         mean = mean_loss(np.asarray(total, dtype=np.float64) * np.ones(state.lanes), weight)
         return Scores(mean, np.concatenate(each), np.concatenate(weights), groups)
 
-    def entropy(self) -> float:
-        """The mean over labels of the entropy, in nats, of having the label or another one; 0 without labels."""
+    def entropy(self, *, joint: bool = False) -> float:
+        """The entropy of the labels, in nats: `joint`, or the mean over labels of having it or another; 0 without labels."""
         labels = [b.y for b in self.blocks if b.y is not None]
         if not labels:
             return 0.0
         p = np.unique(np.concatenate(labels), return_counts=True)[1] / self.rows
-        return float(np.mean(entr(p) + entr(1 - p)))
+        return float(np.sum(entr(p)) if joint else np.mean(entr(p) + entr(1 - p)))
 
     # --- for a checkpoint ---
 

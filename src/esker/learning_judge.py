@@ -49,6 +49,7 @@ class Judge:
 
     def __init__(self, schedule: Schedule) -> None:
         self.tol, self.average, self.labels = schedule.tol, schedule.average, schedule.labels
+        self.joint = schedule.joint
         self.held = HeldOut()
         self.best: Sgd | None = None
         self.best_loss = self.best_epoch_loss = np.inf
@@ -125,7 +126,7 @@ class Judge:
             fall = self.reference - verdict.rows
             weight = verdict.scores.weight
             mean = float(weight @ fall / weight.sum()) if np.isfinite(fall).all() else -np.inf
-            least = LEAST_GAIN * self.held.entropy() if self.labels else 0.0
+            least = LEAST_GAIN * self.held.entropy(joint=self.joint) if self.labels else 0.0
             if not mean > max(verdict.scores.error(fall), least):
                 return False
         if np.isfinite(verdict.rows).all():

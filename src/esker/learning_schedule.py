@@ -32,6 +32,8 @@ class Schedule:
         row by row; where nothing is held out, as 1e-3.
     labels : bool
         Whether targets are labels; "auto" then counts no gain below 3e-4 of their entropy.
+    joint : bool
+        Whether a row's loss is of all labels together.
     n_iter_no_change : int
         Epochs without gain, in a row, before the walk has converged.
     lower_rate : bool
@@ -59,6 +61,7 @@ class Schedule:
     max_iter: int = 20
     tol: float | str | None = 1e-3
     labels: bool = False
+    joint: bool = False
     n_iter_no_change: int = 2
     lower_rate: bool = False
     shuffle: bool = True

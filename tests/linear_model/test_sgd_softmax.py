@@ -47,10 +47,8 @@ def test_close_to_the_exact_solver(csr, rate):
     eta0 = 0.5 if rate == "invscaling" else None
     model = of_loss(learning_rate=rate, eta0=eta0, average=rate == "optimal").fit(A, a)
     best = log_loss(b, exact.predict_proba(B))
-    assert (
-        log_loss(b, model.predict_proba(B))
-        < (1.06 if csr and rate in ("invscaling", "optimal") else 1.02) * best
-    )
+    slow = rate in ("invscaling", "optimal")  # their epochs' gains fall below noise sooner
+    assert log_loss(b, model.predict_proba(B)) < (1.06 if slow else 1.02) * best
     assert model.score(B, b) > exact.score(B, b) - 0.015
 
 
@@ -159,11 +157,15 @@ def test_blocks_give_the_bits_of_the_array():
 
 
 def test_a_race_is_won_by_whole_models():
+    """Rates and penalties race, then penalties near the best: each time all classes take the same one's lanes."""
     X, y = labelled(80_000, classes=5)
     model = of_loss(max_iter=2).fit(X, y)
-    (event,) = [e for e in model.schedule_["decisions"] if e["event"] == "selected"]
-    assert len({lane % 4 for lane in event["lanes"]}) == 1
-    assert [lane // 4 for lane in event["lanes"]] == [0, 1, 2, 3, 4]
+    events = [(e["event"], e["lanes"]) for e in model.schedule_["decisions"]]
+    assert [name for name, _ in events] == ["selected", "spawned", "selected"]
+    for lanes, each in ((events[0][1], 8), (events[2][1], 4)):
+        assert len({lane % each for lane in lanes}) == 1
+        assert [lane // each for lane in lanes] == [0, 1, 2, 3, 4]
+    assert len(set(model.alpha_.tolist())) == 1
     again = of_loss(max_iter=2, max_time="1h").fit(X, y, schedule=model.schedule_)
     same(again, model)
 
@@ -212,6 +214,16 @@ def test_averages_warm_starts_weights_and_first_weights():
         X, y, coef_init=mean.coef_, intercept_init=mean.intercept_
     )
     np.testing.assert_allclose(begun.coef_, mean.coef_, atol=1e-5)
+
+
+def test_separable_classes_end_by_the_entropy_of_all_labels():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, 6000)
+    X = np.eye(4)[y] + 0.05 * rng.standard_normal((6000, 4))
+    model = of_loss().fit(X, y)
+    assert model.stop_reason_ == "converged"
+    assert model.n_iter_ < 200
+    assert model.score(X, y) == 1.0
 
 
 def test_a_huge_weight_or_an_absurd_value_ruins_nothing():

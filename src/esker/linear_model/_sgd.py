@@ -138,6 +138,7 @@ class SGD(Bootstrapped):
             max_iter=self.max_iter,
             tol=self.tol,
             labels=is_classifier(self),
+            joint=self.loss == "softmax",
             n_iter_no_change=self.n_iter_no_change,
             lower_rate=self.learning_rate == "adaptive",
             shuffle=bool(self.shuffle),
