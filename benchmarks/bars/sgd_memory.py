@@ -1,7 +1,8 @@
 """Resident memory of a fit of SGDClassifier() by default: its models' tables, and max_memory for all buffers, at most.
 
 The figure is the peak of anonymous resident memory above that after imports and with the source open, read from outside. A lane's
-table is a weight, a sum and a last visit of each feature; four rates race by default. Rows lie in memory, or in a block file.
+table is a weight, a sum and a last visit of each feature; eight rates and penalties race by default, four or two where eight lack room. Rows lie in
+memory, or in a block file.
 """
 
 from __future__ import annotations
@@ -40,14 +41,17 @@ def peak(path: Path, *, in_memory: bool) -> tuple[float, int]:
 
 def run(scale: str) -> bool:
     """A line for each width and source."""
-    from esker.linear_model._sgd_lanes import lane_bytes, raced_rates
+    from esker.linear_model import SGDClassifier
+    from esker.linear_model._sgd_lanes import lane_bytes, raced_lanes
+    from esker.linear_model._sgd_parameters import check
 
+    checked = check(SGDClassifier(), SGDClassifier._losses)
     holds = True
     for d in COLUMNS:
         with tempfile.TemporaryDirectory(prefix="sgd-memory-", dir=data_folder()) as folder:
             path = Path(folder) / "rows.esk"
             write_blocks(sparse_text(ROWS[scale], d=d), path)
-            lanes = len(raced_rates(None, 1, d, LIMIT)[0])
+            lanes = len(raced_lanes(checked, 1, d, LIMIT)[0])
             tables = lane_bytes(lanes, d)
             for in_memory in (False, True):
                 seconds, used = peak(path, in_memory=in_memory)

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from esker.blocks import Blocks
     from esker.linear_model._sgd_parameters import Checked
 
-__all__ = ["PENALTIES", "lane_bytes", "lanes_of", "penalties_race", "raced_rates", "refuse_width"]
+__all__ = [
+    "PENALTIES",
+    "lane_bytes",
+    "lanes_of",
+    "penalties_race",
+    "raced_lanes",
+    "raced_rates",
+    "refuse_width",
+]
 
 #: Lanes that race, at most.
 MOST = 64
@@ -82,8 +90,8 @@ def _room(max_memory: int | None) -> int:
     return 1 << 31 if max_memory is None else max_memory // 2
 
 
-def _raced_lanes(
-    checked: Checked, targets: int, columns: int | None, max_memory: int | None, *, race: bool
+def raced_lanes(
+    checked: Checked, targets: int, columns: int | None, max_memory: int | None, *, race: bool = True
 ) -> Any:
     """What races for each target: rates, and the penalties of each in units of the one that was asked for.
 
@@ -125,7 +133,7 @@ def lanes_of(
     parameter = checked.loss_parameter
     several = parameter if isinstance(parameter, tuple) else (parameter,)
     models = len(targets) * len(several)
-    rates, factors, need = _raced_lanes(checked, models, columns, memory, race=race)
+    rates, factors, need = raced_lanes(checked, models, columns, memory, race=race)
     if columns is not None:
         refuse_width(model, columns, models * len(rates))
     if blocks is not None:
