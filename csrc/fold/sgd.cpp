@@ -126,7 +126,7 @@ void Sgd::set_layout(Layout chosen) noexcept {
     layout = chosen;
     timed_ = layout == Layout::sparse && shrink() != Shrink::none && !plain() && step.rule != Rule::ftrl;
     fields_ = step.rule == Rule::coin ? 3 : plain() && shrink() != Shrink::elastic ? 1 : 2;
-    stride_ = automatic() ? record_floats(width_, timed_) : fields_ * width_;
+    stride_ = records() ? record_floats(width_, timed_) : fields_ * width_;
 }
 
 void Sgd::choose_layout(Layout wanted) {

@@ -137,7 +137,9 @@ struct Sgd {
     }
     bool plain() const noexcept { return step.rule == Rule::plain; }
     bool automatic() const noexcept { return step.rule == Rule::automatic; }
-    bool last_in_record() const noexcept { return automatic() && width_ == 1; }
+    // Sparse: are records worked on where they lie, and not gathered first?
+    bool records() const noexcept { return automatic() || step.rule == Rule::adagrad; }
+    bool last_in_record() const noexcept { return records() && width_ == 1; }
     // What all rates are multiplied by, so that they do not depend on how much a row holds.
     double share() const noexcept {
         if (automatic())

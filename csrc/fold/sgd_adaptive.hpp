@@ -1,12 +1,11 @@
-// How steps that adapt to each feature, but not to its scale by its values, read a row: AdaGrad's, normalised
-// ones and FTRL-proximal's.
+// How steps read a row that work on flat arrays: normalised ones, FTRL-proximal's and bets.
 #pragma once
 
 #include "fold/sgd_dense_rows.hpp"
 
 namespace esker::rows {
 
-// CSR rows whose records are gathered into flat arrays. AdaGrad's and normalised steps.
+// CSR rows whose records are gathered into flat arrays. Normalised steps.
 template <class I>
 struct PairRows {
     static constexpr bool single = false, flat = true, plain = false, bets = false;

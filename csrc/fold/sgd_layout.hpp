@@ -30,7 +30,7 @@ void with_rows(const CsrView<T, I>& x, const Sgd& s, F&& f) {
         f(FtrlRows<I>(x, s));
     else if (s.step.rule == Rule::coin)
         f(CoinRows<I>(x, s));
-    else if (!s.automatic())
+    else if (!s.records())
         f(PairRows<I>(x, s));
     else if (s.width() == 1)
         f(SingleRows<I>(x, s));

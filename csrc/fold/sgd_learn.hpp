@@ -289,7 +289,7 @@ void learn_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, La
 
     if constexpr (L::log_link) slope = std::clamp(slope, -most, most);
     const double rate = s.table.rate[0];
-    const double shared = rate * std::sqrt(std::min(1.0, s.weight_sum / s.nonzero_sum));
+    const double shared = rate * s.share();
     const auto g = static_cast<float>(weight == 1.0 ? slope : std::sqrt(weight) * slope);
     const auto el2 = static_cast<float>(shared * s.l2(0));
     const auto el1 = static_cast<float>(shared * s.l1(0));

@@ -154,8 +154,9 @@ struct WideRows {
     Index count = 0;
     WithoutZeros<I> kept;
 
-    WideRows(const FloatRows<I>& x, const Sgd& s) : x(x), kernel(table()[s.width() == 8 ? 0 : 1]) {}
-    static const WideKernels<I>* table() {
+    WideRows(const FloatRows<I>& x, const Sgd& s)
+        : x(x), kernel(table()[s.automatic()][s.width() == 8 ? 0 : 1]) {}
+    static auto table() -> const WideKernels<I> (*)[2] {
         if constexpr (std::is_same_v<I, std::int32_t>)
             return kernels().lanes.wide_i32;
         else
@@ -231,8 +232,9 @@ struct SingleRows {
     WithoutZeros<I> kept;
     bool timed;
 
-    SingleRows(const FloatRows<I>& x, const Sgd& s) : x(x), kernel(table()), timed(s.timed()) {}
-    static const SingleKernels<I>& table() {
+    SingleRows(const FloatRows<I>& x, const Sgd& s)
+        : x(x), kernel(table()[s.automatic()]), timed(s.timed()) {}
+    static const SingleKernels<I>* table() {
         if constexpr (std::is_same_v<I, std::int32_t>)
             return kernels().lanes.single_i32;
         else
@@ -279,12 +281,14 @@ struct NarrowRows {
     FloatRows<I> x;
     const NarrowKernels<I>& kernel;
     const LaneKernels& lanes = kernels().lanes;
+    const FlatKernels& flat_kernel;
     std::vector<float> w, h, v, p2, p1;  // the row's records, flat
     NonZeros<I> kept;
     const I* columns = nullptr;
     Index count = 0;
 
-    NarrowRows(const FloatRows<I>& x, const Sgd&) : x(x), kernel(table()) {}
+    NarrowRows(const FloatRows<I>& x, const Sgd& s)
+        : x(x), kernel(table()), flat_kernel(s.automatic() ? lanes.flat_scaled : lanes.flat) {}
     static const NarrowKernels<I>& table() {
         if constexpr (std::is_same_v<I, std::int32_t>)
             return kernels().lanes.narrow_i32;
@@ -317,19 +321,19 @@ struct NarrowRows {
     }
     void step(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
         age(s, shrink);
-        lanes.flat_scaled.step[static_cast<int>(shrink)](w.data(), h.data(), v.data(), p2.data(), p1.data(),
-                                                         length(s), 16, step);
+        flat_kernel.step[static_cast<int>(shrink)](w.data(), h.data(), v.data(), p2.data(), p1.data(),
+                                                   length(s), 16, step);
         kernel.scatter(s.w.data(), w.data(), h.data(), columns, count);
     }
     void accumulate(Sgd& s, Row& r, const LaneStep& step) {
-        lanes.flat_scaled.accumulate(r.dot.data(), w.data(), h.data(), v.data(), length(s), 16,
-                                     step);  // the dot has been read
+        flat_kernel.accumulate(r.dot.data(), w.data(), h.data(), v.data(), length(s), 16,
+                               step);  // the dot has been read
         fold_pattern(r.reach, r.dot, s.width(), 16);
     }
     void apply(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
         age(s, shrink);
-        lanes.flat_scaled.apply[static_cast<int>(shrink)](w.data(), h.data(), v.data(), p2.data(), p1.data(),
-                                                          length(s), 16, step);
+        flat_kernel.apply[static_cast<int>(shrink)](w.data(), h.data(), v.data(), p2.data(), p1.data(),
+                                                    length(s), 16, step);
         kernel.scatter(s.w.data(), w.data(), h.data(), columns, count);
     }
     void prefetch(const Sgd& s, Index i) const { prefetch_records(s, x, i); }

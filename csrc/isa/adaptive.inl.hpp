@@ -53,6 +53,11 @@ void spread_values(float* __restrict out, const float* __restrict x, std::int64_
     for (std::int64_t i = n * all; i % 16 != 0; i++) out[i] = 0.0f;
 }
 
+inline float truncated(float w, float by) {
+    const float size = __builtin_fabsf(w) - by;
+    return size > 0.0f ? __builtin_copysignf(size, w) : 0.0f;
+}
+
 // The weight that minimises z w + |w| l1 + (curve + l2) w^2 / 2, curve being the sum of the steps' so far,
 // (1 + sqrt(n)) / rate (McMahan et al., KDD 2013, with beta = 1).
 inline void ftrl_weights(float* __restrict w, const float* __restrict z, const float* __restrict n,

@@ -29,7 +29,7 @@ template <class I>
 struct WideKernels {
     // out[k] = sum of x w_k, in 8 places; returns whether an x is 0, which a step must not see
     bool (*dot)(float* out, const float* table, const float* x, const I* column, std::int64_t n, int lanes);
-    // accumulate g^2 x^4, and step
+    // accumulate g^2 x^2 or g^2 x^4, and step
     void (*step[shrinks])(float* table, std::uint32_t* last, const float* x, const I* column, std::int64_t n,
                           int lanes, const LaneStep& s, std::uint32_t now, bool scaled);
     // the same in two halves, for losses whose slope has no bound: accumulate, and sum x^2 /
@@ -90,13 +90,14 @@ struct FlatKernels {
 };
 
 struct LaneKernels {
-    WideKernels<std::int32_t> wide_i32[2];  // chunks of 8, of 16
-    WideKernels<std::int64_t> wide_i64[2];
+    // By the steps, AdaGrad's on values as they are (g x), the scale-free ones (g x^2); in chunks of 8, of 16
+    WideKernels<std::int32_t> wide_i32[2][2];
+    WideKernels<std::int64_t> wide_i64[2][2];
     NarrowKernels<std::int32_t> narrow_i32;
     NarrowKernels<std::int64_t> narrow_i64;
-    SingleKernels<std::int32_t> single_i32;
-    SingleKernels<std::int64_t> single_i64;
-    FlatKernels flat;         // accumulates (g x)^2: rows that have been standardised
+    SingleKernels<std::int32_t> single_i32[2];  // by the steps
+    SingleKernels<std::int64_t> single_i64[2];
+    FlatKernels flat;         // accumulates (g x)^2: rows that have been standardised, AdaGrad's
     FlatKernels flat_scaled;  // accumulates (g x^2)^2: rows as they are
     void (*flat_dot)(float* out, const float* w, const float* x, std::int64_t n, int pattern);
     void (*expand)(float* out, const float* x, std::int64_t n, int lanes);  // out[j lanes + k] = x[j]

@@ -1,10 +1,4 @@
-// The steps of models in lanes. The inner loops run over the W lanes of a chunk and become one vector each.
-//
-// A step with rate e on a weight w with accumulator h, slope g, value x and shrinkage a over the steps since
-// the last visit is
-//     w <- truncate(w sqrt(h) - e g x, e l1) / (sqrt(h) + e a),
-// which is the proximal step of size e / sqrt(h), written so that it takes one root and one division.
-
+// The steps of models in lanes.
 typedef float V16 __attribute__((vector_size(64)));
 typedef float V8 __attribute__((vector_size(32)));
 typedef float V4 __attribute__((vector_size(16)));
@@ -19,23 +13,7 @@ inline void store(float* p, V v) {
     __builtin_memcpy(p, &v, sizeof v);
 }
 
-// h += q, where a float32 sum must not stall: once q is below h / 2^20, 64 q is added on one row in 64
-// instead.
-// What is beyond float32, an absurd value's fourth power, counts as its largest numbers do.
-inline float grown(float h, float q, float often) {
-    const float more = h + (h * 0x1p-20f > q ? q * often : q);
-    return more < 3e38f ? more : 3e38f;
-}
-
-// A feature whose accumulator grows more than 16-fold in one row had only seen values (or slopes) that say
-// nothing beside this one, and a weight of the order of 1 / value from them: it starts anew.
-inline float kept(float w, float before, float after) { return after > 16.0f * before ? 0.0f : w; }
-
-inline float truncated(float w, float by) {
-    const float size = __builtin_fabsf(w) - by;
-    return size > 0.0f ? __builtin_copysignf(size, w) : 0.0f;
-}
-
+#include "isa/lane_step.inl.hpp"
 #include "isa/wide_lanes.inl.hpp"
 
 // --- dense rows: flat arrays, patterns of 16 floats or more ------------------------------------------
@@ -74,36 +52,20 @@ inline void flat_dot(float* __restrict out, const float* __restrict w, const flo
     }
 }
 
-// power: how often the value enters the accumulator's root; 1 for standardised values, 2 where the step
-// divides by the scale.
 template <int power, Shrink S, bool accumulating>
 void flat_walk(float* __restrict w, float* __restrict h, const float* __restrict x,
                const float* __restrict p2, const float* __restrict p1, std::int64_t n, int pattern,
                const LaneStep& s) {
-    const float often = s.often;
-    for (int c = 0; c < pattern; c += 16) {
-        const float* __restrict g = s.g + c;
-        const float* __restrict eg = s.eg + c;
-        const float* __restrict el2 = s.el2 + c;
-        const float* __restrict el1 = s.el1 + c;
+    for (int c = 0; c < pattern; c += widest) {
+        const Widest g = load<Widest>(s.g + c), eg = load<Widest>(s.eg + c);
+        const Widest el2 = load<Widest>(s.el2 + c), el1 = load<Widest>(s.el1 + c);
         for (std::int64_t i = c; i < n; i += pattern) {
-#pragma omp simd
-            for (int k = 0; k < 16; k++) {
-                const float v = x[i + k];
-                if constexpr (accumulating) {
-                    const float q = power == 2 ? g[k] * (v * v) : g[k] * v, before = h[i + k];
-                    h[i + k] = grown(before, q * q, often);
-                    if constexpr (power == 2) w[i + k] = kept(w[i + k], before, h[i + k]);
-                }
-                const float root = __builtin_sqrtf(h[i + k]);
-                if constexpr (S == Shrink::none) {
-                    w[i + k] -= eg[k] * v / root;
-                } else {
-                    float top = w[i + k] * root - eg[k] * v;
-                    if constexpr (S == Shrink::elastic) top = truncated(top, el1[k] * p1[i + k]);
-                    w[i + k] = top / (root + el2[k] * p2[i + k]);
-                }
-            }
+            const Widest v = load<Widest>(x + i);
+            Widest weight = load<Widest>(w + i), sum = load<Widest>(h + i), shrinkage{}, due{};
+            if constexpr (accumulating) accumulate<power>(weight, sum, v, g, s.often), store(h + i, sum);
+            if constexpr (S != Shrink::none) shrinkage = el2 * load<Widest>(p2 + i);
+            if constexpr (S == Shrink::elastic) due = el1 * load<Widest>(p1 + i);
+            store(w + i, stepped<S>(weight, sum, v, eg, shrinkage, due));
         }
     }
 }
@@ -121,25 +83,18 @@ void flat_apply(float* w, float* h, const float* x, const float* p2, const float
 template <int power>
 void flat_accumulate(float* __restrict reach, float* __restrict w, float* __restrict h,
                      const float* __restrict x, std::int64_t n, int pattern, const LaneStep& s) {
-    const float often = s.often;
-    for (int c = 0; c < pattern; c += 16) {
-        float sums[2][16] = {};  // as those of the dot
-        const float* __restrict g = s.g + c;
-        float* __restrict sum = sums[0];
-        float* __restrict other = sums[1];
+    for (int c = 0; c < pattern; c += widest) {
+        Widest sum{}, other{};  // as those of the dot
+        const Widest g = load<Widest>(s.g + c);
         for (std::int64_t i = c; i < n; i += pattern) {
-#pragma omp simd
-            for (int k = 0; k < 16; k++) {
-                const float v = x[i + k], q = power == 2 ? g[k] * (v * v) : g[k] * v, before = h[i + k];
-                h[i + k] = grown(before, q * q, often);
-                if constexpr (power == 2) w[i + k] = kept(w[i + k], before, h[i + k]);
-                sum[k] += v * v / __builtin_sqrtf(h[i + k]);
-            }
-            float* const next = other;
-            other = sum, sum = next;
+            const Widest v = load<Widest>(x + i);
+            Widest weight = load<Widest>(w + i), grow = load<Widest>(h + i);
+            accumulate<power>(weight, grow, v, g, s.often);
+            store(w + i, weight), store(h + i, grow);
+            const Widest more = sum + (v * v) * inverse_root(grow);
+            sum = other, other = more;
         }
-#pragma omp simd
-        for (int k = 0; k < 16; k++) reach[c + k] = sums[0][k] + sums[1][k];
+        store(reach + c, sum + other);
     }
 }
 
@@ -233,13 +188,14 @@ void standardise(float* __restrict out, const T* __restrict x, const double* __r
     }
 }
 
-template <int W, class I>
+template <int power, int W, class I>
 constexpr WideKernels<I> wide() {
-    return {
-        wide_dot<W, I>,
-        {wide_step<W, I, Shrink::none>, wide_step<W, I, Shrink::l2>, wide_step<W, I, Shrink::elastic>},
-        wide_accumulate<W, I>,
-        {wide_apply<W, I, Shrink::none>, wide_apply<W, I, Shrink::l2>, wide_apply<W, I, Shrink::elastic>}};
+    return {wide_dot<W, I>,
+            {wide_walk<W, I, power, Shrink::none, true>, wide_walk<W, I, power, Shrink::l2, true>,
+             wide_walk<W, I, power, Shrink::elastic, true>},
+            wide_accumulate<W, I, power>,
+            {wide_walk<W, I, power, Shrink::none, false>, wide_walk<W, I, power, Shrink::l2, false>,
+             wide_walk<W, I, power, Shrink::elastic, false>}};
 }
 template <int W, class I>
 constexpr NarrowKernels<I> narrow() {
@@ -257,12 +213,12 @@ constexpr FlatKernels flat() {
 constexpr LaneKernels lane_kernels() {
     using A = std::int32_t;
     using B = std::int64_t;
-    return {{wide<8, A>(), wide<16, A>()},
-            {wide<8, B>(), wide<16, B>()},
+    return {{{wide<1, 8, A>(), wide<1, 16, A>()}, {wide<2, 8, A>(), wide<2, 16, A>()}},
+            {{wide<1, 8, B>(), wide<1, 16, B>()}, {wide<2, 8, B>(), wide<2, 16, B>()}},
             narrow<4, A>(),
             narrow<4, B>(),
-            single<A>(),
-            single<B>(),
+            {single<1, A>(), single<2, A>()},
+            {single<1, B>(), single<2, B>()},
             flat<1>(),
             flat<2>(),
             flat_dot,

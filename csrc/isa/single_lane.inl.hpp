@@ -3,10 +3,8 @@
 // back.
 #ifdef __AVX512F__
 #include "isa/records_avx512.inl.hpp"
-typedef V16 Batch;
 #elif defined(__AVX2__)
 #include "isa/records_avx2.inl.hpp"
-typedef V8 Batch;
 #else
 template <int R, class I>
 void fetch(float* __restrict w, float* __restrict h, float* __restrict t, const float* __restrict table,
@@ -34,8 +32,8 @@ void fill_end(RowEnd<I>* __restrict end, const I* __restrict c, const float* __r
         end->x[k] = x[from], end->c[k] = c[from];
     }
 }
-typedef V8 Batch;
 #endif
+typedef Widest Batch;
 constexpr int batch = sizeof(Batch) / sizeof(float);
 
 // A row's numbers are added up in 8 places, every eighth one in each, and these by halves: so for any number
@@ -86,88 +84,59 @@ float single_dot(float* __restrict r, RowEnd<I>* __restrict end, const float* __
     return sum_places(sum);
 }
 
-template <Shrink S, bool accumulating>
-inline void step_batch(float* w, float* h, const float* t, const float* x, float g, float eg, float el2,
-                       float el1, float often, std::uint32_t now, float flat) {
-    const float with_value = 1.0f - flat;
-#pragma omp simd
-    for (int k = 0; k < batch; k++) {
-        const float v = x[k];
-        if constexpr (accumulating) {
-            const float q = g * (v * v), before = h[k];
-            h[k] = grown(before, q * q, often);
-            w[k] = kept(w[k], before, h[k]);
-        }
-        const float root = __builtin_sqrtf(h[k]);
-        if constexpr (S == Shrink::none) {
-            w[k] -= eg * v / root;
-        } else {
-            const auto since = static_cast<std::int32_t>(now - __builtin_bit_cast(std::uint32_t, t[k]));
-            const float gap = static_cast<float>(since);
-            float top = w[k] * root - eg * v;
-            if constexpr (S == Shrink::elastic)
-                top = truncated(top, el1 * (gap * (flat + with_value * __builtin_fabsf(v))));
-            w[k] = top / (root + el2 * (gap * (flat + with_value * (v * v))));
-        }
-    }
+// The steps since `then`, which float32 numbers hold as bits.
+template <class V>
+inline V steps_since(V then, std::uint32_t now) {
+    typedef std::uint32_t Words __attribute__((vector_size(sizeof(V))));
+    typedef std::int32_t Signed __attribute__((vector_size(sizeof(V))));
+    return __builtin_convertvector((Signed)(now - (Words)then), V);
 }
 
-template <int R, Shrink S, bool accumulating, class I>
-void single_walk(const float* __restrict r, const RowEnd<I>* __restrict end, float* __restrict table,
+template <int R, int power, Shrink S, bool accumulating, class I>
+void single_walk(float* __restrict r, const RowEnd<I>* __restrict end, float* __restrict table,
                  const I* __restrict c, const float* __restrict x, std::int64_t n, const LaneStep& s,
                  std::uint32_t now, bool scaled) {
-    const float flat = scaled ? 0.0f : 1.0f;
-    const float g = s.g[0], eg = s.eg[0], el2 = s.el2[0], el1 = s.el1[0], often = s.often;
+    const Batch g = every<Batch>(s.g[0]), eg = every<Batch>(s.eg[0]);
     for (std::int64_t j = 0; j < n; j += batch, r += group) {
         const bool whole = j + batch <= n;
-        alignas(64) float w[batch], h[batch], t[batch];
-        store(w, load<Batch>(r)), store(h, load<Batch>(r + batch));
-        if constexpr (R == 4) store(t, load<Batch>(r + 2 * batch));
-        step_batch<S, accumulating>(w, h, t, whole ? x + j : end->x, g, eg, el2, el1, often, now, flat);
-        put<R>(table, whole ? c + j : end->c, w, h, __builtin_bit_cast(float, now));
+        const Batch v = load<Batch>(whole ? x + j : end->x);
+        Batch w = load<Batch>(r), h = load<Batch>(r + batch), shrinkage{}, due{};
+        if constexpr (accumulating) accumulate<power>(w, h, v, g, s.often);
+        if constexpr (S != Shrink::none) {
+            const Batch gap = steps_since(load<Batch>(r + 2 * batch), now);
+            shrinkage = s.el2[0] * (scaled ? gap * (v * v) : gap);
+            if constexpr (S == Shrink::elastic) due = s.el1[0] * (scaled ? gap * size_of(v) : gap);
+        }
+        alignas(64) float weights[batch], sums[batch];
+        store(weights, stepped<S>(w, h, v, eg, shrinkage, due)), store(sums, h);
+        put<R>(table, whole ? c + j : end->c, weights, sums, __builtin_bit_cast(float, now));
     }
 }
-template <int R, Shrink S, class I>
-void single_step(float* r, const RowEnd<I>* end, float* table, const I* c, const float* x, std::int64_t n,
-                 const LaneStep& s, std::uint32_t now, bool scaled) {
-    single_walk<R, S, true>(r, end, table, c, x, n, s, now, scaled);
-}
-template <int R, Shrink S, class I>
-void single_apply(float* r, const RowEnd<I>* end, float* table, const I* c, const float* x, std::int64_t n,
-                  const LaneStep& s, std::uint32_t now, bool scaled) {
-    single_walk<R, S, false>(r, end, table, c, x, n, s, now, scaled);
-}
 
-template <class I>
+template <int power, class I>
 float single_accumulate(float* __restrict r, const RowEnd<I>* __restrict end, const float* __restrict x,
                         std::int64_t n, const LaneStep& s) {
-    const float g = s.g[0], often = s.often;
+    const Batch g = every<Batch>(s.g[0]);
     V8 sum = {};
-    Batch ones = {};
-    ones += 1.0f;
     for (std::int64_t j = 0; j < n; j += batch, r += group) {
-        const float* from = j + batch <= n ? x + j : end->x;
-        const auto left = static_cast<std::int32_t>(n - j < batch ? n - j : batch);
-        alignas(64) float more[batch];
-#pragma omp simd
-        for (int k = 0; k < batch; k++) {
-            const float v2 = from[k] * from[k], q = g * v2, before = r[batch + k];
-            const float after = grown(before, q * q, often);
-            r[batch + k] = after;
-            r[k] = kept(r[k], before, after);
-            more[k] = (k < left ? v2 : 0.0f) / __builtin_sqrtf(after);
-        }
-        add_places(sum, load<Batch>(more), ones);
+        const Batch v = load<Batch>(j + batch <= n ? x + j : end->x);
+        Batch w = load<Batch>(r), h = load<Batch>(r + batch);
+        accumulate<power>(w, h, v, g, s.often);
+        store(r, w), store(r + batch, h);
+        alignas(64) float squares[batch];
+        store(squares, v * v);
+        for (std::int64_t k = n - j; k < batch; k++) squares[k] = 0.0f;
+        add_places(sum, load<Batch>(squares), inverse_root(h));
     }
     return sum_places(sum);
 }
 
-template <class I>
+template <int power, class I>
 constexpr SingleKernels<I> single() {
-    return {
-        {single_dot<2, I>, single_dot<4, I>},
-        {single_step<2, Shrink::none, I>, single_step<4, Shrink::l2, I>, single_step<4, Shrink::elastic, I>},
-        single_accumulate<I>,
-        {single_apply<2, Shrink::none, I>, single_apply<4, Shrink::l2, I>,
-         single_apply<4, Shrink::elastic, I>}};
+    return {{single_dot<2, I>, single_dot<4, I>},
+            {single_walk<2, power, Shrink::none, true, I>, single_walk<4, power, Shrink::l2, true, I>,
+             single_walk<4, power, Shrink::elastic, true, I>},
+            single_accumulate<power, I>,
+            {single_walk<2, power, Shrink::none, false, I>, single_walk<4, power, Shrink::l2, false, I>,
+             single_walk<4, power, Shrink::elastic, false, I>}};
 }

@@ -6,13 +6,6 @@ constexpr int all_lanes(int lanes) {
     return W < 16 ? W : lanes;
 }
 
-// The lanes whose 8 sums, one for every eighth entry, registers have room for.
-#ifdef __AVX512F__
-constexpr int most_summed = 16;
-#else
-constexpr int most_summed = 8;
-#endif
-
 template <int S>
 struct VectorOf;
 template <>
@@ -28,7 +21,7 @@ struct VectorOf<16> {
 template <int W, class I>
 bool wide_dot(float* __restrict out, const float* __restrict table, const float* __restrict x,
               const I* __restrict column, std::int64_t n, int lanes) {
-    constexpr int S = W < most_summed ? W : most_summed;
+    constexpr int S = W < widest ? W : widest;  // registers have room for 8 sums of each
     typedef typename VectorOf<S>::type V;
     const std::int64_t stride = 2 * all_lanes<W>(lanes);
     V8 least = {};
@@ -63,107 +56,69 @@ bool wide_dot(float* __restrict out, const float* __restrict table, const float*
     return zeros;
 }
 
-template <int W, class I, Shrink S, bool accumulating>
+template <int W, class I, int power, Shrink S, bool accumulating>
 void wide_walk(float* __restrict table, std::uint32_t* __restrict last, const float* __restrict x,
                const I* __restrict column, std::int64_t n, int lanes, const LaneStep& s, std::uint32_t now,
                bool scaled) {
+    constexpr int N = W < widest ? W : widest;
+    typedef typename VectorOf<N>::type V;
     const int all = all_lanes<W>(lanes);
     const std::int64_t stride = 2 * all;
     const float often = s.often;
+    const auto step = [&](float* __restrict w, V v, V g, V eg, V shrinkage, V due) {
+        float* __restrict h = w + all;
+        V weight = load<V>(w), sum = load<V>(h);
+        if constexpr (accumulating) accumulate<power>(weight, sum, v, g, often), store(h, sum);
+        store(w, stepped<S>(weight, sum, v, eg, shrinkage, due));
+    };
     if constexpr (S == Shrink::none) {
         // Lanes that do not move are left alone, W at a time: of thousands of classes most, at most rows.
         for (int c = 0; c < all; c += W) {
-            const float* __restrict g = s.g + c;
-            const float* __restrict eg = s.eg + c;
             bool moves = false;
-            for (int k = 0; k < W; k++) moves |= g[k] != 0.0f || eg[k] != 0.0f;
+            for (int k = 0; k < W; k++) moves |= s.g[c + k] != 0.0f || s.eg[c + k] != 0.0f;
             if (!moves) continue;
+            const V g = load<V>(s.g + c), eg = load<V>(s.eg + c);
+            const V more_g = load<V>(s.g + c + W - N), more_eg = load<V>(s.eg + c + W - N);
             for (std::int64_t j = 0; j < n; j++) {
-                const float v = x[j], v2 = v * v;
+                const V v = every<V>(x[j]);
                 float* __restrict w = table + column[j] * stride + c;
-                float* __restrict h = w + all;
-#pragma omp simd
-                for (int k = 0; k < W; k++) {
-                    if constexpr (accumulating) {
-                        const float q = g[k] * v2, before = h[k];
-                        h[k] = grown(before, q * q, often);
-                        w[k] = kept(w[k], before, h[k]);
-                    }
-                    w[k] -= eg[k] * v / __builtin_sqrtf(h[k]);
-                }
+                step(w, v, g, eg, V{}, V{});
+                if constexpr (W == 2 * N) step(w + N, v, more_g, more_eg, V{}, V{});
             }
         }
-        return;
-    }
-    for (std::int64_t j = 0; j < n; j++) {
-        const float v = x[j], v2 = v * v;
-        float* __restrict record = table + column[j] * stride;
-        float a2 = 0, a1 = 0;
-        if constexpr (S != Shrink::none) {
+    } else {
+        for (std::int64_t j = 0; j < n; j++) {
             const float gap = static_cast<float>(static_cast<std::int32_t>(now - last[column[j]]));
             last[column[j]] = now;
-            a2 = scaled ? gap * v2 : gap;
-            a1 = scaled ? gap * __builtin_fabsf(v) : gap;
-        }
-        for (int c = 0; c < all; c += W) {
-            float* __restrict w = record + c;
-            float* __restrict h = record + all + c;
-            const float* __restrict g = s.g + c;
-            const float* __restrict eg = s.eg + c;
-            const float* __restrict el2 = s.el2 + c;
-            const float* __restrict el1 = s.el1 + c;
-#pragma omp simd
-            for (int k = 0; k < W; k++) {
-                if constexpr (accumulating) {
-                    const float q = g[k] * v2, before = h[k];
-                    h[k] = grown(before, q * q, often);
-                    w[k] = kept(w[k], before, h[k]);
-                }
-                const float root = __builtin_sqrtf(h[k]);
-                float top = w[k] * root - eg[k] * v;
-                if constexpr (S == Shrink::elastic) top = truncated(top, el1[k] * a1);
-                w[k] = top / (root + el2[k] * a2);
-            }
+            const float a2 = scaled ? gap * (x[j] * x[j]) : gap;
+            const float a1 = scaled ? gap * __builtin_fabsf(x[j]) : gap;
+            for (int k = 0; k < all; k += N)
+                step(table + column[j] * stride + k, every<V>(x[j]), load<V>(s.g + k), load<V>(s.eg + k),
+                     load<V>(s.el2 + k) * a2, load<V>(s.el1 + k) * a1);
         }
     }
 }
 
-template <int W, class I, Shrink S>
-void wide_step(float* table, std::uint32_t* last, const float* x, const I* column, std::int64_t n, int lanes,
-               const LaneStep& s, std::uint32_t now, bool scaled) {
-    wide_walk<W, I, S, true>(table, last, x, column, n, lanes, s, now, scaled);
-}
-template <int W, class I, Shrink S>
-void wide_apply(float* table, std::uint32_t* last, const float* x, const I* column, std::int64_t n, int lanes,
-                const LaneStep& s, std::uint32_t now, bool scaled) {
-    wide_walk<W, I, S, false>(table, last, x, column, n, lanes, s, now, scaled);
-}
-
-template <int W, class I>
+template <int W, class I, int power>
 void wide_accumulate(float* __restrict reach, float* __restrict table, const float* __restrict x,
                      const I* __restrict column, std::int64_t n, int lanes, const LaneStep& s) {
+    constexpr int N = W < widest ? W : widest;
+    typedef typename VectorOf<N>::type V;
     const int all = all_lanes<W>(lanes);
     const std::int64_t stride = 2 * all;
     const float often = s.often;
-    for (int c = 0; c < all; c += W) {
-        float sum[8][W] = {};
-        const float* __restrict g = s.g + c;
+    for (int c = 0; c < all; c += N) {
+        V sum[8] = {};
+        const V g = load<V>(s.g + c);
         for (std::int64_t j = 0; j < n; j++) {
-            const float v2 = x[j] * x[j];
+            const V v = every<V>(x[j]);
             float* __restrict w = table + column[j] * stride + c;
             float* __restrict h = w + all;
-            float* __restrict r = sum[j % 8];
-#pragma omp simd
-            for (int k = 0; k < W; k++) {
-                const float q = g[k] * v2, before = h[k];
-                h[k] = grown(before, q * q, often);
-                w[k] = kept(w[k], before, h[k]);
-                r[k] += v2 / __builtin_sqrtf(h[k]);
-            }
+            V weight = load<V>(w), grow = load<V>(h);
+            accumulate<power>(weight, grow, v, g, often);
+            store(w, weight), store(h, grow);
+            sum[j % 8] += (v * v) * inverse_root(grow);
         }
-#pragma omp simd
-        for (int k = 0; k < W; k++)
-            reach[c + k] = ((sum[0][k] + sum[4][k]) + (sum[2][k] + sum[6][k])) +
-                           ((sum[1][k] + sum[5][k]) + (sum[3][k] + sum[7][k]));
+        store(reach + c, ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7])));
     }
 }

@@ -136,6 +136,26 @@ def test_a_lane_is_the_model_learned_alone(step):
             )
 
 
+@pytest.mark.parametrize("storage", ["csr32", "csr64"])
+@pytest.mark.parametrize("loss", ["log_loss", "hinge", "squared_error"])
+@pytest.mark.parametrize(("l1", "l2"), [(0, 0), (0, 1e-2), (2e-3, 1e-3)])
+def test_a_lane_of_adagrad_is_the_model_learned_alone_to_the_bit(storage, loss, l1, l2):
+    x, y, weight = rows_and_labels()
+    x.data[::97] = 0.0  # explicit zeros change nothing
+    data = as_storage(x, storage)
+    for lanes in (2, 8, 20):
+        rates = np.geomspace(0.05, 1, lanes)
+        together = state_of("adagrad", loss, rates, l1, l2)
+        together.update(Block(data, y, weight))
+        coef, intercept = together.finish()
+        assert len(np.unique(coef[:, 0])) == lanes
+        for k in (0, lanes - 1):
+            alone = state_of("adagrad", loss, rates[k : k + 1], l1, l2)
+            alone.update(Block(data, y, weight))
+            np.testing.assert_array_equal(alone.finish()[0][0], coef[k])
+            assert alone.finish()[1][0] == intercept[k]
+
+
 @steps
 @pytest.mark.parametrize("dense", [False, True])
 @pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
