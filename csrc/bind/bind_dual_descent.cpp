@@ -1,5 +1,8 @@
 // Linear support vector machines for Python: rows once, a machine for each class.
 #include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
 #include <memory>
 
 #include "base/parallel.hpp"
@@ -11,6 +14,13 @@ namespace {
 
 // Machines over the same rows, as many at work at once as there are threads.
 struct Machines {
+    using Clock = std::chrono::steady_clock;
+    struct Work {
+        std::unique_ptr<Machine> machine;
+        std::size_t at;  // of all machines
+        double ends;     // by `seconds`: its share of the time that there was when it began
+    };
+
     Array<double> y;
     std::optional<Array<double>> weight;
     std::vector<py::object> kept;  // what the views look at
@@ -18,47 +28,57 @@ struct Machines {
     MachineRules rules;
     std::vector<Index> labels;
     std::vector<double> factors;
-    std::vector<std::unique_ptr<Machine>> working;
+    std::vector<Work> working;
     std::vector<double> coef, level, gaps, primals;
     std::vector<Index> epochs;
     std::vector<double> dual;  // of the last machine that ended
     std::unique_ptr<bool[]> converged;
     std::size_t begun = 0, ended = 0;
-    std::vector<std::size_t> whose;
+    Clock::time_point made = Clock::now();
+    double time = std::numeric_limits<double>::infinity();  // seconds that all may take
+    bool late = false, finite = true;
 
+    double seconds() const { return std::chrono::duration<double>(Clock::now() - made).count(); }
     void start() {
         const std::size_t most = std::min<std::size_t>(labels.size(), static_cast<std::size_t>(threads()));
         while (working.size() < most && begun < labels.size()) {
             MachineRules own = rules;
             own.label = labels[begun], own.own = factors[begun];
-            working.push_back(std::make_unique<Machine>(*rows, own));
-            whose.push_back(begun++);
+            const double now = seconds(), waves = std::ceil(static_cast<double>(labels.size() - begun) /
+                                                            static_cast<double>(most));
+            working.push_back({std::make_unique<Machine>(*rows, own), begun, now + (time - now) / waves});
+            begun++;
         }
     }
-    void end(std::size_t k) {
-        Machine& m = *working[k];
-        const std::size_t at = whose[k], d = m.w.size() - 1;
+    void end(const Work& work) {
+        const Machine& m = *work.machine;
+        const std::size_t at = work.at, d = m.w.size() - 1;
         std::copy_n(m.w.begin(), d, coef.begin() + static_cast<std::ptrdiff_t>(at * d));
         level[at] = m.w[d] * rows->bias;
         gaps[at] = m.gap, primals[at] = m.primal, epochs[at] = m.epochs, converged[at] = m.converged;
+        finite = finite && std::isfinite(m.primal);
+        late = late || m.stopped;
         ended++;
     }
-    // A slice of work of each machine at work; whether all have ended.
+    // A slice of work of each machine at work; whether all have ended, or one for all.
     bool step() {
         start();
         parallel_for(static_cast<std::int64_t>(working.size()), [&](std::int64_t k) {
-            Machine& m = *working[static_cast<std::size_t>(k)];
+            Work& work = working[static_cast<std::size_t>(k)];
+            Machine& m = *work.machine;
             const Index slice = std::max<Index>(1, (Index{1} << 24) / std::max<Index>(1, rows->stored()));
-            for (Index e = 0; e < slice && !m.settled; e++) m.epoch();
+            for (Index e = 0; e < slice && !m.settled; e++) {
+                m.epoch();
+                if (seconds() >= work.ends) m.stop();
+            }
         });
         for (std::size_t k = working.size(); k-- > 0;)
-            if (working[k]->settled) {
-                end(k);
-                if (labels.size() == 1) dual = std::move(working[k]->dual);
+            if (working[k].machine->settled) {
+                end(working[k]);
+                if (labels.size() == 1) dual = std::move(working[k].machine->dual);
                 working.erase(working.begin() + static_cast<std::ptrdiff_t>(k));
-                whose.erase(whose.begin() + static_cast<std::ptrdiff_t>(k));
             }
-        return ended == labels.size();
+        return ended == labels.size() || !finite;
     }
 };
 
@@ -69,7 +89,7 @@ void bind_dual_descent(py::module_& m) {
         .def(py::init([](const std::vector<py::object>& parts, Index cols, const Array<double>& y,
                          const std::optional<Array<double>>& weight, std::vector<Index> labels,
                          std::vector<double> factors, double bias, double C, double epsilon, bool squared,
-                         double tol, Index max_iter, std::uint64_t seed) {
+                         double tol, Index max_iter, std::uint64_t seed, double seconds) {
                  auto s = std::make_unique<Machines>();
                  std::vector<Matrix> views;
                  for (const py::object& x : parts) views.push_back(matrix_of(x));
@@ -87,6 +107,7 @@ void bind_dual_descent(py::module_& m) {
                  require(y.size() == s->rows->n() && (!weight || weight->size() == s->rows->n()),
                          "y and weight must have a number for each row");
                  s->rules = {C, epsilon, squared, -1, 1, tol, max_iter, seed};
+                 s->time = seconds;
                  const std::size_t k = labels.size();
                  s->labels = std::move(labels), s->factors = std::move(factors);
                  s->coef.assign(k * static_cast<std::size_t>(cols), 0.0);
@@ -97,9 +118,10 @@ void bind_dual_descent(py::module_& m) {
              }),
              py::arg("parts"), py::arg("cols"), py::arg("y").noconvert(), py::arg("weight").noconvert(),
              py::arg("labels"), py::arg("factors"), py::arg("bias"), py::arg("C"), py::arg("epsilon"),
-             py::arg("squared"), py::arg("tol"), py::arg("max_iter"), py::arg("seed"))
+             py::arg("squared"), py::arg("tol"), py::arg("max_iter"), py::arg("seed"), py::arg("seconds"))
         .def("step", &Machines::step, py::call_guard<py::gil_scoped_release>(),
-             "Epochs of the machines at work; True once all have ended.")
+             "Epochs of the machines at work; True once all have ended, or the sums of one are not finite.")
+        .def_readonly("late", &Machines::late, "Whether a machine ended because its time was up.")
         .def_property_readonly("coef",
                                [](const Machines& s) {
                                    return own(std::vector<double>(s.coef),

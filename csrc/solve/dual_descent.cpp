@@ -31,6 +31,7 @@ double violation(const Coordinate& at, double b, double g, double epsilon) {
 
 struct Machine::Tally {
     double change = 0, gap = 0, most = 0;
+    bool moved = false;
 };
 
 MachineRows::MachineRows(std::vector<Matrix> all, Index width, double constant, const double* targets,
@@ -95,6 +96,7 @@ void Machine::visit(Tally& tally) {
         b = std::clamp(soft, at.low, at.high);
         const double step = b - was;
         if (step == 0) continue;
+        tally.moved = true;
         tally.change += step * (g + 0.5 * bend * step) + epsilon * (std::abs(b) - std::abs(was));
         x.axpy(i, at_w, step);
         level += bias * step;
@@ -116,11 +118,18 @@ void Machine::epoch() {
     Tally tally;
     std::visit([&](const auto& m) { visit<std::decay_t<decltype(m)>>(tally); }, rows->parts[0]);
     epochs++;
+    if (!std::isfinite(tally.gap) || !std::isfinite(tally.change)) {  // nothing makes them finite again
+        primal = gap = std::numeric_limits<double>::quiet_NaN();
+        settled = true;
+        return;
+    }
     dual_value_ += tally.change;
-    const bool last = epochs >= rules.max_iter;
+    // Nor will a row move that did not, when none did.
+    const bool last = epochs >= rules.max_iter || (!tally.moved && all_);
     unseen_ = n < rows->n() ? unseen_ + n : 0;
     // The rows left out are not in that gap: what they say is asked for now and then.
-    if (last || tally.gap <= enough_ * std::abs(dual_value_) || unseen_ > patience * rows->n()) {
+    if (last || !tally.moved || tally.gap <= enough_ * std::abs(dual_value_) ||
+        unseen_ > patience * rows->n()) {
         look(last);
         unseen_ = 0;
         const double share =
@@ -129,9 +138,16 @@ void Machine::epoch() {
         return;
     }
     most_ = tally.most;
-    std::erase_if(active_, [&](Index i) { return out_[static_cast<std::size_t>(i)] != 0; });
+    all_ =
+        std::erase_if(active_, [&](Index i) { return out_[static_cast<std::size_t>(i)] != 0; }) == 0 && all_;
     std::fill(out_.begin(), out_.end(), 0);
     if (active_.empty()) look(false);
+}
+
+void Machine::stop() {
+    if (settled) return;
+    look(true);
+    stopped = !converged;
 }
 
 void Machine::look(bool last) {
@@ -179,8 +195,12 @@ void Machine::look(bool last) {
         w = sum, dual_value_ = 0.5 * exact + own;
     }
     active_.clear();
+    all_ = true;
     for (Index i = 0; i < n; i++)
-        if (off[static_cast<std::size_t>(i)] > -most_) active_.push_back(i);
+        if (off[static_cast<std::size_t>(i)] > -most_)
+            active_.push_back(i);
+        else
+            all_ = all_ && off[static_cast<std::size_t>(i)] == -std::numeric_limits<double>::infinity();
     std::fill(out_.begin(), out_.end(), 0);
 }
 

@@ -49,10 +49,11 @@ struct Machine {
     std::vector<double> dual;    // n: b
     double primal = 0, gap = 0;  // once settled, exactly for this w and dual
     Index epochs = 0;
-    bool settled = false, converged = false;
+    bool settled = false, converged = false, stopped = false;
 
     Machine(const MachineRows& rows, const MachineRules& rules);
     void epoch();  // visits the active rows once; then perhaps settled
+    void stop();   // settled now, by what has been visited
 
 private:
     struct Tally;
@@ -60,6 +61,7 @@ private:
     void visit(Tally& tally);
     void look(bool last);  // at the gap, and at which rows matter
     std::vector<Index> active_, order_;
+    bool all_ = true;        // whether those are all that have weight
     std::vector<char> out_;  // rows that the last epoch would leave out
     double most_ = 0;        // the largest violation of the epoch before
     double dual_value_ = 0;  // of what is minimised, by its changes

@@ -530,11 +530,11 @@ class Machines:
     """
     Linear support vector machines over the same rows.
     """
-    def __init__(self, parts: collections.abc.Sequence[typing.Any], cols: typing.SupportsInt | typing.SupportsIndex, y: numpy.typing.NDArray[numpy.float64], weight: numpy.typing.NDArray[numpy.float64] | None, labels: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], factors: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], bias: typing.SupportsFloat | typing.SupportsIndex, C: typing.SupportsFloat | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, squared: bool, tol: typing.SupportsFloat | typing.SupportsIndex, max_iter: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex) -> None:
+    def __init__(self, parts: collections.abc.Sequence[typing.Any], cols: typing.SupportsInt | typing.SupportsIndex, y: numpy.typing.NDArray[numpy.float64], weight: numpy.typing.NDArray[numpy.float64] | None, labels: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], factors: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], bias: typing.SupportsFloat | typing.SupportsIndex, C: typing.SupportsFloat | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex, squared: bool, tol: typing.SupportsFloat | typing.SupportsIndex, max_iter: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, seconds: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
     def step(self) -> bool:
         """
-        Epochs of the machines at work; True once all have ended.
+        Epochs of the machines at work; True once all have ended, or the sums of one are not finite.
         """
     @property
     def coef(self) -> numpy.typing.NDArray[numpy.float64]:
@@ -554,6 +554,11 @@ class Machines:
     @property
     def intercept(self) -> numpy.typing.NDArray[numpy.float64]:
         ...
+    @property
+    def late(self) -> bool:
+        """
+        Whether a machine ended because its time was up.
+        """
     @property
     def objectives(self) -> numpy.typing.NDArray[numpy.float64]:
         ...

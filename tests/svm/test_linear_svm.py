@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn.svm
+from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -263,6 +264,48 @@ def test_too_few_epochs_say_so(model: Any, loss: str, dual: Any) -> None:
         found = model(loss=loss, dual=dual, tol=1e-13, max_iter=1).fit(X, y)
     assert not found.converged_
     assert np.max(found.duality_gap_) > 0
+
+
+@each
+@pytest.mark.parametrize("dual", ["auto", True])
+def test_a_fit_ends_when_its_time_is_over(model: Any, loss: str, dual: Any) -> None:
+    X, y = problem(model, n=1000, seed=9)
+    found = model(loss=loss, dual=dual, tol=1e-15, max_iter=10**9, max_time=0.05).fit(X, y)
+    assert found.stop_reason_ in ("time", "rounding", "converged")
+    none = model(loss=loss, dual=dual, tol=1e-15, max_time=0, max_iter=10**9).fit(X, y)
+    assert none.stop_reason_ == "time"
+    assert not none.converged_
+    assert np.isfinite(none.coef_).all()
+    if dual is True or "squared" not in loss:  # an epoch; in the primal there was no time for a step
+        assert none.score(X, y) > 0.5
+    assert np.min(none.duality_gap_) > 0
+    least = objectives(reference(model, X, y, loss=loss), X, y)
+    if np.isfinite(none.duality_gap_).all():  # what is said of the point is true of it
+        assert objectives(none, X, y) == pytest.approx(np.sum(none.objective_), rel=1e-6)
+        assert np.sum(none.objective_ - none.duality_gap_) <= least * (1 + 1e-9)
+
+
+def test_machines_share_the_time() -> None:
+    X, y = load_digits(return_X_y=True)
+    found = LinearSVC(loss="hinge", tol=1e-15, max_iter=10**9, max_time="0.2s", n_threads=1).fit(X, y)
+    assert found.stop_reason_ == "time"
+    assert (np.abs(found.coef_).max(axis=1) > 0).all()
+    assert found.score(X, y) > 0.8
+    with pytest.raises(ValueError, match="max_time must be"):
+        LinearSVC(max_time=-1).fit(X, y)
+
+
+@pytest.mark.parametrize("storage", [np.asarray, sp.csr_array])
+def test_sums_that_are_not_finite_end_a_fit_at_once(storage: Any) -> None:
+    X, y = problem(LinearSVC)
+    X[3, 1] = 1e160
+    with pytest.raises(ValueError, match="not finite"):
+        LinearSVC(dual=True, max_iter=10**9, C=1e308).fit(storage(X), y)
+    X[:, 1] = 1e160
+    # Rows whose squares are not finite cannot step: their slope is nothing beside them.
+    with pytest.warns(ConvergenceWarning, match="rounding goes no further"):
+        model = LinearSVC(dual=True, max_iter=10**9).fit(storage(X), y)
+    assert model.stop_reason_ == "rounding"
 
 
 @pytest.mark.parametrize(

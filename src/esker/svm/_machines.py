@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from contextlib import nullcontext
+from math import inf
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from esker._native import core, threads
-from esker._parameters import check_choice, check_flag, check_integer, check_number
+from esker._parameters import check_choice, check_flag, check_integer, check_number, parse_duration
 from esker._progress import advance, watching
 from esker.blocks.memory import show_size
 from esker.linear_model._gram_walk import Lines
@@ -23,14 +25,16 @@ if TYPE_CHECKING:
 
     from esker.blocks import Block, Blocks
 
-__all__ = ["check_machine", "in_memory", "learn_machines", "row_weights"]
+__all__ = ["check_machine", "in_memory", "learn_machines", "row_weights", "tell"]
 
 #: Numbers that a machine at work has for each row and each column: its duals and their order; copies of w.
 BY_ROW, BY_COLUMN = 6, 8
 
 
-def check_machine(model: Any) -> int:
-    """Check the parameters that both estimators have; the seed."""
+def check_machine(model: Any, loss: str, squared: str) -> tuple[int, float]:
+    """Check the parameters that both estimators have; the seed, and the moment of `perf_counter` at which a fit that begins now ends."""
+    began = perf_counter()
+    check_choice("loss", model.loss, (squared, loss))
     check_number("tol", model.tol, 0, open_low=True)
     check_number("C", model.C, 0, open_low=True)
     check_flag("fit_intercept", model.fit_intercept)
@@ -42,7 +46,13 @@ def check_machine(model: Any) -> int:
         check_integer("n_threads", model.n_threads, 1)
     if not isinstance(model.dual, bool):
         check_choice("dual", model.dual, ("auto",))
-    return int(check_random_state(model.random_state).randint(2**31 - 1))
+    if model.dual is False and model.loss == loss:
+        raise ValueError(
+            f"dual=False is for loss={squared!r}; {loss!r} is not smooth, and its dual is solved: use dual='auto'"
+        )
+    seconds = parse_duration(model.max_time)
+    seed = int(check_random_state(model.random_state).randint(2**31 - 1))
+    return seed, inf if seconds is None else began + seconds
 
 
 def in_memory(model: Any, blocks: Blocks) -> list[Block]:
@@ -83,8 +93,9 @@ def learn_machines(
     epsilon: float,
     squared: bool,
     seed: int,
+    ends: float,
 ) -> core.Machines:
-    """Descend until every machine has converged; set what both estimators say alike."""
+    """Descend until every machine has converged, or its share of the time is over; set what both estimators say alike."""
     n, d = len(y), max(part.X.shape[1] for part in parts)
     with threads(model.n_threads):
         at_work = min(len(labels), core.config()["threads"])
@@ -104,6 +115,7 @@ def learn_machines(
             float(model.tol),
             min(int(model.max_iter), 1 << 62),
             seed,
+            max(ends - perf_counter(), 0.0),
         )
         nbytes = sum(part.nbytes for part in parts)
         with watching(Lines(type(model).__name__)) if model.verbose else nullcontext():
@@ -114,16 +126,43 @@ def learn_machines(
         raise ValueError(
             "the sums of squares are not finite: values (or C, or the weights) are too large; scale them down"
         )
-    learn_width(model, d, None)
-    model.coef_ = narrowed(machines.coef, blocks.dtype)
-    model.n_iter_ = int(machines.epochs.max())
-    model.converged_ = bool(machines.converged.all())
-    if not model.converged_:
-        worst = float((machines.gaps / np.maximum(machines.objectives, 1e-300)).max())
-        warnings.warn(
-            f"not converged to tol={model.tol:g} after {model.n_iter_} epochs: the duality gap is {worst:.2g} of the objective; "
-            "raise max_iter or tol, or scale the columns",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
+    converged = bool(machines.converged.all())
+    spent = bool((machines.epochs[~machines.converged] >= model.max_iter).any())
+    reason = "converged" if converged else "time" if machines.late else "max_iter" if spent else "rounding"
+    tell(
+        model,
+        machines.coef,
+        blocks.dtype,
+        int(machines.epochs.max()),
+        "epochs",
+        reason,
+        machines.gaps,
+        machines.objectives,
+    )
     return machines
+
+
+def tell(
+    model: Any,
+    coef: NDArray[np.float64],
+    dtype: Any,
+    steps: int,
+    name: str,
+    reason: str,
+    gaps: NDArray[np.float64],
+    objectives: NDArray[np.float64],
+) -> None:
+    """Set what both ways to a minimum tell alike: the coefficients, after how many steps (by their name), and why the fit ended."""
+    learn_width(model, coef.shape[1], None)
+    model.coef_ = narrowed(coef, dtype)
+    model.n_iter_ = steps
+    model.stop_reason_, model.converged_ = reason, reason == "converged"
+    if reason in ("max_iter", "rounding"):
+        more = "raise max_iter or tol" if reason == "max_iter" else "rounding goes no further: raise tol"
+        worst = float((gaps / np.maximum(objectives, 1e-300)).max())
+        warnings.warn(
+            f"not converged to tol={model.tol:g} after {steps} {name}: the duality gap is {worst:.2g} of the objective; "
+            f"{more}, or scale the columns",
+            ConvergenceWarning,
+            stacklevel=4,
+        )

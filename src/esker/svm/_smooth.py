@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
+from math import inf
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from esker._native import threads
 from esker._progress import watching
 from esker.blocks import ArrayBlocks
 from esker.linear_model._gram_walk import Lines
-from esker.linear_model._input import learn_width, narrowed
 from esker.linear_model._krylov_rows import Rows
 from esker.linear_model._logistic_solve import solve_logistic
+from esker.svm._machines import tell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from esker.blocks import Block, Blocks
     from esker.linear_model._lbfgs import Point
+    from esker.linear_model._logistic_solve import Logistic
 
     Floats = NDArray[np.float64]
 
@@ -86,7 +87,7 @@ def suits(model: Any, blocks: Blocks, squared: bool) -> bool:
 
 
 def learn_smooth(
-    model: Any, blocks: Blocks, loss: Any, classes: int = 0, factors: Floats | None = None
+    model: Any, blocks: Blocks, loss: Any, ends: float, classes: int = 0, factors: Floats | None = None
 ) -> tuple[Floats, Floats, Floats]:
     """A machine of numbers, of two classes, or one of each; set what both estimators say alike.
 
@@ -94,10 +95,13 @@ def learn_smooth(
     -------
     intercepts, objectives and gaps, of each machine
     """
-    solved, values, gaps = [], [], []
+    solved: list[Logistic] = []
+    values, gaps = [], []
+    each = list(range(classes)) if classes > 2 else [-1]
     watch = watching(Lines(type(model).__name__)) if model.verbose else nullcontext()
     with threads(model.n_threads), watch:
-        for own in range(classes) if classes > 2 else [-1]:
+        for own in each:
+            now = perf_counter()
             rows = Rows(_machine(blocks, own, factors))
             judge = _Judge(float(model.tol), float(model.intercept_scaling))
             found = solve_logistic(
@@ -111,6 +115,7 @@ def learn_smooth(
                 max_iter=int(model.max_iter),
                 loss=loss,
                 level=1.0 / float(model.C) / float(model.intercept_scaling) ** 2,
+                ends=inf if ends == inf else now + (ends - now) / (len(each) - len(solved)),
                 name=type(model).__name__,
             )
             if not np.isfinite(found.coef).all():
@@ -118,21 +123,21 @@ def learn_smooth(
                     "sums are not finite: values (or C, or the weights) are too large; scale them down"
                 )
             solved.append(found)
-            values.append(found.value / judge.alpha)
-            gaps.append(judge.gap / judge.alpha)
-    coef = np.concatenate([found.coef for found in solved])
-    learn_width(model, coef.shape[1], None)
-    model.coef_ = narrowed(coef, blocks.dtype)
-    model.n_iter_ = max(found.iterations for found in solved)
-    model.converged_ = all(found.reason == "converged" for found in solved)
-    if not model.converged_:
-        worst = max(gap / max(value, 1e-300) for gap, value in zip(gaps, values, strict=True))
-        warnings.warn(
-            f"not converged to tol={model.tol:g} after {model.n_iter_} steps: the duality gap is {worst:.2g} of the objective; "
-            "raise max_iter or tol",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
+            known = np.isfinite(judge.alpha)  # else the time was over before all rows were summed
+            values.append(found.value / judge.alpha if known else inf)
+            gaps.append(judge.gap / judge.alpha if known else inf)
+    reasons = {found.reason for found in solved}
+    reason = next(r for r in ("interrupted", "time", "max_iter", "rounding", "converged") if r in reasons)
+    tell(
+        model,
+        np.concatenate([found.coef for found in solved]),
+        blocks.dtype,
+        max(found.iterations for found in solved),
+        "steps",
+        reason,
+        np.array(gaps),
+        np.array(values),
+    )
     return np.concatenate([found.intercept for found in solved]), np.array(values), np.array(gaps)
 
 

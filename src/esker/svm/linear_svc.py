@@ -54,6 +54,9 @@ class LinearSVC(LinearClassifier):
         Bytes, or a size such as ``"512MB"``. Of this and the ``max_memory`` of `open_blocks` the smaller holds.
     n_threads : int, optional
         They share out the machines of several classes, and of two what is summed over all rows.
+    max_time : float or str, optional
+        Seconds, or a text such as "2min"; the coefficients at hand are the model then, without a warning, and tell their
+        `duality_gap_`. Machines of several classes share the time, and each has an epoch at least.
 
     Attributes
     ----------
@@ -63,11 +66,12 @@ class LinearSVC(LinearClassifier):
     n_iter_ : int
         Epochs, or steps, of the machine that took most.
     objective_ : ndarray of shape (machines,)
-        Before `coef_` was rounded to X's dtype.
+        Before `coef_` was rounded to X's dtype; inf where `max_time` was over before all rows were summed.
     duality_gap_ : ndarray of shape (machines,)
         How far `objective_` is from its minimum, at most, but for rounding; summed over all rows at the end.
     converged_ : bool
         Whether all reached `tol`.
+    stop_reason_ : {"converged", "max_iter", "rounding", "time"}
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -106,6 +110,7 @@ class LinearSVC(LinearClassifier):
         max_iter: int = 1000,
         max_memory: int | str | None = None,
         n_threads: int | None = None,
+        max_time: float | str | None = None,
     ) -> None:
         self.penalty = penalty
         self.loss = loss
@@ -121,6 +126,7 @@ class LinearSVC(LinearClassifier):
         self.max_iter = max_iter
         self.max_memory = max_memory
         self.n_threads = n_threads
+        self.max_time = max_time
 
     def _twin_parameters(self) -> dict[str, Any]:
         names = ("loss", "C", "tol", "fit_intercept", "intercept_scaling", "class_weight", "max_iter")
@@ -135,7 +141,7 @@ class LinearSVC(LinearClassifier):
         y : array-like of shape (n,); None for Blocks, which bring it
         sample_weight : array-like of shape (n,) or number, optional; None for Blocks
         """
-        seed = self._check()
+        seed, ends = self._check()
         with or_as_before(self):
             blocks = as_blocks(self, X, y, sample_weight, classifier=True)
             blocks, classes, _ = encoded(blocks, None, None)
@@ -150,14 +156,16 @@ class LinearSVC(LinearClassifier):
             factors = class_factors(self.class_weight, classes, counts)
             squared = self.loss == "squared_hinge"
             if suits(self, blocks, squared):
-                found = learn_smooth(self, blocks, SquaredHinge(), len(classes), factors)
+                found = learn_smooth(self, blocks, SquaredHinge(), ends, len(classes), factors)
             else:
-                found = self._descend(blocks, classes, factors, squared, seed)
+                found = self._descend(blocks, classes, factors, squared, seed, ends)
             self.classes_ = classes
             self.intercept_, self.objective_, self.duality_gap_ = found
         return self
 
-    def _descend(self, blocks: Blocks, classes: Any, factors: Any, squared: bool, seed: int) -> Any:
+    def _descend(
+        self, blocks: Blocks, classes: Any, factors: Any, squared: bool, seed: int, ends: float
+    ) -> Any:
         """Machines of rows in memory: intercepts, objectives, gaps."""
         parts = in_memory(self, blocks)
         index = np.concatenate([np.asarray(part.y).ravel() for part in parts])
@@ -179,24 +187,20 @@ class LinearSVC(LinearClassifier):
             epsilon=0.0,
             squared=squared,
             seed=seed,
+            ends=ends,
         )
         return found.intercept, found.objectives, found.gaps
 
-    def _check(self) -> int:
-        """The seed."""
+    def _check(self) -> tuple[int, float]:
+        """As `check_machine`."""
         if str(self.penalty) == "l1":
             raise ValueError(
                 "penalty='l1' is not offered by LinearSVC: it must be 'l2'; SGDClassifier(loss='squared_hinge', penalty='l1') learns it"
             )
         check_choice("penalty", self.penalty, ("l2",))
-        check_choice("loss", self.loss, ("squared_hinge", "hinge"))
         if str(self.multi_class) == "crammer_singer":
             raise ValueError(
                 "multi_class='crammer_singer' is not offered by LinearSVC: it must be 'ovr'; LogisticRegression learns all classes jointly"
             )
         check_choice("multi_class", self.multi_class, ("ovr",))
-        if self.dual is False and self.loss == "hinge":
-            raise ValueError(
-                "dual=False is for loss='squared_hinge'; the hinge is not smooth: use dual='auto'"
-            )
-        return check_machine(self)
+        return check_machine(self, "hinge", "squared_hinge")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from esker._parameters import check_choice, check_number
+from esker._parameters import check_number
 from esker.linear_model._as_before import or_as_before
 from esker.linear_model._base import LinearRegressor, as_blocks
 from esker.svm._machines import check_machine, in_memory, learn_machines, row_weights
@@ -45,6 +45,9 @@ class LinearSVR(LinearRegressor):
         Bytes, or a size such as ``"512MB"``. Of this and the ``max_memory`` of `open_blocks` the smaller holds.
     n_threads : int, optional
         They share out what is summed over all rows.
+    max_time : float or str, optional
+        Seconds, or a text such as "2min"; the coefficients at hand are the model then, without a warning, and tell their
+        `duality_gap_`. An epoch is walked at least.
 
     Attributes
     ----------
@@ -53,11 +56,12 @@ class LinearSVR(LinearRegressor):
     n_iter_ : int
         Epochs, or steps.
     objective_ : float
-        Before `coef_` was rounded to X's dtype.
+        Before `coef_` was rounded to X's dtype; inf where `max_time` was over before all rows were summed.
     duality_gap_ : float
         How far `objective_` is from its minimum, at most, but for rounding; summed over all rows at the end.
     converged_ : bool
         Whether `tol` was reached.
+    stop_reason_ : {"converged", "max_iter", "rounding", "time"}
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -92,6 +96,7 @@ class LinearSVR(LinearRegressor):
         max_iter: int = 1000,
         max_memory: int | str | None = None,
         n_threads: int | None = None,
+        max_time: float | str | None = None,
     ) -> None:
         self.epsilon = epsilon
         self.tol = tol
@@ -105,6 +110,7 @@ class LinearSVR(LinearRegressor):
         self.max_iter = max_iter
         self.max_memory = max_memory
         self.n_threads = n_threads
+        self.max_time = max_time
 
     def _twin_parameters(self) -> dict[str, Any]:
         names = ("epsilon", "loss", "C", "tol", "fit_intercept", "intercept_scaling", "max_iter")
@@ -119,12 +125,14 @@ class LinearSVR(LinearRegressor):
         y : array-like of shape (n,); None for Blocks, which bring it
         sample_weight : array-like of shape (n,) or number, optional; None for Blocks
         """
-        seed = self._check()
+        seed, ends = self._check()
         with or_as_before(self):
             blocks = as_blocks(self, X, y, sample_weight)
             squared = self.loss == "squared_epsilon_insensitive"
             if suits(self, blocks, squared):
-                self.intercept_, values, gaps = learn_smooth(self, blocks, SquaredTube(float(self.epsilon)))
+                self.intercept_, values, gaps = learn_smooth(
+                    self, blocks, SquaredTube(float(self.epsilon)), ends
+                )
             else:
                 parts = in_memory(self, blocks)
                 found = learn_machines(
@@ -138,18 +146,14 @@ class LinearSVR(LinearRegressor):
                     epsilon=float(self.epsilon),
                     squared=squared,
                     seed=seed,
+                    ends=ends,
                 )
                 self.intercept_, values, gaps = found.intercept, found.objectives, found.gaps
             self.coef_ = self.coef_[0]
             self.objective_, self.duality_gap_ = float(values[0]), float(gaps[0])
         return self
 
-    def _check(self) -> int:
-        """The seed."""
+    def _check(self) -> tuple[int, float]:
+        """As `check_machine`."""
         check_number("epsilon", self.epsilon, 0)
-        check_choice("loss", self.loss, ("epsilon_insensitive", "squared_epsilon_insensitive"))
-        if self.dual is False and self.loss == "epsilon_insensitive":
-            raise ValueError(
-                "dual=False is for loss='squared_epsilon_insensitive'; the other is not smooth: use dual='auto'"
-            )
-        return check_machine(self)
+        return check_machine(self, "epsilon_insensitive", "squared_epsilon_insensitive")
