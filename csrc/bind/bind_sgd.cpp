@@ -274,7 +274,8 @@ void bind_sgd(py::module_& m) {
         .def_property_readonly(
             "nbytes",
             [](const Sgd& s) {
-                return (s.w.size() + s.h.size() + s.last.size() + s.p1.size() + s.p2.size()) * 4 +
+                return (s.w.size() + s.h.size() + s.r.size() + s.last.size() + s.p1.size() + s.p2.size()) *
+                           4 +
                        s.average.lag.size() * 8;
             })
         .def_readonly("loss", &Sgd::loss_name)

@@ -14,11 +14,6 @@ constexpr Index least_rows = 128, most_rows = 4096, most_dense_rows = 1024;
 constexpr double dense_numbers = 1 << 17;  // that a learner reads between two meetings
 constexpr double visits_a_record = 5;  // that a round must bring for a meeting to take an eighth of its time
 
-// The step of a feature's last visit goes on by as many steps as all learners together have settled.
-std::uint32_t settled_until(std::uint32_t first, std::int64_t moved, std::uint32_t now) {
-    return static_cast<std::uint32_t>(std::min<std::int64_t>(first + moved, now));
-}
-
 // Whether the learners of a round take turns on one thread, which gives the same bits: where other programs
 // have the cores, threads wait for each other longer than they gain. Both ways are timed; the slower one is
 // tried again after twice as many rounds each time.
@@ -89,13 +84,13 @@ struct Round {
         for (Sgd& o : others) std::copy(mine + begin, mine + end, (o.*table).data() + begin);
         std::copy(mine + begin, mine + end, before + begin);
     }
+    // The step of a feature's last visit goes on by as many steps as all learners together have settled.
     void meet_visits(Sgd& s, Index begin, Index end) {
-        const auto now = static_cast<std::uint32_t>(s.steps);
         for (Index j = begin; j < end; j++) {
             const std::uint32_t before = first.last_visit(j);
             std::int64_t moved = s.last_visit(j) - before;
             for (const Sgd& o : others) moved += o.last_visit(j) - before;
-            const std::uint32_t t = settled_until(before, moved, now);
+            const auto t = static_cast<std::uint32_t>(std::min<std::int64_t>(before + moved, s.steps));
             s.set_last_visit(j, t), first.set_last_visit(j, t);
             for (Sgd& o : others) o.set_last_visit(j, t);
         }
@@ -129,8 +124,7 @@ struct Round {
             meet_numbers(s, &Sgd::h, begin * width, end * width, first_accumulator);
             return;
         }
-        if (width == 1 && s.automatic())
-            return s.timed() ? meet_records<4>(s, begin, end) : meet_records<2>(s, begin, end);
+        if (width == 1) return s.timed() ? meet_records<4>(s, begin, end) : meet_records<2>(s, begin, end);
         if (s.timed()) meet_visits(s, begin, end);
         for (Index j = begin; j < end; j++) {
             meet_numbers(s, &Sgd::w, j * stride, j * stride + width, any);

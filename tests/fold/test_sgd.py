@@ -305,13 +305,17 @@ def models_of_all_kinds():
 @pytest.mark.parametrize("isa", core.config()["isas_available"])
 def test_every_instruction_set_gives_the_same_model(isa, tmp_path):
     code = (
-        "import sys; sys.path.insert(0, sys.argv[2]); import numpy as np; from test_sgd import *\n"
+        "import sys, types; sys.path.insert(0, sys.argv[2]); sys.modules['tests'] = types.ModuleType('tests')\n"
+        "sys.modules['tests'].__path__ = [sys.argv[3]]  # whatever else has that name in site-packages\n"
+        "import numpy as np; from test_sgd import *\n"
         "np.savez(sys.argv[1], *models_of_all_kinds())"
     )
     path = tmp_path / "models.npz"
     here = os.path.dirname(__file__)
     subprocess.run(
-        [sys.executable, "-c", code, str(path), here], check=True, env={**os.environ, "ESKER_ISA": isa}
+        [sys.executable, "-c", code, str(path), here, os.path.dirname(here)],
+        check=True,
+        env={**os.environ, "ESKER_ISA": isa},
     )
     with np.load(path) as there:
         for coef, other in zip(models_of_all_kinds(), there.values(), strict=True):

@@ -117,3 +117,12 @@ def test_states_merge_and_widen():
 def test_a_penalty_is_refused():
     with pytest.raises(ValueError, match="step='coin' has no penalty"):
         Sgd("hinge", [1], [1.0], lane_l2=[0.1], classes=True, step="coin")
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_its_size_counts_all_tables(dense):
+    x, y, _ = rows_and_labels()
+    state = state_of("log_loss")
+    state.update(Block(x.toarray() if dense else x, y))
+    arrays = state.to_arrays()
+    assert state._state.nbytes >= sum(arrays[name].nbytes for name in ("w", "h", "r", "last"))
