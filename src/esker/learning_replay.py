@@ -22,8 +22,12 @@ __all__ = ["replay"]
 PIECE = 1 << 14
 
 
-def replay(blocks: Blocks, state: Sgd, schedule: Schedule, rows: int) -> None:
+def replay(
+    blocks: Blocks, state: Sgd, schedule: Schedule, rows: int, *, average_from: int | None = None
+) -> None:
     """Teach `state` the first `rows` rows of the walk that `schedule` describes; nothing is decided.
+
+    With `average_from` the state keeps averages of the weights from after so many of them.
 
     Raises
     ------
@@ -37,13 +41,20 @@ def replay(blocks: Blocks, state: Sgd, schedule: Schedule, rows: int) -> None:
         before = left
         with closing(blocks.visits(epoch, seed=s.seed, shuffle=s.shuffle, **walk)) as visits:  # type: ignore[type-var]  # a generator
             for visited in visits:
-                order = visited.block.order
-                for begin in range(0, min(len(order), left), PIECE):
-                    end = min(begin + PIECE, len(order), left)
+                begin, stop = 0, min(len(visited.block.order), left)
+                while begin < stop:
+                    end = min(begin + PIECE, stop)
+                    early = rows - left  # rows learned so far
+                    if average_from is not None and early <= average_from < early + end - begin:
+                        if early == average_from:
+                            state.set_average(1)
+                        else:
+                            end = begin + average_from - early
                     state.update_rows(visited.block, begin, end)
                     if not advance(end - begin, 0):
                         raise KeyboardInterrupt
-                left -= min(len(order), left)
+                    left -= end - begin
+                    begin = end
                 if left == 0:
                     break
         if left == before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from esker._parameters import check_integer, check_number
 from esker.learning_replay import replay
 from esker.linear_model._base import LinearModel, scores_of
 from esker.linear_model._sgd_lanes import lane_bytes, refuse_width
-from esker.linear_model._sgd_steps import new_state
+from esker.linear_model._sgd_steps import AVERAGED, new_state
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from esker.linear_model._sgd_parameters import Checked
 
 __all__ = ["Bootstrapped", "check_bootstrap"]
+
+#: So many times as far as the fit the models whose steps are averaged learn.
+FURTHER = 3
 
 Interval = tuple["NDArray[Any]", "NDArray[Any]"]
 
@@ -74,34 +78,53 @@ class Bootstrapped(LinearModel):
     def _learn_replicates(
         self: Any, blocks: Blocks, learned: Learned, checked: Checked, schedule: Schedule
     ) -> None:
-        """`n_bootstrap` lanes for each target, in the fit's order of rows and as far as the model that was kept."""
+        """`n_bootstrap` lanes for each target, and one of the rows as they are, in the fit's order of rows.
+
+        The last iterate's own noise would be in the intervals: where steps can be averaged, all are the averages of the second half of
+        a walk `FURTHER` times as long as the fit's, and the model becomes the one that the replicates are replicates of.
+        """
         for name in ("bootstrap_coef_", "bootstrap_intercept_"):
             if hasattr(self, name):  # of an earlier fit
                 delattr(self, name)
         if self.n_bootstrap == 0 or learned.stop_reason == "interrupted":
             return
         targets, rates, n = learned.state.targets, learned.state.rates, int(self.n_bootstrap)
-        lanes = n * len(targets)
+        average = self.learning_rate in AVERAGED
+        copies = n + average
+        lanes = copies * len(targets)
         own = getattr(learned.state, "penalties", (checked.l1, checked.l2))
-        l1, l2 = (np.tile(np.broadcast_to(each, len(targets)), n) for each in own)
+        l1, l2 = (np.tile(np.broadcast_to(each, len(targets)), copies) for each in own)
         what = f"{type(self).__name__} with {len(targets)} x {n} replicates"
-        blocks.reserve(lane_bytes(lanes, learned.state.cols), what)
-        refuse_width(self, learned.state.cols, lanes)
+        columns = learned.state.cols
+        tables = lane_bytes(lanes, columns, averages=average) + average * lane_bytes(lanes, columns)
+        blocks.reserve(tables, what)
+        refuse_width(self, columns, lanes)
         state = new_state(
             self,
             checked,
-            np.tile(targets, n),
-            np.tile(rates, n),
+            np.tile(targets, copies),
+            np.tile(rates, copies),
             l1,
             l2,
-            lane_replicate=np.repeat(np.arange(n), len(targets)),
+            lane_replicate=np.repeat(np.arange(n - copies, n), len(targets)),
             bootstrap_seed=schedule.seed,
         )
         with threads(self.n_threads):
-            replay(blocks, state, schedule, best_rows(learned))
+            if average:
+                rows = FURTHER * learned.rows
+                # Nothing is decided any more: held-out rows are learned from too.
+                replay(blocks, state, replace(schedule, holdout=0.0), rows, average_from=rows // 2)
+                state = state.averaged()
+            else:
+                replay(blocks, state, schedule, best_rows(learned))
         coef, intercept = state.finish()
-        self.bootstrap_coef_ = coef.reshape(n, *np.shape(self.coef_)).astype(blocks.dtype, copy=False)
-        self.bootstrap_intercept_ = intercept.reshape(n, len(targets))
+        shape, models = np.shape(self.coef_), len(targets)
+        if average:
+            self.coef_ = coef[:models].reshape(shape).astype(blocks.dtype, copy=False)
+            self.intercept_ = intercept[:models]
+            coef, intercept = coef[models:], intercept[models:]
+        self.bootstrap_coef_ = coef.reshape(n, *shape).astype(blocks.dtype, copy=False)
+        self.bootstrap_intercept_ = intercept.reshape(n, models)
 
     def _half(self, replicates: NDArray[Any], level: float) -> NDArray[np.float64]:
         """Half the width of intervals: the normal quantile times the replicates' standard deviation."""

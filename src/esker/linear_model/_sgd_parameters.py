@@ -243,7 +243,8 @@ PARAMETERS = """
     n_bootstrap : int
         Replicates of a bootstrap, in lanes of one more walk: each learns from every row a number of times drawn from Poisson's
         distribution of mean 1, a function of seed, row key and replicate (Fang, Xu & Yang, JMLR 2018). Then `coef_interval`,
-        `intercept_interval` and `predict_interval` are there. 0 is none; 50 to 200 are usual.
+        `intercept_interval` and `predict_interval` are there, and where steps can be averaged (see `average`) replicates and
+        model are averages of their weights over half of that walk. 0 is none; 50 to 200 are usual.
     epsilon : float
         Of "huber" the distance from which on a miss counts linearly, above 0; of the epsilon-insensitive losses the distance
         that costs nothing. In units of y.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ADAPTIVE_STEPS",
     "ALPHA",
+    "AVERAGED",
     "SCHEDULES",
     "Stepping",
     "check_average",
@@ -30,6 +31,8 @@ __all__ = [
 SCHEDULES = ("constant", "optimal", "invscaling", "adaptive")
 #: Steps that adapt to each feature; their rates race as those of "auto" do.
 ADAPTIVE_STEPS = ("adagrad", "normalized", "ftrl", "coin")
+#: Those whose records hold weights, which can be averaged.
+AVERAGED = ("auto", "adagrad", *SCHEDULES)
 #: The eta0 of scikit-learn's when nobody says so.
 ETA0 = 0.01
 #: What alpha="auto" is where no penalties race.
@@ -135,7 +138,7 @@ def check_average(model: Any) -> int:
             )
     elif not isinstance(average, bool | np.bool_):
         check_integer("average", average, 1)
-    if model.learning_rate not in ("auto", "adagrad", *SCHEDULES):
+    if model.learning_rate not in AVERAGED:
         raise ValueError(
             f"average={average!r} is not for learning_rate={model.learning_rate!r}, whose records hold no weights to average; leave "
             "it False, or use 'auto', 'adagrad' or one of " + ", ".join(map(repr, SCHEDULES))
