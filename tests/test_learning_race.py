@@ -35,8 +35,10 @@ def test_lanes_are_copies_that_differ_in_their_penalty_alone(dense):
     stream = Stream(state([0.1, 0.5]))
     stream.take(first, 0, 1000, "rows")
     alone = stream.state.select([1, 1])
-    stream.spawn((1.0, 30.0))
-    assert stream.events == [{"rows": 1000, "event": "spawned", "lanes": [0, 0, 1, 1]}]
+    stream.spawn([0, 1], (1.0, 30.0))
+    selected, spawned = stream.events
+    assert selected == {"rows": 1000, "event": "selected", "lanes": [0, 1]}
+    assert spawned == {"rows": 1000, "event": "spawned", "lanes": [0, 0, 1, 1]}
     np.testing.assert_array_equal(stream.state.rates, [0.1, 0.1, 0.5, 0.5])
     np.testing.assert_allclose(stream.state.penalties[1], [1e-4, 3e-3, 1e-4, 3e-3])
     np.testing.assert_array_equal(stream.state.penalties[0], 0)

@@ -28,7 +28,8 @@ def is_due(stream: Stream) -> bool:
 def race(stream: Stream, loss: NDArray[np.float64], penalties: tuple[float, ...]) -> None:
     """Keep each target's best lane; after the first race, its copies with other penalties race on."""
     lanes = stream.winners(loss)
+    if penalties and not stream.spawned:
+        stream.spawn(lanes, penalties)
+        return
     stream.keep(lanes)
     stream.events.append({"rows": stream.rows, "event": "selected", "lanes": lanes})
-    if penalties and not stream.spawned:
-        stream.spawn(penalties)

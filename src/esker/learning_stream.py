@@ -171,9 +171,10 @@ class Stream:
         )
 
     def keep(self, lanes: list[int]) -> None:
-        """Go on with these lanes alone."""
+        """Go on with these lanes alone; one that is named twice goes on twice."""
         self.state = self.state.select(lanes)
-        self.backup = self.backup.select(lanes)
+        marked = self.backup_rows == self.rows  # the copy is of this very state
+        self.backup = self.state.copy() if marked else self.backup.select(lanes)
         self.epoch_loss, self.epoch_weight = self.epoch_loss[lanes], self.epoch_weight[lanes]
         self.older, self.newer = self.older[:, lanes], self.newer[:, lanes]
 
@@ -182,14 +183,14 @@ class Stream:
         """After how many rows lanes with other penalties were made; 0 where none were."""
         return next((int(e["rows"]) for e in self.events if e["event"] == "spawned"), 0)
 
-    def spawn(self, factors: tuple[float, ...]) -> None:
-        """In the place of each lane as many copies as there are factors of its penalty."""
-        lanes = [k for k in range(self.state.lanes) for _ in factors]
-        by = np.tile(factors, self.state.lanes)
-        self.keep(lanes)
+    def spawn(self, lanes: list[int], factors: tuple[float, ...]) -> None:
+        """Of each of these lanes, alone, go on with as many copies as there are factors of its penalty."""
+        self.events.append({"rows": self.rows, "event": "selected", "lanes": lanes})
+        self.keep([k for k in lanes for _ in factors])
         for state in (self.state, self.backup):
-            state.scale_penalties(by)
-        self.events.append({"rows": self.rows, "event": "spawned", "lanes": lanes})
+            state.scale_penalties(np.tile(factors, len(lanes)))
+        copies = [k for k in range(len(lanes)) for _ in factors]
+        self.events.append({"rows": self.rows, "event": "spawned", "lanes": copies})
 
     def lower_rates(self) -> bool:
         """Lower the rates to a fifth; False where all are as low as they may be."""
