@@ -19,6 +19,7 @@ from esker.blocks import ArrayBlocks, Block
 from esker.folds import Sgd
 from esker.learning import Schedule, learn
 from esker.learning_checkpoint import load, save
+from esker.learning_clock import Pacer
 from esker.learning_holdout import HeldOut, hold_out
 from esker.learning_stream import Stream, next_mark
 
@@ -550,3 +551,17 @@ def test_a_mark_frees_the_last_copy_before_it_makes_another(monkeypatch):
     stream.mark("here")
     assert copies == [False]
     assert stream.backup is not stream.state
+
+
+def test_what_a_row_takes_is_not_told_by_the_first_piece():
+    pacer = Pacer(None)
+    pacer.done(16, 0.5)  # which makes the tables
+    assert pacer.row == np.inf
+    pacer.done(pacer.rows, 0.0004)
+    assert pacer.row == np.inf
+    pacer.done(256, 0.004)
+    assert pacer.row == 0.004 / 256
+    slow = Pacer(None)
+    slow.done(16, 0.5)
+    slow.done(8, 0.25)
+    assert slow.row == 0.25 / 8

@@ -22,6 +22,8 @@ PIECE = 0.02
 class Pacer:
     """How many rows to learn from before looking at the clock again; the last piece's seconds, and the least of a row.
 
+    Of a row they are infinite until a piece was long enough to tell: the first one makes the tables' memory as well.
+
     Parameters
     ----------
     deadline : float or None
@@ -30,10 +32,14 @@ class Pacer:
 
     def __init__(self, deadline: float | None) -> None:
         self.deadline, self.rows, self.piece, self.row = deadline, FIRST, 0.0, float("inf")
+        self.begun = False
 
     def done(self, rows: int, seconds: float) -> None:
         """A piece of so many rows took so long."""
-        self.piece, self.row = seconds, min(self.row, seconds / max(1, rows))
+        self.piece = seconds
+        if self.begun and (rows >= GRAIN or seconds >= PIECE / 2):
+            self.row = min(self.row, seconds / max(1, rows))
+        self.begun = True
         if seconds < PIECE / 2 and rows >= self.rows:
             self.rows = min(self.rows * 2, 1 << 20)
         elif seconds > PIECE and self.rows > 1:
