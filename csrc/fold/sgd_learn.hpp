@@ -6,8 +6,7 @@
 #include <cmath>
 
 #include "fold/sgd_layout.hpp"
-#include "fold/sgd_meter.hpp"
-#include "fold/sgd_resample.hpp"
+#include "fold/sgd_log_loss.hpp"
 #include "fold/sgd_targets.hpp"
 
 namespace esker::rows {
@@ -47,12 +46,6 @@ struct Lag {
         });
     }
 };
-
-// One row in 64, scattered, carries the increments that have become too small to add one by one.
-inline float how_often(Index step) noexcept {
-    const auto mixed = static_cast<std::uint64_t>(step) * 0x9E3779B97F4A7C15u;
-    return (mixed >> 58) == 0 ? 64.0f : 0.0f;
-}
 
 // The slope that a row of this weight adds up to as its prediction follows it; a step of size 1 would move
 // the prediction by slope x reach.
@@ -173,11 +166,7 @@ void step_row(Sgd& s, const L& loss, Row& r, Rows& rows, Shrink shrink) {
         for (int k = 0; k < n; k++) r.slope[k] = std::clamp(r.slope[k], -r.most[k], r.most[k]);
     tell_slopes(r.g.data(), r.eg.data(), s.bias_h.data(), r.slope.data(), s.table.rate.data(), share,
                 r.weight.data(), r.root.data(), n);
-    for (int k = 0; k < n && shrink != Shrink::none; k++) {
-        const double rate = s.table.rate[k] * share;
-        r.el2[k] = static_cast<float>(rate * s.l2(static_cast<std::size_t>(k)));
-        r.el1[k] = static_cast<float>(rate * s.l1(static_cast<std::size_t>(k)));
-    }
+    if (shrink != Shrink::none) tell_shrinkage(s, r, share);
     if (Rows::flat && s.width() < s.pattern())
         for (auto* v : {&r.g, &r.eg, &r.el2, &r.el1}) repeat(*v, s.width(), s.pattern());
     const LaneStep step{r.g.data(), r.eg.data(), r.el2.data(), r.el1.data(), how_often(s.steps)};
@@ -299,7 +288,7 @@ void learn_single(Sgd& s, const L& loss, Row& r, Rows& rows, Meter<L>& meter, La
     const LaneStep step{&g, &eg, &el2, &el1, how_often(s.steps)};
     lag.remember(s, rows);
     if constexpr (!L::flows) {
-        rows.step(s, step, shrink);
+        rows.step(s, r, step, shrink);
         if (biased) s.bias[0] -= rate * weight * slope / std::sqrt(s.bias_h[0]);
     } else {
         const double of_bias = biased ? rate / std::sqrt(s.bias_h[0]) : 0.0;
@@ -334,7 +323,9 @@ void learn_rows(Sgd& s, const L& loss, Rows& rows, const Block& block, Index beg
         const double weight = block.w(i);
         s.rows++;
         if (!(weight > 0)) continue;
-        if constexpr (Rows::single && Rows::plain) {
+        if constexpr (by_log_loss<L, Rows>) {
+            learn_by_log_loss(s, r, rows, meter, lag, block, i, weight, shrink);
+        } else if constexpr (Rows::single && Rows::plain) {
             learn_single_plainly(s, loss, r, rows, meter, lag, block, i, weight, shrink);
         } else if constexpr (Rows::single) {
             learn_single(s, loss, r, rows, meter, lag, block, i, weight, shrink);

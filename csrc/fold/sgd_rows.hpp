@@ -145,7 +145,7 @@ struct WithoutZeros {
 // CSR rows, records of 8 lanes or more.
 template <class I>
 struct WideRows {
-    static constexpr bool single = false, plain = false, bets = false;
+    static constexpr bool single = false, plain = false, bets = false, in_place = true;
     static constexpr bool flat = false;
     FloatRows<I> x;
     const WideKernels<I>& kernel;
@@ -220,7 +220,7 @@ struct NonZeros {
 // CSR rows, records of a single lane; learn_single in sgd_walk.cpp walks them.
 template <class I>
 struct SingleRows {
-    static constexpr bool single = true, plain = false, bets = false;
+    static constexpr bool single = true, plain = false, bets = false, in_place = true;
     static constexpr bool flat = false;
     FloatRows<I> x;
     const SingleKernels<I>& kernel;
@@ -257,7 +257,7 @@ struct SingleRows {
         count = kept.drop(values, columns, count);
         return kernel.dot[timed](records.data(), &end, s.w.data(), columns, values, count, &zeros);
     }
-    void step(Sgd& s, const LaneStep& step, Shrink shrink) {
+    void step(Sgd& s, Row&, const LaneStep& step, Shrink shrink) {
         kernel.step[static_cast<int>(shrink)](records.data(), &end, s.w.data(), columns, values, count, step,
                                               static_cast<std::uint32_t>(s.steps), s.scaled_penalty);
     }
@@ -276,7 +276,7 @@ struct SingleRows {
 // CSR rows, records of 4 lanes.
 template <class I>
 struct NarrowRows {
-    static constexpr bool single = false, plain = false, bets = false;
+    static constexpr bool single = false, plain = false, bets = false, in_place = true;
     static constexpr bool flat = true;
     FloatRows<I> x;
     const NarrowKernels<I>& kernel;

@@ -17,6 +17,7 @@ namespace {
 #include "isa/rows.inl.hpp"
 #include "isa/draws.inl.hpp"
 #include "isa/transcendental.inl.hpp"
+#include "isa/log_loss.inl.hpp"
 #include "isa/lanes.inl.hpp"
 #include "isa/plain_lanes.inl.hpp"
 #include "isa/adaptive.inl.hpp"

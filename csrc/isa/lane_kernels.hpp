@@ -89,6 +89,19 @@ struct FlatKernels {
                            std::int64_t n, int pattern, const LaneStep& s);
 };
 
+// A row under the log loss, and what it changes; arrays hold one number a lane.
+struct LogLossRow {
+    const float* dot;
+    const double* y;             // the row's targets
+    const std::int32_t* target;  // the column of y; with classes, the class that is told from the rest
+    bool classes;
+    const double *rate, *weight, *root;  // what the row counts in each lane, and its root
+    double metered, share;               // what its loss counts; what all rates are multiplied by
+    double intercept;                    // 1, or 0 where there is none to learn
+    double *bias, *bias_h, *loss_sum;
+    float *g, *eg;  // as LaneStep has them
+};
+
 struct LaneKernels {
     // By the steps, AdaGrad's on values as they are (g x), the scale-free ones (g x^2); in chunks of 8, of 16
     WideKernels<std::int32_t> wide_i32[2][2];
@@ -103,6 +116,8 @@ struct LaneKernels {
     void (*expand)(float* out, const float* x, std::int64_t n, int lanes);  // out[j lanes + k] = x[j]
     // copies n floats, padded with 0 to a multiple of 16, and counts the zeros; room: how many may be read
     std::int64_t (*stage)(float* out, const float* x, std::int64_t n, std::int64_t room);
+    void (*log_loss)(const LogLossRow& r, int lanes);
+    void (*log_loss_one)(const LogLossRow& r, double* e, double* beyond);
     void (*standardise_f32)(float* out, const float* x, const double* centre, const double* scale,
                             std::int64_t n);
     void (*standardise_f64)(float* out, const double* x, const double* centre, const double* scale,

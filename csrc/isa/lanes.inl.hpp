@@ -224,6 +224,8 @@ constexpr LaneKernels lane_kernels() {
             flat_dot,
             expand,
             stage,
+            log_loss,
+            log_loss_one,
             standardise<float>,
             standardise<double>,
             exp_one,

@@ -56,6 +56,15 @@ bool wide_dot(float* __restrict out, const float* __restrict table, const float*
     return zeros;
 }
 
+// Whether all numbers of a comparison are true, a word at a time.
+template <class M>
+inline bool all_true(M m) {
+    long long words[sizeof(M) / sizeof(long long)], all = -1;
+    __builtin_memcpy(words, &m, sizeof m);
+    for (long long word : words) all &= word;
+    return all == -1;
+}
+
 template <int W, class I, int power, Shrink S, bool accumulating>
 void wide_walk(float* __restrict table, std::uint32_t* __restrict last, const float* __restrict x,
                const I* __restrict column, std::int64_t n, int lanes, const LaneStep& s, std::uint32_t now,
@@ -74,11 +83,9 @@ void wide_walk(float* __restrict table, std::uint32_t* __restrict last, const fl
     if constexpr (S == Shrink::none) {
         // Lanes that do not move are left alone, W at a time: of thousands of classes most, at most rows.
         for (int c = 0; c < all; c += W) {
-            bool moves = false;
-            for (int k = 0; k < W; k++) moves |= s.g[c + k] != 0.0f || s.eg[c + k] != 0.0f;
-            if (!moves) continue;
             const V g = load<V>(s.g + c), eg = load<V>(s.eg + c);
             const V more_g = load<V>(s.g + c + W - N), more_eg = load<V>(s.eg + c + W - N);
+            if (all_true((g == 0.0f) & (eg == 0.0f) & (more_g == 0.0f) & (more_eg == 0.0f))) continue;
             for (std::int64_t j = 0; j < n; j++) {
                 const V v = every<V>(x[j]);
                 float* __restrict w = table + column[j] * stride + c;
