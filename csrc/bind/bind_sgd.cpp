@@ -164,6 +164,20 @@ Sgd from_arrays(const py::dict& d) {
     return s;
 }
 
+template <class T>
+py::array_t<double> read_out(const Sgd& s, Array<T>& coef, const std::optional<Array<std::int32_t>>& slots) {
+    require(coef.ndim() == 2 && coef.shape(0) == s.lanes(), "coefficients are lanes x columns");
+    const Index n = coef.shape(1);
+    require(!slots || slots->size() == n, "each column needs the number of its record");
+    T* out = coef.mutable_data();
+    std::vector<double> intercept;
+    {
+        const py::gil_scoped_release release;
+        intercept = s.read_out(out, n, slots ? slots->data() : nullptr, n);
+    }
+    return own(std::move(intercept));
+}
+
 }  // namespace
 
 void bind_sgd(py::module_& m) {
@@ -225,7 +239,7 @@ void bind_sgd(py::module_& m) {
             py::arg("at"), py::arg("shards"), py::arg("rows"))
         .def_property_readonly("shard_rows", &shard_rows)
         .def("merge", &Sgd::merge, py::arg("other"), py::call_guard<py::gil_scoped_release>())
-        .def("widen", &Sgd::widen, py::arg("cols"))
+        .def("widen", &Sgd::widen, py::arg("cols"), py::arg("late") = false)
         .def(
             "finish",
             [](const Sgd& s) {
@@ -234,9 +248,17 @@ void bind_sgd(py::module_& m) {
                                       own(std::move(f.intercept)));
             },
             "(coefficients, lanes x cols; intercepts, one a lane), in the units of the data.")
-        .def("select", &Sgd::select, py::arg("lanes"), "A state of these lanes alone.")
-        .def("copy", [](const Sgd& s) { return Sgd(s); })
-        .def("finite", &Sgd::finite)
+        .def("read_out", &read_out<float>, py::arg("coef").noconvert(), py::arg("slots").noconvert())
+        .def("read_out", &read_out<double>, py::arg("coef").noconvert(), py::arg("slots").noconvert(),
+             "Writes coefficients of sparse rows into lanes x columns; returns the intercepts.")
+        .def("select", &Sgd::select, py::arg("lanes"), "A state of these lanes alone.",
+             py::call_guard<py::gil_scoped_release>())
+        .def(
+            "copy", [](const Sgd& s) { return Sgd(s); }, py::call_guard<py::gil_scoped_release>())
+        .def(
+            "assign", [](Sgd& s, const Sgd& other) { s = other; }, py::arg("other"),
+            py::call_guard<py::gil_scoped_release>(), "Becomes a copy of another state, in the same memory.")
+        .def("finite", &Sgd::finite, py::call_guard<py::gil_scoped_release>())
         .def("reset_meter", &Sgd::reset_meter)
         .def("meter", [](const Sgd& s) { return py::make_tuple(copy(s.loss_sum), s.meter_weight); })
         .def(

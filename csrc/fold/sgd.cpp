@@ -92,7 +92,7 @@ void Sgd::set_last_visit(Index j, std::uint32_t step) {
         w.data()[j * stride() + 2] = std::bit_cast<float>(step);
 }
 
-void Sgd::widen(Index n) {
+void Sgd::widen(Index n, bool late) {
     if (n <= cols) return;
     require(n <= (Index{1} << 47) / pattern() / 4,
             "the weights of " + std::to_string(n) + " columns exceed any memory; hash the columns to fewer");
@@ -107,7 +107,8 @@ void Sgd::widen(Index n) {
         if (timed() && !last_in_record()) last.resize(static_cast<std::size_t>(n));
         if (step.normalises()) scale.resize(static_cast<std::size_t>(n), 0.0);
         if (timed())
-            for (Index j = before; j < n; j++) set_last_visit(j, static_cast<std::uint32_t>(steps));
+            for (Index j = before; j < n; j++)
+                set_last_visit(j, late ? 0u : static_cast<std::uint32_t>(steps));
     } else if (layout == Layout::dense) {
         const auto old = static_cast<Index>(h.size());
         w.grow(static_cast<std::size_t>(flat()));
@@ -203,30 +204,6 @@ void Sgd::rescale_targets(const std::vector<double>& new_centre, const std::vect
     }
     y_centre = new_centre;
     y_scale = new_scale;
-}
-
-Sgd::Coefficients Sgd::finish() const {
-    Coefficients out;
-    out.coef.assign(static_cast<std::size_t>(lanes()) * static_cast<std::size_t>(cols), 0.0);
-    out.intercept = bias;
-    constexpr Index some = 16;  // features whose records stay in the first cache for all lanes
-    for (Index from = 0; from < cols; from += some)
-        for (int k = 0; k < lanes(); k++) {
-            const auto q = static_cast<std::size_t>(k);
-            double* coef = out.coef.data() + k * cols;
-            for (Index j = from; j < std::min(cols, from + some); j++) {
-                double weight = layout == Layout::unknown ? 0.0 : static_cast<double>(settled(j, k));
-                if (layout == Layout::dense || step.normalises()) {
-                    weight *= layout == Layout::unknown ? 0.0 : scale[static_cast<std::size_t>(j)];
-                    if (fit_intercept && automatic())
-                        out.intercept[q] -= weight * centre[static_cast<std::size_t>(j)];
-                }
-                coef[j] = weight * y_scale[q];
-            }
-        }
-    for (std::size_t q = 0; q < bias.size(); q++)
-        out.intercept[q] = out.intercept[q] * y_scale[q] + y_centre[q];
-    return out;
 }
 
 Sgd Sgd::select(const std::vector<int>& chosen) const {

@@ -95,11 +95,16 @@ struct Sgd {
     void update(const Block& block) { update_rows(block, 0, block.n); }
     void update_rows(const Block& block, Index begin, Index end);
     void merge(const Sgd& other);
-    void widen(Index cols);
+    // A penalty acts on new columns from now on; or, late, as if they had been there from the start.
+    void widen(Index cols, bool late = false);
     struct Coefficients {
         std::vector<double> coef, intercept;
     };  // lanes x cols, lanes
     Coefficients finish() const;
+    // The coefficients of records, lane k's `stride` x k from the first: of feature j those of record slot[j],
+    // or of its own. Returns the intercepts.
+    template <class T>
+    std::vector<double> read_out(T* coef, Index stride, const std::int32_t* slot, Index n) const;
 
     struct Score {
         std::vector<double> loss, errors;

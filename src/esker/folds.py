@@ -13,6 +13,7 @@ from esker.folds_columns import ColumnMoments
 from esker.folds_gradient import Gradient
 from esker.folds_gram import Gram
 from esker.folds_sgd import Sgd
+from esker.folds_sgd_classes import SgdClasses
 from esker.folds_sgd_group import SgdGroup
 from esker.folds_sketch import RowSketch, Sketched
 
@@ -33,6 +34,7 @@ __all__ = [
     "Moments",
     "RowSketch",
     "Sgd",
+    "SgdClasses",
     "SgdGroup",
     "Sketched",
     "fold",

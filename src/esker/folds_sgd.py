@@ -229,13 +229,18 @@ class Sgd:
         """Average with another state, weighted by accumulated gradients."""
         self._state.merge(other._state)
 
-    def widen(self, cols: int, /) -> None:
-        """More columns: their weights are zero."""
-        self._state.widen(cols)
+    def widen(self, cols: int, /, *, late: bool = False) -> None:
+        """More columns: their weights are zero, and penalties act on them from now on; `late`, as from the start."""
+        self._state.widen(cols, late)
 
-    def finish(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(coefficients, shape (K, d); intercepts, shape (K,)), in the units of the data."""
-        return self._state.finish()
+    def finish(self, dtype: Any = np.float64) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        """(coefficients, shape (K, d), in the units of the data; intercepts, shape (K,))."""
+        coef, intercept = self._state.finish()
+        return coef.astype(dtype, copy=False), intercept
+
+    def read_out(self, coef: NDArray[Any], records: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Write the coefficients of these columns into `coef`, shape (K, len(records)); the intercepts. Of sparse rows."""
+        return self._state.read_out(coef, records)
 
     def select(self, lanes: Sequence[int]) -> Self:
         """A state of these lanes, to the bit; a lane may be named more than once."""
@@ -293,6 +298,10 @@ class Sgd:
     def copy(self) -> Self:
         """Another state with the same bits."""
         return self._of(self._state.copy())
+
+    def assign(self, other: Self, /) -> None:
+        """Become a copy of another state, in the same memory."""
+        self._state.assign(other._state)
 
     def is_finite(self) -> NDArray[np.bool_]:
         """Whether each lane's weights and progressive loss are finite."""

@@ -93,6 +93,12 @@ class SgdGroup:
         return np.concatenate([m.rates for m in self.members])
 
     @property
+    def penalties(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Each lane's l1 and l2 penalty."""
+        l1, l2 = zip(*(m.penalties for m in self.members))
+        return np.concatenate(l1), np.concatenate(l2)
+
+    @property
     def rows(self) -> int:
         """Rows consumed, those included that no member learned from."""
         return self._rows
@@ -142,9 +148,9 @@ class SgdGroup:
         self._each(learn)
         self._rows += len(rows)
 
-    def _each(self, f: Callable[[int], T]) -> list[T]:
-        """f of every member's number, as many at a time as there are threads for."""
-        n = len(self.members)
+    def _each(self, f: Callable[[int], T], n: int | None = None) -> list[T]:
+        """f of every member's number (of every one below n), as many at a time as there are threads for."""
+        n = len(self.members) if n is None else n
         many = min(n, thread_limit() or cores(None))
         if many < 2:
             return [f(i) for i in range(n)]
@@ -183,7 +189,7 @@ class SgdGroup:
 
     def is_finite(self) -> NDArray[np.bool_]:
         """Whether each lane's weights and progressive loss are finite."""
-        return np.concatenate([m.is_finite() for m in self.members])
+        return np.concatenate(self._each(lambda i: self.members[i].is_finite()))
 
     def set_rates(self, rates: ArrayLike) -> None:
         """Give each lane another rate."""
@@ -204,7 +210,7 @@ class SgdGroup:
 
     def averaged(self) -> Self:
         """As `Sgd.averaged`."""
-        members = [m.averaged() for m in self.members]
+        members = self._each(lambda i: self.members[i].averaged())
         return self._with(members, self.targets, list(range(len(self.members))))
 
     def start_from(self, coef: ArrayLike, intercept: ArrayLike, *, dense: bool) -> None:
@@ -235,11 +241,17 @@ class SgdGroup:
             mine.merge(theirs)
         self._rows += other._rows
 
-    def finish(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(coefficients, shape (lanes, d); intercepts, shape (lanes,)), in the units of the data."""
-        cols, parts = self.cols, [m.finish() for m in self.members]
-        coef = [np.pad(c, ((0, 0), (0, cols - c.shape[1]))) for c, _ in parts]
-        return np.concatenate(coef), np.concatenate([b for _, b in parts])
+    def finish(self, dtype: Any = np.float64) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        """(coefficients, shape (lanes, d), in the units of the data; intercepts, shape (lanes,))."""
+        coef = np.zeros((self.lanes, self.cols), dtype=dtype)
+        parts = np.split(coef, self._cuts())
+
+        def write(i: int) -> NDArray[np.float64]:
+            some, intercept = self.members[i].finish(dtype)
+            parts[i][:, : some.shape[1]] = some
+            return intercept
+
+        return coef, np.concatenate(self._each(write))
 
     def select(self, lanes: Sequence[int]) -> Self:
         """A group of these lanes alone, to the bit; in each member they stay beside each other, in their order."""
@@ -250,13 +262,18 @@ class SgdGroup:
             raise ValueError("lanes of a group are selected member by member, in its order")
         keep = sorted(set(of))
         chosen = [[k - int(first[m]) for k, i in zip(lanes, of) if i == m] for m in keep]
-        return self._with(
-            [self.members[m].select(c) for m, c in zip(keep, chosen)], self.targets[lanes], keep
-        )
+        members = self._each(lambda i: self.members[keep[i]].select(chosen[i]), len(keep))
+        return self._with(members, self.targets[lanes], keep)
 
     def copy(self) -> Self:
         """Another group with the same bits."""
-        return self._with([m.copy() for m in self.members], self.targets, list(range(len(self.members))))
+        members = self._each(lambda i: self.members[i].copy())
+        return self._with(members, self.targets, list(range(len(self.members))))
+
+    def assign(self, other: Self, /) -> None:
+        """Become a copy of another group of such members, in the same memory."""
+        self._each(lambda i: self.members[i].assign(other.members[i]))
+        self.targets, self._rows = other.targets.copy(), other._rows
 
     def _with(self, members: list[Sgd], targets: NDArray[np.int64], which: list[int]) -> Self:
         other = type(self)(members, targets, self._learns)

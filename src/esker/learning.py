@@ -269,7 +269,8 @@ class _Walk:
         if stream.rows == 0:
             raise ValueError(f"{self.blocks.source} has no rows to learn from")
         stream.check(self.blocks.source)
-        held = self.judge.verdict(stream)
+        ends = self.epoch + 1 == s.max_iter and s.average == "last" and self.path is None
+        held = self.judge.verdict(stream, last=ends)
         if is_due(stream):
             self._race()
             stream.share(s.n_shards)
@@ -295,7 +296,7 @@ class _Walk:
         if judge.best is None:
             stream.need_rows(self.blocks.source)
         if (self.chunk or self.offset or judge.best is None) and (reason != "time" or self._undecided()):
-            self._log(judge.verdict(stream))
+            self._log(judge.verdict(stream, last=True))
         return judge.last(stream) if judge.best is None else judge.best
 
     def _log(self, held: Verdict | None) -> float:

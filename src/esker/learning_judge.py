@@ -74,8 +74,11 @@ class Judge:
         self.seconds = max(self.seconds, perf_counter() - begun)
         return np.asarray(np.min(each, axis=0))
 
-    def verdict(self, stream: Stream) -> Verdict | None:
-        """Score the lanes on the held-out rows and keep the best model; None where there are too few."""
+    def verdict(self, stream: Stream, *, last: bool = False) -> Verdict | None:
+        """Score the lanes on the held-out rows and keep the best model; None where there are too few.
+
+        After the `last` verdict the stream learns no more, and its state may be the best model itself.
+        """
         if not self.held.enough or stream.state.rows == 0:  # 0: back at the start, at a lower rate
             return None
         begun = perf_counter()
@@ -88,16 +91,27 @@ class Judge:
                 rows = scores.rows(lanes)
                 found = Verdict(loss, scores.error(rows), rows, scores)
             if loss < self.best_loss:
-                self.best = None  # its memory is free before the better one takes some
-                self.best_loss, self.best = loss, state.select(lanes)
+                self.best_loss = loss
+                free = last or state is not stream.state
+                self._keep(state, lanes, free=free)
+                assert self.best is not None
                 if self.best.average:
                     self.best.set_average(0)
         self.seconds = max(self.seconds, perf_counter() - begun)
         return found
 
+    def _keep(self, state: Sgd, lanes: list[int], *, free: bool) -> None:
+        """These lanes of a state are the best model: the state itself, where it is free and they are all of it."""
+        whole = lanes == list(range(state.lanes))
+        if whole and not free and self.best is not None and self.best.lanes == state.lanes:
+            self.best.assign(state)  # in the memory that there is
+            return
+        self.best = None  # its memory is free before the better one takes some
+        self.best = state if whole and free else state.select(lanes)
+
     def last(self, stream: Stream) -> Sgd:
-        """The leading lanes where nothing is held out."""
-        state = stream.state.select(stream.winners(stream.progressive()))
+        """The leading lanes where nothing is held out; the stream learns no more."""
+        state = stream.leading(stream.winners(stream.progressive()))
         return state.averaged() if self.average == "averaged" else state
 
     @property

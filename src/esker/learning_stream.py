@@ -4,7 +4,8 @@ A work mark is a fixed count of rows consumed (4,096, 16,384, 65,536, 131,072, 2
 decided there depends on the data and the seed alone, never on how rows are cut into blocks or on the clock. At a mark a
 copy of the state is kept. A lane (one model of several side by side) that has left the finite numbers by the next mark
 is dropped if it races with others for its target; else the state goes back to the copy and that lane's rate is
-halved. Nothing is replayed.
+halved. Nothing is replayed. A state of more than 256 MB is copied where marks lie far apart, and goes back to its
+beginning before.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ __all__ = ["FIRST_MARK", "LAST_SPACING", "Stream", "next_mark"]
 
 FIRST_MARK = 4096
 LAST_SPACING = 1 << 18
+#: Bytes of a state that is copied at every mark; a larger one is copied from LAST_SPACING rows on.
+LARGE = 1 << 28
 #: Halvings of a rate before the stream gives up.
 BACK_OFFS = 20
 #: A rate that is no higher than this is not lowered any more.
@@ -118,8 +121,10 @@ class Stream:
             self._back_off(finite, where)
         else:
             self.read_meter()
-            del self.backup  # never two copies beside the state: max_memory counts one
-            self.backup, self.backup_rows = self.state.copy(), self.rows
+            # A copy of gigabytes takes longer than to learn from the rows before it, until the marks lie far apart.
+            if self.rows >= LAST_SPACING or self.state.nbytes <= LARGE:
+                self.backup.assign(self.state)  # in the memory that there is
+                self.backup_rows = self.rows
         self.older, self.newer = self.newer, np.zeros_like(self.newer)
         self.suspect = None
 
@@ -191,6 +196,10 @@ class Stream:
             state.scale_penalties(np.tile(factors, len(lanes)))
         copies = [k for k in range(len(lanes)) for _ in factors]
         self.events.append({"rows": self.rows, "event": "spawned", "lanes": copies})
+
+    def leading(self, lanes: list[int]) -> Sgd:
+        """A state of these lanes, to be read: this stream's own where they are all."""
+        return self.state if lanes == list(range(self.state.lanes)) else self.state.select(lanes)
 
     def lower_rates(self) -> bool:
         """Lower the rates to a fifth; False where all are as low as they may be."""

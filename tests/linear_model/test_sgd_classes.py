@@ -7,6 +7,7 @@ from scipy import sparse
 from esker import open_blocks
 from esker.linear_model import SGDClassifier
 from esker.linear_model._base import scores_of
+from esker.linear_model._sgd_lanes import RATES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 BARE = {"eta0": 0.5, "early_stopping": False, "max_iter": 2, "tol": None, "random_state": 0}
@@ -106,3 +107,65 @@ def test_scores_by_many_coefficients_are_taken_in_parts(monkeypatch):
     np.testing.assert_allclose(
         scores_of(sparse.csr_array(X), coef, 0.5), whole - level + 0.5, rtol=1e-6, atol=1e-12
     )
+
+
+def test_the_copies_of_averages_count_in_memory():
+    X, y = zipf()
+    plain, averaged = (
+        SGDClassifier("hinge", max_memory="25MB", average=average, **BARE).fit(X, y) for average in (False, True)
+    )
+    assert plain._whole
+    assert not averaged._whole  # several walks
+    whole = SGDClassifier("hinge", average=True, **BARE).fit(X, y)
+    assert averaged.coef_.tobytes() == whole.coef_.tobytes()
+
+
+def test_tables_hold_the_columns_that_come():
+    X, y = zipf()
+    wide = sparse.csr_array((X.data, X.indices * 1000, X.indptr), shape=(3000, 2_000_000))
+    model = SGDClassifier("hinge", max_memory="30MB", **BARE).fit(wide, y)
+    assert model._whole
+    narrow = SGDClassifier("hinge", **BARE).fit(X, y)
+    assert model.coef_[:, ::1000].tobytes() == narrow.coef_.tobytes()
+    assert np.count_nonzero(model.coef_) == np.count_nonzero(narrow.coef_)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_the_rate_of_many_classes_is_raced_on_some_of_them(early_stopping):
+    X, y = zipf(6000)
+    params = {"loss": "squared_hinge", "penalty": None, "max_iter": 1, "tol": None, "random_state": 0}
+    params |= {"early_stopping": early_stopping}
+    model = SGDClassifier(**params).fit(X, y)
+    raced, *_ = model.schedule_["decisions"]
+    assert raced["event"] == "raced"
+    assert raced["rate"] in RATES
+    # The rate is the best one for the mean loss of all.
+    loss = []
+    for rate in RATES:
+        one = SGDClassifier(eta0=rate, **params).fit(X, y)
+        loss.append(one.history_[-1]["held_out_loss" if early_stopping else "loss"])
+        assert not [e for e in one.schedule_["decisions"] if e["event"] == "raced"]
+    assert loss[RATES.index(raced["rate"])] <= 1.05 * min(loss)
+    for again in (
+        SGDClassifier(n_threads=1, **params).fit(X, y),
+        SGDClassifier(max_memory="10MB", **params).fit(X, y),
+        SGDClassifier(**params).fit(X, y, schedule=model.schedule_),
+        SGDClassifier(eta0=raced["rate"], **params).fit(X, y),
+    ):
+        assert again.coef_.tobytes() == model.coef_.tobytes()
+    few = SGDClassifier(**params).fit(X[y < 32], y[y < 32])
+    assert not [e for e in few.schedule_["decisions"] if e["event"] == "raced"]
+
+
+def test_a_large_state_goes_back_to_its_beginning(monkeypatch):
+    monkeypatch.setattr("esker.learning_stream.LARGE", 0)
+    X, y = zipf(6000)
+    whole = SGDClassifier("squared_hinge", **BARE).fit(X, y)
+    X.data[6 * 5000] = 1e30  # after the first mark
+    hurt = SGDClassifier("squared_hinge", learning_rate="constant", **BARE).fit(X, y)
+    halved = [e for e in hurt.schedule_["decisions"] if e["event"] == "halved"]
+    assert halved
+    assert np.isfinite(hurt.coef_).all()
+    monkeypatch.undo()
+    X.data[6 * 5000] = 1
+    assert whole.coef_.tobytes() == SGDClassifier("squared_hinge", **BARE).fit(X, y).coef_.tobytes()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from esker import load, save
+from esker import load, open_blocks, save
 from esker.linear_model import SGDClassifier
 
 
@@ -102,3 +102,35 @@ def test_what_cannot_be_open_is_refused():
     assert model.coef_.shape == (5, 6)
     with pytest.raises(ValueError, match="is for the first call"):
         model.partial_fit(X, y, classes="open")
+
+
+def test_a_call_that_fails_on_its_way_keeps_what_its_rows_taught_and_their_labels():
+    X, y = stream(classes=4)
+    names = np.array(["a", "b", "c", "d"])[y]
+    first = 700
+
+    def fails(begin):
+        for i in range(begin, 1700, 100):
+            yield X[i : i + 100], names[i : i + 100]
+        raise OSError("the line is dead")
+
+    def broken(model, begin, **more):
+        with pytest.raises(OSError, match="the line is dead"):
+            model.partial_fit(open_blocks(fails(begin), block_size="4 KiB"), **more)
+
+    failed = SGDClassifier().partial_fit(X[:first], names[:first], classes="open")
+    known, coef = failed.classes_.tolist(), failed.coef_.copy()
+    broken(failed, first)
+    assert failed.classes_.tolist() == known == ["a", "b"]  # as it was, until a call succeeds
+    assert failed.coef_.tobytes() == coef.tobytes()
+    taught = failed._kept["facts"]["rows"]
+    assert taught > 1000  # where the third class has come
+    failed.partial_fit(X[taught:], names[taught:])
+    whole = learned(X, names, 2000)
+    assert failed.classes_.tolist() == whole.classes_.tolist() == ["a", "b", "c", "d"]
+    assert failed.coef_.tobytes() == whole.coef_.tobytes()
+    assert failed.t_ == whole.t_
+    fresh = SGDClassifier()
+    broken(fresh, 0, classes="open")
+    fresh.partial_fit(X, names, classes="open")
+    assert fresh.coef_.tobytes() == whole.coef_.tobytes()

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from esker._native import threads
 from esker.blocks.arrays import ArrayBlocks
 from esker.blocks.memory import show_size
-from esker.folds import Sgd, SgdGroup
+from esker.folds import Sgd, SgdClasses, SgdGroup
 from esker.learning import Schedule, learn
 from esker.learning_schedule import check_schedule
 from esker.learning_stream import Stream
@@ -25,6 +25,7 @@ from esker.linear_model._sgd_asked import Asked, RowGroups, initial_weights
 from esker.linear_model._sgd_bootstrap import Bootstrapped, check_bootstrap
 from esker.linear_model._sgd_going_on import apply_parameters, parameters_of
 from esker.linear_model._sgd_lanes import PENALTIES, lane_bytes, lanes_of, penalties_race, refuse_width
+from esker.linear_model._sgd_many import race_many
 from esker.linear_model._sgd_parameters import LOSS_PARAMETERS, SHARDS, Checked, alpha_of, shares
 from esker.linear_model._sgd_rows import HOLD_OUT_FROM, held_bytes, measure, share_held_out
 from esker.linear_model._sgd_steps import SCHEDULES, penalty_scale_of
@@ -59,6 +60,7 @@ class SGD(Bootstrapped):
         check_bootstrap(self, isinstance(checked.loss_parameter, tuple), blocks, asked)
         schedule = asked.schedule
         seed, stop = self._seed(schedule)
+        raced: list[dict[str, Any]] = []
         measure(blocks)
         n_rows = blocks.n_rows if n_rows is None else n_rows
         share = share_held_out(self, blocks, n_rows)
@@ -76,7 +78,8 @@ class SGD(Bootstrapped):
         else:
             if share == 0:
                 checked = replace(checked, races=False)
-            state = self._state(targets, checked, blocks)
+            at_rate, raced = race_many(self, blocks, checked, asked, groups, seed=seed, holdout=share)
+            state = self._state(targets, at_rate, blocks)
             if asked.begins:
                 initial_weights(self, asked, state, blocks, len(targets))
         if state.average != checked.average or self.average == "auto":
@@ -108,25 +111,20 @@ class SGD(Bootstrapped):
                 observe=self._show if self.verbose else None,
                 groups=groups,
             )
+        learned.schedule["decisions"][:0] = raced
         learn_width(self, learned.state.cols, None)
         kept = Stream(learned.state, backup=False).kept(backup=False)
         self._kept = kept | {"given": parameters_of(self, checked)}
         self.n_iter_, self.t_ = learned.n_iter, float(learned.rows + 1)
-        self.history_, self.schedule_, self.stop_reason_ = (
-            learned.history,
-            learned.schedule,
-            learned.stop_reason,
-        )
-        if (
-            learned.state.rows
-            and not learned.state.steps
-            and learned.stop_reason not in ("interrupted", "time")
-        ):
+        self.history_, self.schedule_ = learned.history, learned.schedule
+        self.stop_reason_ = learned.stop_reason
+        ended = learned.stop_reason in ("interrupted", "time")
+        if learned.state.rows and not learned.state.steps and not ended:
             raise ValueError(
                 f"sample_weight is zero in every row of {blocks.source}; at least one row needs a positive weight"
             )
         self._take(learned.state, blocks.dtype)
-        if isinstance(learned.state, Sgd):
+        if isinstance(learned.state, Sgd | SgdClasses):
             self.alpha_: Any = np.add(*learned.state.penalties)
         self._learn_replicates(blocks, learned, checked, plan)
         self._warn(learned.stop_reason, learned.falling)
@@ -280,7 +278,7 @@ class SGD(Bootstrapped):
         """Attributes, after a call of partial_fit."""
         self.n_iter_, self.t_ = 1, float(stream.rows + 1)
         learn_width(self, stream.state.cols, None)
-        best = stream.state.select(lanes)
+        best = stream.leading(lanes)
         self._take(best.averaged() if best.average else best, dtype)
 
     def _earlier(self, kept: Any, checked: Checked, how: str) -> Stream:
@@ -312,8 +310,8 @@ class SGD(Bootstrapped):
         return stream
 
     def _take(self, state: Sgd, dtype: Any) -> None:
-        coef, intercept = state.finish()
-        self.coef_ = coef.astype(dtype, copy=False)
+        self.__dict__.pop("coef_", None)  # its memory is free before the new one takes some
+        self.coef_, intercept = state.finish(dtype)
         self.intercept_ = np.asarray(intercept, dtype=np.float64)
 
     def _scores(self, X: Any) -> NDArray[np.float64]:

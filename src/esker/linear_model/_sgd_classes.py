@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esker.blocks.memory import physical_memory, walking_bytes
-from esker.linear_model._sgd_lanes import lane_bytes
+from esker.linear_model._sgd_lanes import BESIDE, lane_bytes, recorded_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,25 +16,30 @@ if TYPE_CHECKING:
 
 __all__ = ["classes_at_once", "fit_in_walks"]
 
-#: Bytes of a class's column while it is learned: the tables three times, and coefficients as they are taken from them.
-BYTES = 3 * 8 + 12
+def classes_at_once(blocks: Blocks, classes: int, held: int, *, averages: bool = False) -> int:
+    """How many classes' tables there is memory for beside `held` bytes; all where the width is not known before the walk.
 
-
-def classes_at_once(blocks: Blocks, classes: int, held: int) -> int:
-    """How many classes' tables there is memory for beside `held` bytes; all where the width is not known before the walk."""
-    columns = blocks.n_columns
-    if columns is None:
+    A table is there three times, and with averages a fourth time as it is averaged.
+    """
+    columns, every = recorded_columns(blocks, classes), blocks.n_columns
+    if columns is None or every is None:
         return classes
+
+    def tables(some: int, columns: int) -> int:
+        return (3 + averages) * lane_bytes(some, columns, averages=averages)
+
+    coef = int(blocks.dtype.itemsize) * every  # of a class
     if blocks.max_memory is None:
-        room = int(0.9 * physical_memory())
-        if 3 * lane_bytes(classes, columns) <= room:
-            return classes
-        room = room // 2 - 4 * classes * columns  # beside the coefficients of all
+        room = int(0.9 * physical_memory()) - coef * classes
     else:
         room = blocks.max_memory - blocks.reserved - walking_bytes(blocks) - held
-        if 3 * lane_bytes(classes, columns) <= room:
-            return classes
-    some = room // (BYTES * columns) // 16 * 16
+    if tables(classes, columns) <= room:
+        return classes
+    if blocks.max_memory is None:
+        room //= 2
+    some = room // (tables(16, columns) // 16 + coef) // 16 * 16
+    if some <= 2 * BESIDE:  # one state then, of all columns
+        some = min(2 * BESIDE, room // (tables(16, every) // 16 + coef) // 16 * 16)
     return int(some) if 0 < some < classes else classes  # what is too many is refused later
 
 
@@ -56,6 +61,7 @@ def fit_in_walks(
             )
     coef, intercept, reserved = None, np.empty(len(targets)), blocks.reserved
     walks: list[tuple[int, float]] = []
+    alphas = []
     for first in range(0, len(targets), at_once):
         blocks.reserved = reserved
         fit(targets[first : first + at_once])
@@ -65,6 +71,7 @@ def fit_in_walks(
             coef = np.empty((len(targets), model.coef_.shape[1]), dtype=model.coef_.dtype)
         coef[first : first + at_once], intercept[first : first + at_once] = model.coef_, model.intercept_
         walks.append((model.n_iter_, model.t_))
+        alphas.append(model.alpha_)
         del model.coef_, model._kept
-    model.coef_, model.intercept_ = coef, intercept
+    model.coef_, model.intercept_, model.alpha_ = coef, intercept, np.concatenate(alphas)
     model.n_iter_, model.t_ = (max(w[i] for w in walks) for i in range(2))

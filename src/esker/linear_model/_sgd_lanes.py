@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 
+from esker.blocks.arrays import ArrayBlocks
 from esker.blocks.memory import physical_memory, show_size
-from esker.folds import Sgd, SgdGroup
+from esker.folds import Sgd, SgdClasses, SgdGroup
 from esker.linear_model._sgd_steps import new_state, stepping
 
 if TYPE_CHECKING:
@@ -16,15 +18,7 @@ if TYPE_CHECKING:
     from esker.blocks import Blocks
     from esker.linear_model._sgd_parameters import Checked
 
-__all__ = [
-    "PENALTIES",
-    "lane_bytes",
-    "lanes_of",
-    "penalties_race",
-    "raced_lanes",
-    "raced_rates",
-    "refuse_width",
-]
+__all__ = ["BESIDE", "CANDIDATES", "PENALTIES", "RATES", "lane_bytes", "lanes_of", "penalties_race", "raced_lanes", "raced_rates", "recorded_columns", "refuse_width"]  # fmt: skip
 
 #: Lanes that race, at most.
 MOST = 64
@@ -52,6 +46,17 @@ def lane_bytes(lanes: int, columns: int, *, averages: bool = False) -> int:
     """Bytes of a state with so many lanes: weights, accumulators and last visits, and averages, lanes being padded."""
     width = lanes if lanes <= 1 else 4 if lanes <= 4 else 8 if lanes <= 8 else -(-lanes // 16) * 16
     return columns * ((16 if width == 1 else 8 * width + 4) + 8 * width * averages)
+
+
+def recorded_columns(blocks: Blocks, models: int) -> int | None:
+    """How many columns the tables of so many models hold: of hundreds, those that come in sparse rows; None: not known."""
+    columns = blocks.n_columns
+    X = getattr(blocks, "X", None) if isinstance(blocks, ArrayBlocks) else None
+    if columns is None or models <= 2 * BESIDE or not sparse.issparse(X):
+        return columns
+    comes = np.zeros(columns, dtype=bool)
+    comes[X.indices] = True
+    return min(columns, 1 + int(np.count_nonzero(comes)))
 
 
 def raced_rates(
@@ -133,6 +138,8 @@ def lanes_of(
     parameter = checked.loss_parameter
     several = parameter if isinstance(parameter, tuple) else (parameter,)
     models = len(targets) * len(several)
+    if blocks is not None and len(several) == 1:
+        columns = recorded_columns(blocks, models)
     rates, factors, need = raced_lanes(checked, models, columns, memory, race=race)
     if columns is not None:
         refuse_width(model, columns, models * len(rates))
@@ -158,7 +165,8 @@ def lanes_of(
         state.set_average(checked.average)
     if len(states) == 1:
         return states[0]
-    return SgdGroup(states, np.repeat(np.arange(models), len(rates)))
+    group = SgdClasses if len(several) == 1 else SgdGroup
+    return group(states, np.repeat(np.arange(models), len(rates)))
 
 
 def penalties_race(state: Any, targets: Sequence[int]) -> bool:

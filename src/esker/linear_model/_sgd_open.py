@@ -29,7 +29,10 @@ LANES = 16
 
 
 def learn_open(model: Any, blocks: Blocks, checked: Checked) -> list[Any]:
-    """Learn from each row once, and keep the stream in the model; the labels seen, in the order of their lanes."""
+    """Learn from each row once, and keep the stream in the model; the labels seen, in the order of their lanes.
+
+    A call that fails on its way leaves a model that goes on with what its rows before that have taught, and their labels.
+    """
     if model.loss == "softmax":
         raise ValueError(
             "loss='softmax' has the scores of all classes in every row's loss, and classes='open' does not know how many there "
@@ -41,16 +44,21 @@ def learn_open(model: Any, blocks: Blocks, checked: Checked) -> list[Any]:
         stream, seen = Stream(model._state(range(LANES), checked, None, race=False)), []
     else:
         stream, seen = model._earlier(model._kept, checked, "partial_fit"), list(model._seen)
-    with threads(model.n_threads):
-        for block in blocks:
-            labels = np.asarray(block.y).ravel()
-            new = _new_labels(labels, seen, blocks)
-            _make_room(stream, len(seen) + len(new))
-            seen += new
-            coded = _coded(model, block, labels, seen)
-            stream.take(coded, 0, len(coded), blocks.source)
-        stream.check(blocks.source)
-    stream.need_rows(blocks.source)
+    try:
+        with threads(model.n_threads):
+            for block in blocks:
+                labels = np.asarray(block.y).ravel()
+                named = seen + _new_labels(labels, seen, blocks)
+                coded = _coded(model, block, labels, named)
+                _make_room(stream, len(named))
+                seen = named
+                stream.take(coded, 0, len(coded), blocks.source)
+            stream.check(blocks.source)
+        stream.need_rows(blocks.source)
+    except BaseException:
+        if getattr(model, "_kept", None) is not None:  # its lanes have learned: what they are is kept with them
+            model._kept, model._seen = stream.kept() | {"given": parameters_of(model, checked)}, seen
+        raise
     model._kept = stream.kept() | {"given": parameters_of(model, checked)}
     return seen
 
