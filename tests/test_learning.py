@@ -351,6 +351,25 @@ def test_a_lane_that_leaves_the_finite_numbers_is_dropped_or_halved():
     assert [e["rows"] for e in alone.schedule["decisions"]][:2] == [4096, 9000]
 
 
+def test_a_large_state_goes_back_to_its_beginning(monkeypatch):
+    class Late(Sgd):
+        """Rates above 0.1 become infinite weights after 10,000 rows."""
+
+        def is_finite(self):
+            return np.asarray(self.rates) <= 0.1 if self.rows > 10_000 else np.ones(self.lanes, dtype=bool)
+
+    X, y = data(20_000)
+    plan = Schedule(seed=0, max_iter=1, tol=None)
+    rows = []
+    for large in (1 << 28, 0):
+        monkeypatch.setattr("esker.learning_stream.LARGE", large)
+        late = learn(ArrayBlocks(X, y), Late._of(state((0.15,))._state), plan)
+        assert late.state.rates.tolist() == [0.075]
+        assert [e["event"] for e in late.schedule["decisions"]] == ["halved"]
+        rows.append(late.state.rows)
+    assert rows == [20_000 - 16_384 + 4096, 20_000 - 16_384]
+
+
 def test_hopeless_divergence_names_the_rows():
     class Hopeless(Sgd):
         def is_finite(self):

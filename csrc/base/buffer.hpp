@@ -1,5 +1,5 @@
-// A zero-filled array of floats for tables that are walked at random: cache-line aligned; where large, pages of
-// the system's own, huge where it has them, which it fills with zeros as they are touched.
+// A zero-filled array of floats for tables that are walked at random: cache-line aligned; where large, pages
+// of the system's own, huge where it has them, which it fills with zeros as they are touched.
 #pragma once
 
 #include <sys/mman.h>
@@ -68,8 +68,7 @@ private:
 
     // Huge pages need an address that is a multiple of their size.
     static char* pages(std::size_t bytes) {
-        void* all =
-            mmap(nullptr, bytes + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* all = mmap(nullptr, bytes + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (all == MAP_FAILED) throw std::bad_alloc();
         char* const begin = static_cast<char*>(all);
         const std::size_t before = (huge - reinterpret_cast<std::uintptr_t>(begin) % huge) % huge;

@@ -101,8 +101,8 @@ struct Sgd {
         std::vector<double> coef, intercept;
     };  // lanes x cols, lanes
     Coefficients finish() const;
-    // The coefficients of records, lane k's `stride` x k from the first: of feature j those of record slot[j],
-    // or of its own. Returns the intercepts.
+    // The coefficients of records, lane k's `stride` x k from the first: of feature j those of record
+    // slot[j], or of its own. Returns the intercepts.
     template <class T>
     std::vector<double> read_out(T* coef, Index stride, const std::int32_t* slot, Index n) const;
 

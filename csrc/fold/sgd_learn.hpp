@@ -177,6 +177,10 @@ void step_row(Sgd& s, const L& loss, Row& r, Rows& rows, Shrink shrink) {
     } else {
         rows.accumulate(s, r, step);
         for (int k = 0; k < n; k++) {
+            if (r.slope[k] == 0.0) {  // a prediction that has no slope stays where it is
+                r.eg[k] = 0.0f;
+                continue;
+            }
             const double of_bias =
                 s.fit_intercept && s.bias_h[k] > 0 ? s.table.rate[k] / s.intercept_root(k, share) : 0.0;
             const double reach = s.table.rate[k] * share * static_cast<double>(r.reach[k]) + of_bias;

@@ -11,7 +11,8 @@ constexpr Index tile = 16;  // features whose records stay in the first cache fo
 
 template <class T>
 void read_records(const Sgd& s, T* coef, Index stride, const std::int32_t* slot, Index from, Index to) {
-    const bool as_they_are = !s.timed() && !s.plain() && s.step.rule != Rule::ftrl && s.step.rule != Rule::coin;
+    const bool as_they_are =
+        !s.timed() && !s.plain() && s.step.rule != Rule::ftrl && s.step.rule != Rule::coin;
     Index records[tile];
     double scales[tile];
     for (Index j = from; j < to; j++) {

@@ -117,6 +117,12 @@ void wide_accumulate(float* __restrict reach, float* __restrict table, const flo
     for (int c = 0; c < all; c += N) {
         V sum[8] = {};
         const V g = load<V>(s.g + c);
+        bool moves = false;  // a lane without a slope has no step, and its reach does not matter
+        for (int k = 0; k < N; k++) moves |= s.g[c + k] != 0.0f;
+        if (!moves) {
+            store(reach + c, V{});
+            continue;
+        }
         for (std::int64_t j = 0; j < n; j++) {
             const V v = every<V>(x[j]);
             float* __restrict w = table + column[j] * stride + c;

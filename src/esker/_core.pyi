@@ -145,6 +145,10 @@ class Sgd:
         ...
     def __init__(self, loss: str, lane_target: numpy.typing.NDArray[numpy.int32], lane_rate: numpy.typing.NDArray[numpy.float64], lane_l1: numpy.typing.NDArray[numpy.float64], lane_l2: numpy.typing.NDArray[numpy.float64], fit_intercept: bool, classes: bool, scaled_penalty: bool, loss_parameter: typing.SupportsFloat | typing.SupportsIndex = 0.0, step: str = 'auto', step_power: typing.SupportsFloat | typing.SupportsIndex = 0.0, step_offset: typing.SupportsFloat | typing.SupportsIndex = 0.0, lane_replicate: typing.Annotated[numpy.typing.ArrayLike, numpy.int32] | None = None, bootstrap_seed: typing.SupportsInt | typing.SupportsIndex = 0) -> None:
         ...
+    def assign(self, other: Sgd) -> None:
+        """
+        Becomes a copy of another state, in the same memory.
+        """
     def averaged(self) -> Sgd:
         """
         A state whose weights are the averages so far.
@@ -165,6 +169,14 @@ class Sgd:
         ...
     def meter(self) -> tuple[numpy.typing.NDArray[numpy.float64], float]:
         ...
+    @typing.overload
+    def read_out(self, coef: numpy.typing.NDArray[numpy.float32], slots: numpy.typing.NDArray[numpy.int32] | None) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+    @typing.overload
+    def read_out(self, coef: numpy.typing.NDArray[numpy.float64], slots: numpy.typing.NDArray[numpy.int32] | None) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Writes coefficients of sparse rows into lanes x columns; returns the intercepts.
+        """
     def reset_meter(self) -> None:
         ...
     def scale_penalties(self, by: numpy.typing.NDArray[numpy.float64]) -> None:
@@ -191,7 +203,7 @@ class Sgd:
         ...
     def update_shards(self, x: typing.Any, y: numpy.typing.NDArray[numpy.float64], weight: numpy.typing.NDArray[numpy.float64] | None, keys: int | numpy.typing.NDArray[numpy.int64], order: numpy.typing.NDArray[numpy.int64] | None, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, at: typing.SupportsInt | typing.SupportsIndex, shards: typing.SupportsInt | typing.SupportsIndex, rows: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
-    def widen(self, cols: typing.SupportsInt | typing.SupportsIndex) -> None:
+    def widen(self, cols: typing.SupportsInt | typing.SupportsIndex, late: bool = False) -> None:
         ...
     @property
     def average(self) -> int:

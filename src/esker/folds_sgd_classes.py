@@ -176,4 +176,5 @@ def _taken(block: Block, rows: NDArray[np.int64]) -> Block:
     kind = block.X.indices.dtype if sparse.issparse(block.X) else np.int32
     parts = (X.data, X.indices.astype(kind, copy=False), X.indptr.astype(kind, copy=False))
     taken = sparse.csr_array(parts, shape=X.shape)
-    return replace(block, X=taken, y=block.y[rows], sample_weight=weight, order=None, row_keys=keys)
+    y = None if block.y is None else block.y[rows]
+    return replace(block, X=taken, y=y, sample_weight=weight, order=None, row_keys=keys)

@@ -54,9 +54,13 @@ def scores_of(X: Any, coef: Any, intercept: Any) -> NDArray[np.float64]:
     n, d = X.shape
     if not sparse.issparse(coef) and coef.ndim > 1 and coef.size > _PART and len(coef) > 1:
         columns = np.unique(X.indices) if sparse.issparse(X) else np.arange(0)
-        few = sparse.issparse(X) and 2 * len(columns) < d  # of many columns only those that come are looked up
+        few = (
+            sparse.issparse(X) and 2 * len(columns) < d
+        )  # of many columns only those that come are looked up
         if few:
-            X = sparse.csr_array((X.data, np.searchsorted(columns, X.indices), X.indptr), shape=(n, len(columns)))
+            X = sparse.csr_array(
+                (X.data, np.searchsorted(columns, X.indices), X.indptr), shape=(n, len(columns))
+            )
         some = max(1, _PART // max(1, X.shape[1]))
         level = np.broadcast_to(np.asarray(intercept, dtype=np.float64), len(coef))
         whole = np.empty((n, len(coef)))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["classes_at_once", "fit_in_walks"]
 
+
 def classes_at_once(blocks: Blocks, classes: int, held: int, *, averages: bool = False) -> int:
     """How many classes' tables there is memory for beside `held` bytes; all where the width is not known before the walk.
 

@@ -51,7 +51,7 @@ def lane_bytes(lanes: int, columns: int, *, averages: bool = False) -> int:
 def recorded_columns(blocks: Blocks, models: int) -> int | None:
     """How many columns the tables of so many models hold: of hundreds, those that come in sparse rows; None: not known."""
     columns = blocks.n_columns
-    X = getattr(blocks, "X", None) if isinstance(blocks, ArrayBlocks) else None
+    X: Any = getattr(blocks, "X", None) if isinstance(blocks, ArrayBlocks) else None
     if columns is None or models <= 2 * BESIDE or not sparse.issparse(X):
         return columns
     comes = np.zeros(columns, dtype=bool)

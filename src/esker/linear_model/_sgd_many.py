@@ -50,7 +50,12 @@ def race_many(
     """
     given = asked.schedule
     classes = len(getattr(model, "classes_", ()))
-    if checked.stepping.rate is not None or classes < MANY or blocks.sequential_first or not blocks.rereadable:
+    if (
+        checked.stepping.rate is not None
+        or classes < MANY
+        or blocks.sequential_first
+        or not blocks.rereadable
+    ):
         return checked, []
     for event in [] if given is None else given.get("decisions", []):
         if event.get("event") == "raced":

@@ -56,7 +56,9 @@ def learn_open(model: Any, blocks: Blocks, checked: Checked) -> list[Any]:
             stream.check(blocks.source)
         stream.need_rows(blocks.source)
     except BaseException:
-        if getattr(model, "_kept", None) is not None:  # its lanes have learned: what they are is kept with them
+        if (
+            getattr(model, "_kept", None) is not None
+        ):  # its lanes have learned: what they are is kept with them
             model._kept, model._seen = stream.kept() | {"given": parameters_of(model, checked)}, seen
         raise
     model._kept = stream.kept() | {"given": parameters_of(model, checked)}
