@@ -555,21 +555,17 @@ def test_a_watcher_may_end_the_walk():
     assert 3000 < learned.rows == watch.rows < 40_000
 
 
-def test_a_mark_frees_the_last_copy_before_it_makes_another(monkeypatch):
-    from esker.folds import Sgd
-    from esker.learning_stream import Stream
-
-    stream = Stream(Sgd("squared_error", [0], [0.1], [0.0], [0.0]))
-    copies, copy = [], Sgd.copy
-
-    def watched(state):
-        copies.append(hasattr(stream, "backup"))
-        return copy(state)
-
-    monkeypatch.setattr(Sgd, "copy", watched)
+def test_a_mark_copies_into_the_memory_that_there_is(monkeypatch):
+    stream = Stream(state((0.1,)))
+    X, y = data(100)
+    backup = stream.backup
+    monkeypatch.setattr(Sgd, "copy", None)  # never a third one: max_memory counts one beside the state
+    stream.state.update(Block(X, y))
     stream.mark("here")
-    assert copies == [False]
-    assert stream.backup is not stream.state
+    assert stream.backup is backup is not stream.state
+    assert backup.finish()[0].tobytes() == stream.state.finish()[0].tobytes()
+    stream.state.update(Block(X, y))
+    assert backup.finish()[0].tobytes() != stream.state.finish()[0].tobytes()
 
 
 def test_what_a_row_takes_is_not_told_by_the_first_piece():

@@ -7,7 +7,7 @@
 namespace esker {
 namespace {
 
-constexpr Index tile = 16;  // features whose records stay in the first cache for all lanes
+constexpr Index tile = 64;  // features whose records stay in the second cache for all lanes
 
 template <class T>
 void read_records(const Sgd& s, T* coef, Index stride, const std::int32_t* slot, Index from, Index to) {
@@ -39,7 +39,7 @@ std::vector<double> Sgd::read_out(T* coef, Index stride, const std::int32_t* slo
         require(0 <= slot[j] && slot[j] < cols, "a column's record must be one of " + std::to_string(cols) +
                                                     ", got " + std::to_string(slot[j]));
     require(slot || n <= cols, "there are fewer records than columns to read out");
-    const Index tiles = (n + tile - 1) / tile, share = 64;  // tiles a task
+    const Index tiles = (n + tile - 1) / tile, share = 16;  // tiles a task
     parallel_for((tiles + share - 1) / share, [&](std::int64_t task) {
         for (Index t = task * share; t < std::min(tiles, (task + 1) * share); t++)
             read_records(*this, coef, stride, slot, t * tile, std::min(n, (t + 1) * tile));

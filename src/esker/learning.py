@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Learned", "Schedule", "learn"]
 
 #: Seconds in which a weight is read out of the tables of many models, and rounded, at the end of a fit.
-READ_OUT = 2.5e-8
+READ_OUT = 1.5e-8
 #: Seconds of work between two checkpoints.
 CHECKPOINT_EVERY = 3.0
 

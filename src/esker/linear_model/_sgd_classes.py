@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["classes_at_once", "fit_in_walks"]
 
 
-def classes_at_once(blocks: Blocks, classes: int, held: int, *, averages: bool = False) -> int:
+def classes_at_once(
+    blocks: Blocks, classes: int, held: int, *, averages: bool = False, together: bool = False
+) -> int:
     """How many classes' tables there is memory for beside `held` bytes; all where the width is not known before the walk.
 
-    A table is there three times, and with averages a fourth time as it is averaged.
+    A table is there three times, and with averages a fourth time as it is averaged. Classes that learn `together` have one
+    state, of all columns.
     """
-    columns, every = recorded_columns(blocks, classes), blocks.n_columns
+    every = blocks.n_columns
+    columns = every if together else recorded_columns(blocks, classes)
     if columns is None or every is None:
         return classes
 

@@ -248,7 +248,9 @@ class SGDClassifier(Probabilities, LinearClassifier, SGD):
         self.classes_ = classes
         targets = self._targets()
         held = held_bytes(blocks, n_rows, share_held_out(self, blocks, n_rows)) if len(targets) > 16 else 0
-        at_once = classes_at_once(blocks, len(targets), held, averages=checked.average > 0)
+        at_once = classes_at_once(
+            blocks, len(targets), held, averages=checked.average > 0, together=self.loss == "softmax"
+        )
         self._whole = at_once == len(targets)
         if self._whole:
             return self._fit(blocks, n_rows, targets, checked, asked)

@@ -138,7 +138,7 @@ def lanes_of(
     parameter = checked.loss_parameter
     several = parameter if isinstance(parameter, tuple) else (parameter,)
     models = len(targets) * len(several)
-    if blocks is not None and len(several) == 1:
+    if blocks is not None and len(several) == 1 and model.loss != "softmax":
         columns = recorded_columns(blocks, models)
     rates, factors, need = raced_lanes(checked, models, columns, memory, race=race)
     if columns is not None:
