@@ -142,7 +142,16 @@ class _Walk:
         log = {"version": 1, "seed": self.schedule.seed, "decisions": self.stream.events}
         log["stop"] = {"rows": self.stream.rows, "reason": reason}
         epochs = self.epoch + (1 if self.chunk or self.offset else 0)
-        return Learned(state, reason, epochs, self.stream.rows, self.history, log, self.judge.falling)
+        return Learned(
+            state,
+            reason,
+            epochs,
+            self.stream.rows,
+            self.history,
+            log,
+            self.judge.falling,
+            self.judge.held.blocks,
+        )
 
     def _walk_epoch(self) -> None:
         s = self.schedule

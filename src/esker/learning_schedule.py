@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from esker.blocks import Block
     from esker.folds import Sgd
 
 __all__ = ["Learned", "Schedule", "check_schedule"]
@@ -95,6 +96,8 @@ class Learned:
         See `learn`.
     falling : bool
         Whether the last epoch that was judged still gained something, or none was.
+    held : list of Block
+        The held-out rows.
     """
 
     state: Sgd
@@ -104,6 +107,7 @@ class Learned:
     history: list[dict[str, Any]] = field(default_factory=list)
     schedule: dict[str, Any] = field(default_factory=dict)
     falling: bool = True
+    held: list[Block] = field(default_factory=list)
 
 
 def check_schedule(given: Any) -> None:

@@ -29,6 +29,7 @@ from esker.linear_model._sgd_many import race_many
 from esker.linear_model._sgd_parameters import LOSS_PARAMETERS, SHARDS, Checked, alpha_of, shares
 from esker.linear_model._sgd_rows import HOLD_OUT_FROM, held_bytes, measure, share_held_out
 from esker.linear_model._sgd_steps import SCHEDULES, penalty_scale_of
+from esker.linear_model._sgd_useless import warn_useless
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,6 +129,7 @@ class SGD(Bootstrapped):
             self.alpha_: Any = np.add(*learned.state.penalties)
         self._learn_replicates(blocks, learned, checked, plan)
         self._warn(learned.stop_reason, learned.falling)
+        warn_useless(self, blocks, learned)
         return self
 
     def _schedule(self, **more: Any) -> Schedule:
