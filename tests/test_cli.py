@@ -619,3 +619,32 @@ def test_options_in_messages_stand_apart_from_what_came():
 
     assert _line(ValueError("target='nope' is no column")) == "--target 'nope' is no column"
     assert _line(ValueError("columns below n_features=6, got 7")) == "columns below --n-features 6, got 7"
+
+
+def test_a_model_where_data_is_expected_and_data_without_a_column_are_told(folder, capsys):
+    assert (
+        run(
+            "fit",
+            "all.csv",
+            "--target",
+            "level",
+            "--columns",
+            ",".join(NAMES),
+            "--model",
+            "sgd",
+            "-o",
+            "m.model",
+        )
+        == 0
+    )
+    capsys.readouterr()
+    assert run("info", "m.model") != 0
+    assert "a saved model, no data" in error(capsys)
+    head, *rows = table("all.csv")
+    lost = head.index(NAMES[0])
+    with open("less.csv", "w") as file:
+        file.writelines(",".join(line[:lost] + line[lost + 1 :]) + "\n" for line in [head, *rows])
+    assert run("predict", "m.model", "less.csv", "-o", "p.csv") != 0
+    told = error(capsys)
+    assert f"got less.csv without {NAMES[0]!r}" in told
+    assert "--columns" not in told

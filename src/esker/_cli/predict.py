@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
@@ -93,7 +94,15 @@ def _open(args: argparse.Namespace, model: Any) -> Blocks:
         "max_memory": args.max_memory,
         "format": args.format,
     }
-    blocks = open_blocks(files, **options)
+    try:
+        blocks = open_blocks(files, **options)
+    except ValueError as error:
+        lacking = re.match(r"columns=(.*) is no column; (.*)", str(error), re.DOTALL)
+        if lacking is None:
+            raise
+        raise ValueError(
+            f"expected the columns that the model was fitted on, got {', '.join(args.file)} without {lacking[1]}; {lacking[2]}"
+        ) from None
     source = getattr(model, "source_", {})
     at_fit, here = source.get("zero_based"), numbering(blocks)
     if at_fit is not None and here is not None and at_fit != here:

@@ -65,6 +65,8 @@ def _features(path: Path, names: list[str]) -> str:
             return name
     if names == ["arr_0"]:
         return "arr_0"
+    if "esker.json" in names:
+        raise FormatError("a saved model, no data; esker.load reads it, and esker predict uses it", str(path))
     raise FormatError(
         f"an array X was expected, got {', '.join(names[:8]) or 'none'}; save it as numpy.savez(path, X=X, y=y)",
         str(path),
