@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ import numpy as np
 from esker import learning_checkpoint as checkpoints
 from esker._progress import advance
 from esker.blocks import ArrayBlocks
+from esker.blocks.walks import closing
 from esker.learning_clock import GRAIN, Interrupt, Pacer, interruptible
 from esker.learning_holdout import GroupsOf, Visited, without_held_out
 from esker.learning_judge import Judge, Verdict
@@ -157,16 +157,11 @@ class _Walk:
         s = self.schedule
         then = without_held_out(s.seed, s.holdout, self.groups)
         walk: dict[str, Any] = {"shuffle_rows": s.shuffle_rows, "start": self.chunk, "then": then}
-        visits = self.blocks.visits(self.epoch, seed=s.seed, shuffle=s.shuffle, **walk)
-        try:
+        with closing(self.blocks.visits(self.epoch, seed=s.seed, shuffle=s.shuffle, **walk)) as visits:
             while (visited := self._next(visits)) is not None:
                 self._learn_block(visited)
                 del visited  # its memory is free before the next one is filled
                 self.chunk, self.offset = self.chunk + 1, 0
-        finally:
-            close = getattr(visits, "close", None)
-            if close is not None:
-                close()
 
     def _next(self, visits: Any) -> Visited | None:
         """The next block, without its held-out rows, and those; Ctrl-C while waiting for it ends the walk."""

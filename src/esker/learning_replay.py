@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from esker._errors import Diverged
 from esker._progress import advance
+from esker.blocks.walks import closing
 from esker.learning_holdout import without_held_out
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def replay(
     while left > 0:
         walk: dict[str, Any] = {"shuffle_rows": s.shuffle_rows, "then": without_held_out(s.seed, s.holdout)}
         before = left
-        with closing(blocks.visits(epoch, seed=s.seed, shuffle=s.shuffle, **walk)) as visits:  # type: ignore[type-var]  # a generator
+        with closing(blocks.visits(epoch, seed=s.seed, shuffle=s.shuffle, **walk)) as visits:
             for visited in visits:
                 begin, stop = 0, min(len(visited.block.order), left)
                 while begin < stop:

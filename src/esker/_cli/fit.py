@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -121,8 +120,10 @@ def _check_test(args: argparse.Namespace) -> None:
     """The test file is there, its first rows can be read, and they have labels."""
     if args.test == "-" or args.test in args.file:
         return
+    from esker.blocks.walks import closing
+
     test = _open_test(args)
-    with closing(test.head(1).read_ahead()) as rows:  # type: ignore[type-var]
+    with closing(test.head(1).read_ahead()) as rows:
         first = next(rows, None)
     if first is not None and first.y is None:
         raise ValueError(

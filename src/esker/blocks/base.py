@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +20,7 @@ from esker.blocks.block import UNIT, Block
 from esker.blocks.buffer import RowBuffer
 from esker.blocks.choices import Choices
 from esker.blocks.memory import Budget, show_size, walking_bytes
+from esker.blocks.walks import closing
 
 if TYPE_CHECKING:
     from esker.blocks.mixing import Mixing
@@ -193,7 +193,7 @@ class Blocks(Choices, ABC):
             self._check(part, block)
             return block
 
-        with closing(self._read(part, start)) as blocks:  # type: ignore[type-var]
+        with closing(self._read(part, start)) as blocks:
             yield from map(checked, blocks)  # which holds none while the next one is read
 
     def read_pieces(self, part: Part, start: int = 0) -> Iterator[Block]:
@@ -202,7 +202,7 @@ class Blocks(Choices, ABC):
 
     def read_later(self, part: Part, start: int = 0) -> Generator[Callable[[], Block], None, None]:
         """`read_pieces`, each as a function that makes it: what need not be done in sequence, any thread may do."""
-        with closing(self.read_pieces(part, start)) as pieces:  # type: ignore[type-var]  # a generator
+        with closing(self.read_pieces(part, start)) as pieces:
             for piece in pieces:
                 yield iter([piece]).__next__  # called once: the function then keeps nothing
 

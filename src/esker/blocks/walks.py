@@ -1,11 +1,30 @@
-"""How often a caller's object can be walked: anew each time, or once; the one error where a second pass is asked of the latter."""
+"""Walks that end in time; how often a caller's object can be walked: anew each time, or once; the one error where a second pass is asked of the latter."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
-__all__ = ["Walks", "chain"]
+__all__ = ["Walks", "chain", "closing"]
+
+T = TypeVar("T")
+
+
+@contextmanager
+def closing(walk: Iterator[T]) -> Iterator[Iterator[T]]:
+    """A walk that ends with this context, wherever it stands: what it holds, such as open files and threads, is let go of.
+
+    >>> with closing(iter([1, 2])) as walk:
+    ...     next(walk)
+    1
+    """
+    try:
+        yield walk
+    finally:
+        close = getattr(walk, "close", None)  # of generators; other iterators hold nothing
+        if close is not None:
+            close()
 
 
 class Walks:

@@ -6,7 +6,6 @@ for all of them; else every walk reads them again.
 
 from __future__ import annotations
 
-from contextlib import closing
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from esker._progress import advance, stopped
 from esker.blocks.arrays import ArrayBlocks
 from esker.blocks.buffer import cut, stored
 from esker.blocks.memory import physical_memory, show_size
+from esker.blocks.walks import closing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,7 +130,7 @@ class Rows:
         if not self._complete:
             if not self.fits():
                 return None
-            with closing(self.walk()) as blocks:  # type: ignore[type-var]  # a generator
+            with closing(self.walk()) as blocks:
                 for _ in blocks:
                     if self._kept is None:
                         return None

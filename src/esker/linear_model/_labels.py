@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from esker._progress import advance
 from esker.blocks import ArrayBlocks, Block, Blocks
+from esker.blocks.walks import closing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,7 +58,7 @@ def count_labels(blocks: Blocks) -> tuple[NDArray[Any], NDArray[np.int64]]:
             raise KeyboardInterrupt
     if len(counts) < 2 and blocks.rereadable:
         # Labels were read alone: where the rows say what is wrong, that is better known.
-        with closing(blocks.head(1).read_ahead()) as first:  # type: ignore[type-var]
+        with closing(blocks.head(1).read_ahead()) as first:
             next(first, None)
     return _sorted(counts)
 
@@ -69,7 +69,7 @@ def first_labels(blocks: Blocks) -> NDArray[Any] | None:
     if known is not None and len(known):
         return None  # counting is for nothing
     labels, rows = set(), 0
-    with closing(blocks.labels()) as pieces:  # type: ignore[type-var]
+    with closing(blocks.labels()) as pieces:
         for y in pieces:
             found = np.unique(np.asarray(y).ravel())
             refuse_fractions(found, blocks)

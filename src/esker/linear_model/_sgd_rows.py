@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from esker._progress import advance
+from esker.blocks.walks import closing
 from esker.learning_holdout import NUMBERS, ROWS, SPARSE_NUMBERS
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _counted(blocks: Blocks, n_rows: int | None, width: int | None) -> tuple[int
     if not blocks.rereadable:
         return None, width
     rows = 0
-    with closing(blocks.read_ahead()) as walk:  # type: ignore[type-var]  # a generator
+    with closing(blocks.read_ahead()) as walk:
         for block in walk:
             rows += len(block)
             width = block.X.shape[1] if isinstance(block.X, np.ndarray) else 0
