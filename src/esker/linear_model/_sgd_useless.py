@@ -31,10 +31,11 @@ USELESS, ALONE = 0.98, 0.5
 
 
 def warn_useless(model: Any, blocks: Blocks, learned: Learned) -> None:
-    """Warn where the loss exceeds a constant's by two standard errors, or is no lower and one value makes a column's scale."""
+    """Of a fit that has converged, warn where the loss exceeds a constant's by two standard errors, or is no lower and one value makes a column's scale."""
     state: Any = learned.state
-    known = isinstance(state, Sgd) and state.lanes <= MOST and model.fit_intercept and model.loss != "softmax"
-    if not known or learned.stop_reason in ("time", "interrupted"):
+    known = isinstance(state, Sgd) and state.lanes <= MOST and model.fit_intercept
+    # The perceptron's loss is 0 of scores that are.
+    if not known or model.loss in ("softmax", "perceptron") or learned.stop_reason != "converged":
         return
     rows = learned.held
     if not rows and isinstance(blocks, ArrayBlocks) and blocks.y is not None:
