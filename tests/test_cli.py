@@ -331,7 +331,6 @@ def test_too_few_and_too_many_columns_without_names(folder, capsys):
         (["--model", "ridge", "--epochs", "3"], "--epochs has no effect"),
         (["--model", "lasso", "--task", "classification"], "--task has no effect with --model lasso"),
         (["--model", "lasso", "--l1-ratio", "0.5"], "use --model sgd or --model elastic-net"),
-        (["--model", "sgd", "--alpha", "auto"], "--alpha auto is for --model ridge"),
         (["--model", "sgd", "--solver", "svd"], "--solver has no effect with --model sgd"),
         (
             ["--model", "ridge", "--alpha", "auto", "--solver", "svd"],

@@ -126,3 +126,23 @@ def test_a_fit_of_separable_classes_ends():
     assert fitted.stop_reason_ == "converged"
     assert fitted.n_iter_ < 200
     assert fitted.score(X, y) > 0.97
+
+
+def test_an_alpha_given_after_auto_is_taken():
+    X, y = words(15_000)
+    fitted = SGDClassifier(random_state=0, warm_start=True).fit(X, y)
+    assert fitted.alpha_[0] < 5e-5
+    raced = fitted.alpha_
+    np.testing.assert_array_equal(fitted.fit(X, y).alpha_, raced)
+    assert fitted.set_params(alpha=1e-4).fit(X, y).alpha_ == [1e-4]
+    assert fitted.set_params(alpha="auto").fit(X, y).alpha_ == [1e-4]
+    assert fitted.set_params(alpha=1e-3).partial_fit(X, y).alpha_ == [1e-3]
+    assert fitted.to_sklearn().alpha == 1e-3
+
+
+def test_alpha_is_of_the_last_fit():
+    X, y = words(1200)
+    fitted = SGDRegressor(random_state=0, alpha=1e-2).fit(X, y)
+    assert fitted.alpha_ == [1e-2]
+    fitted.set_params(loss="quantile", quantile=[0.2, 0.8]).fit(X, y)
+    assert not hasattr(fitted, "alpha_")

@@ -223,3 +223,14 @@ def test_rows_once_and_batches_are_refused():
         SGDRegressor(n_bootstrap=10, max_iter=1).fit(open_blocks(iter([(X, y)])))
     with pytest.raises(ValueError, match="n_bootstrap is for fit"):
         SGDRegressor(n_bootstrap=10).partial_fit(X, y)
+
+
+def test_what_goes_on_is_the_model_that_was_published():
+    X, y = data()
+    model = SGDRegressor(n_bootstrap=2, random_state=0).fit(X, y)
+    kept = model._kept["state"].finish()
+    np.testing.assert_allclose(kept[0][0], model.coef_, rtol=1e-12)
+    np.testing.assert_allclose(kept[1], model.intercept_, rtol=1e-12)
+    before = model.coef_.copy()
+    model.set_params(n_bootstrap=0).partial_fit(X[:1], y[:1])
+    assert 0 < np.abs(model.coef_ - before).max() < 0.2

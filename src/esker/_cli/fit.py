@@ -168,7 +168,9 @@ def _report(args: argparse.Namespace, model: Any, rows: int, took: float) -> Non
         walks = f", {model_walks(model):,} walks"
     print(f"model: {kind}, {model.n_features_in_:,} columns")
     print(f"read: {rows:,} rows{walks} in {took:.1f} s" + (f", ended by {STOPS[stop]}" if stop else ""))
-    if hasattr(model, "alpha_") and hasattr(model, "alphas"):
+    if args.model == "sgd" and model.alpha == "auto":
+        print(f"alpha: {' '.join(f'{a:.3g}' for a in sorted(set(model.alpha_.tolist())))}")
+    elif hasattr(model, "alpha_") and hasattr(model, "alphas"):
         print(f"alpha: {model.alpha_:.6g}, of {len(getattr(model, 'alphas_', model.alphas)):,} tried")
     if args.model in ("lasso", "elastic-net"):
         print(f"columns used: {int((model.coef_ != 0).sum()):,}")

@@ -72,10 +72,8 @@ def refuse_idle_options(args: argparse.Namespace) -> None:
         raise ValueError(
             f"--seed has no effect with --model {args.model} unless --holdout chooses rows; leave it out"
         )
-    if auto and args.model == "sgd":
-        raise ValueError("--alpha auto is for --model ridge, lasso and elastic-net; give sgd a number")
     for name in ("checkpoint", "solver"):
-        if auto and getattr(args, name) is not None:
+        if auto and args.model != "sgd" and getattr(args, name) is not None:
             raise ValueError(f"--{name} has no effect with --alpha auto; give one alpha, or leave it out")
     if auto and args.model == "ridge" and (args.tol is not None or args.positive is not None):
         raise ValueError(
@@ -102,7 +100,9 @@ def model_of(args: argparse.Namespace, blocks: Blocks, max_time: float | None) -
     """The estimator that these options name, not yet fitted."""
     from esker import linear_model
 
-    auto = args.alpha == "auto"
+    auto = (
+        args.alpha == "auto" and args.model != "sgd"
+    )  # which has it by default, and no class of its own for it
     given = {
         "alpha": None if auto else args.alpha,
         "loss": args.loss,

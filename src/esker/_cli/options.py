@@ -148,7 +148,7 @@ def _add_learning(fit: argparse.ArgumentParser) -> None:
         "--alpha",
         metavar="A|auto",
         type=_alpha,
-        help="strength of the penalty; auto chooses it by cross-validation (not sgd)",
+        help="strength of the penalty; auto chooses it, by cross-validation, and of sgd by held-out rows (its default)",
     )
     add("--solver", choices=("auto", "cholesky", "svd", "sparse_cg"), help="ridge (default auto)")
     add("--tol", metavar="T", type=float, help="ridge that iterates, lasso, elastic-net: how exact")

@@ -125,8 +125,6 @@ class SGD(Bootstrapped):
                 f"sample_weight is zero in every row of {blocks.source}; at least one row needs a positive weight"
             )
         self._take(learned.state, blocks.dtype)
-        if isinstance(learned.state, Sgd | SgdClasses):
-            self.alpha_: Any = np.add(*learned.state.penalties)
         self._learn_replicates(blocks, learned, checked, plan)
         self._warn(learned.stop_reason, learned.falling)
         warn_useless(self, blocks, learned)
@@ -315,6 +313,9 @@ class SGD(Bootstrapped):
         self.__dict__.pop("coef_", None)  # its memory is free before the new one takes some
         self.coef_, intercept = state.finish(dtype)
         self.intercept_ = np.asarray(intercept, dtype=np.float64)
+        self.__dict__.pop("alpha_", None)  # of an earlier fit
+        if isinstance(state, Sgd | SgdClasses):
+            self.alpha_: Any = np.add(*state.penalties)
 
     def _scores(self, X: Any) -> NDArray[np.float64]:
         scores = super()._scores(X)
@@ -354,4 +355,6 @@ class SGD(Bootstrapped):
         names = ["loss", "penalty", "alpha", "l1_ratio", "epsilon", "fit_intercept", "random_state"]
         if self.learning_rate in SCHEDULES:
             names += ["learning_rate"] + [n for n in ("eta0", "power_t") if getattr(self, n) is not None]
-        return {**{name: getattr(self, name) for name in names}, "alpha": alpha_of(self)}
+        alphas = np.unique(getattr(self, "alpha_", ()))
+        alpha = float(alphas[0]) if len(alphas) == 1 and self.penalty is not None else alpha_of(self)
+        return {**{name: getattr(self, name) for name in names}, "alpha": alpha}

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from esker._native import threads
 from esker._parameters import check_integer, check_number
 from esker.learning_replay import replay
+from esker.learning_stream import Stream
 from esker.linear_model._base import LinearModel, scores_of
 from esker.linear_model._sgd_lanes import lane_bytes, refuse_width
 from esker.linear_model._sgd_steps import AVERAGED, new_state
@@ -92,8 +93,7 @@ class Bootstrapped(LinearModel):
         average = self.learning_rate in AVERAGED
         copies = n + average
         lanes = copies * len(targets)
-        own = getattr(learned.state, "penalties", (checked.l1, checked.l2))
-        l1, l2 = (np.tile(np.broadcast_to(each, len(targets)), copies) for each in own)
+        l1, l2 = (np.tile(each, copies) for each in learned.state.penalties)
         what = f"{type(self).__name__} with {len(targets)} x {n} replicates"
         columns = learned.state.cols
         tables = lane_bytes(lanes, columns, averages=average) + average * lane_bytes(lanes, columns)
@@ -123,6 +123,9 @@ class Bootstrapped(LinearModel):
             self.coef_ = coef[:models].reshape(shape).astype(blocks.dtype, copy=False)
             self.intercept_ = intercept[:models]
             coef, intercept = coef[models:], intercept[models:]
+            mine = state.select(list(range(models)))  # what warm_start and partial_fit go on with
+            mine.set_average(0)
+            self._kept = Stream(mine, backup=False).kept(backup=False) | {"given": self._kept["given"]}
         self.bootstrap_coef_ = coef.reshape(n, *shape).astype(blocks.dtype, copy=False)
         self.bootstrap_intercept_ = intercept.reshape(n, models)
 

@@ -64,7 +64,7 @@ class SGDClassifier(Probabilities, LinearClassifier, SGD):
     coef_ : ndarray of shape (1, d) for two classes, else (classes, d), of X's dtype
     intercept_ : ndarray of shape (1,) or (classes,), float64
     alpha_ : ndarray of shape (targets,)
-        The alpha that each target's model ended with; not with several quantiles.
+        The alpha that each class's model ended with.
     bootstrap_coef_, bootstrap_intercept_ : ndarray
         With `n_bootstrap`: the replicates, of the shapes above with one axis more in front.
     n_features_in_, feature_names_in_, n_iter_, t_

@@ -102,6 +102,7 @@ class SGDCV(SGD):
         self.history_, self.stop_reason_ = learned.history, learned.stop_reason
         best = self._choose(grid, -np.concatenate(losses, axis=1))
         self._take(lanes.winner(models[rows.k], best), blocks.dtype)
+        self.alpha_ = grid[best].alpha
         self._warn(learned.stop_reason, learned.falling)
         return self
 
@@ -146,7 +147,7 @@ class SGDCV(SGD):
             best = max((i for i in near if grid[i].alpha == strongest), key=lambda i: mean[i])
         self.alphas_, self.scores_ = alphas, scores.reshape(shape)
         self.standard_errors_ = error.reshape(shape[:-1])
-        self.alpha_, self.best_score_ = grid[best].alpha, float(mean[best])
+        self.best_score_ = float(mean[best])
         if np.ndim(self.eta0) > 0:
             self.eta0_ = grid[best].eta0
         return best

@@ -19,6 +19,7 @@ def parameters_of(model: Any, checked: Checked) -> dict[str, Any]:
     """What a kept stream has learned with."""
     return {
         "rate": checked.stepping.rate,
+        "alpha": model.alpha if isinstance(model.alpha, str) else float(model.alpha),
         "l1": checked.l1,
         "l2": checked.l2,
         "fit_intercept": bool(model.fit_intercept),
@@ -29,8 +30,8 @@ def parameters_of(model: Any, checked: Checked) -> dict[str, Any]:
 def apply_parameters(stream: Stream, before: dict[str, Any], now: dict[str, Any], how: str) -> None:
     """Give a stream, which has learned with other parameters, those of now.
 
-    A penalty or rate is that of the steps to come; a rate of None goes on with the one that there is. Where rates were
-    racing, and one is given, the leader takes it.
+    A penalty or rate is that of the steps to come; a rate of None and an alpha of "auto" go on with those that there are. Where rates
+    were racing, and one is given, the leader takes it.
 
     Raises
     ------
@@ -47,7 +48,15 @@ def apply_parameters(stream: Stream, before: dict[str, Any], now: dict[str, Any]
             stream.keep(stream.winners(stream.progressive()))
         for state in (stream.state, stream.backup):
             state.set_rates(np.full(state.lanes, now["rate"]))
-    if (now["l1"], now["l2"]) != (before["l1"], before["l2"]):
+    auto = now["alpha"] == "auto" and _mix(now) == _mix(before)
+    raced = before["alpha"] == "auto" and now["alpha"] != "auto"
+    if not auto and (raced or (now["l1"], now["l2"]) != (before["l1"], before["l2"])):
         for state in (stream.state, stream.backup):
             state.set_penalties(np.full(state.lanes, now["l1"]), np.full(state.lanes, now["l2"]))
     before |= now | {"rate": now["rate"] or before["rate"]}  # also where what follows fails
+
+
+def _mix(given: dict[str, Any]) -> float | None:
+    """The share of l1 in a penalty; None where there is none."""
+    total = given["l1"] + given["l2"]
+    return round(given["l1"] / total, 9) if total else None

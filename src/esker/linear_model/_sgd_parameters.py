@@ -241,10 +241,10 @@ PARAMETERS = """
     shuffle_rows : int or None
         Rows among which an epoch mixes; the default depends on the shape of the data alone.
     n_bootstrap : int
-        Replicates of a bootstrap, in lanes of one more walk: each learns from every row a number of times drawn from Poisson's
+        Replicates of a bootstrap, in lanes of one more walk, three times as long as the fit's: each learns from every row a number of times drawn from Poisson's
         distribution of mean 1, a function of seed, row key and replicate (Fang, Xu & Yang, JMLR 2018). Then `coef_interval`,
         `intercept_interval` and `predict_interval` are there, and where steps can be averaged (see `average`) replicates and
-        model are averages of their weights over half of that walk. 0 is none; 50 to 200 are usual.
+        model are averages of their weights over half of that walk, which no held-out rows choose. 0 is none; 50 to 200 are usual.
     epsilon : float
         Of "huber" the distance from which on a miss counts linearly, above 0; of the epsilon-insensitive losses the distance
         that costs nothing. In units of y.

@@ -51,7 +51,7 @@ def warn_useless(model: Any, blocks: Blocks, learned: Learned) -> None:
     if where is None and not mine > constant + 2 * error:
         return
     hint = (
-        "look for absurd values, which learning_rate='auto' and scaled columns bear better"
+        "either the columns say little of it, or absurd values spoil them, which learning_rate='auto' and scaled columns bear better"
         if where is None
         else f"the value {where[2]:.3g} in row {where[0]}, column {where[1]}, stands out of its column, whose scale it makes alone: "
         "mend or clip such values"
