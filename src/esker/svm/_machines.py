@@ -157,6 +157,12 @@ def tell(
     model.coef_ = narrowed(coef, dtype)
     model.n_iter_ = steps
     model.stop_reason_, model.converged_ = reason, reason == "converged"
+    if reason == "interrupted":
+        warnings.warn(
+            f"{type(model).__name__}.fit was interrupted after {steps} {name}; the model is the best one so far",
+            UserWarning,
+            stacklevel=4,
+        )
     if reason in ("max_iter", "rounding"):
         more = "raise max_iter or tol" if reason == "max_iter" else "rounding goes no further: raise tol"
         worst = float((gaps / np.maximum(objectives, 1e-300)).max())

@@ -61,7 +61,8 @@ class LinearSVR(LinearRegressor):
         How far `objective_` is from its minimum, at most, but for rounding; summed over all rows at the end.
     converged_ : bool
         Whether `tol` was reached.
-    stop_reason_ : {"converged", "max_iter", "rounding", "time"}
+    stop_reason_ : {"converged", "max_iter", "rounding", "time", "interrupted"}
+        "interrupted" is of the primal, which Ctrl-C ends with the last point; in the dual it is KeyboardInterrupt.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
