@@ -81,16 +81,17 @@ private:
     }
     void move_to_pages(std::size_t capacity) {
         const std::size_t bytes = capacity * sizeof(float), had = capacity_ * sizeof(float);
-        char* const fresh = pages(bytes);
+        char* fresh = pages(bytes);
 #ifdef MREMAP_FIXED
-        // Pages that are there move without a copy.
+        // Pages that are there move without a copy. The mapping grows as it moves and stays a single one:
+        // Linux before 6.17 refuses to move several at once, with EFAULT.
         if (had >= huge) {
-            if (mremap(data_, had, had, MREMAP_MAYMOVE | MREMAP_FIXED, fresh) == MAP_FAILED) {
-                munmap(fresh, bytes);
-                throw std::bad_alloc();
+            if (mremap(data_, had, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, fresh) != MAP_FAILED) {
+                data_ = reinterpret_cast<float*>(fresh);
+                return;
             }
-            data_ = reinterpret_cast<float*>(fresh);
-            return;
+            // What refuses may have given up those pages first, and another thread may have them by now.
+            fresh = pages(bytes);
         }
 #endif
         if (size_) std::memcpy(fresh, data_, size_ * sizeof(float));

@@ -256,8 +256,20 @@ void bind_sgd(py::module_& m) {
         .def(
             "copy", [](const Sgd& s) { return Sgd(s); }, py::call_guard<py::gil_scoped_release>())
         .def(
-            "assign", [](Sgd& s, const Sgd& other) { s = other; }, py::arg("other"),
-            py::call_guard<py::gil_scoped_release>(), "Becomes a copy of another state, in the same memory.")
+            "assign",
+            [](Sgd& s, const Sgd& other) {
+                try {
+                    s = other;
+                } catch (const std::bad_alloc&) {
+                    // Old and new tables are never both in memory: here both are gone, and the state is a new
+                    // one.
+                    s = Sgd(other.loss_name, other.table, other.fit_intercept, other.classes,
+                            other.scaled_penalty, other.loss_parameter, other.step);
+                    throw;
+                }
+            },
+            py::arg("other"), py::call_guard<py::gil_scoped_release>(),
+            "Becomes a copy of another state, in the same memory; a new state where memory does not suffice.")
         .def("finite", &Sgd::finite, py::call_guard<py::gil_scoped_release>())
         .def("reset_meter", &Sgd::reset_meter)
         .def("meter", [](const Sgd& s) { return py::make_tuple(copy(s.loss_sum), s.meter_weight); })

@@ -53,6 +53,7 @@ AnyLoss loss_named(const std::string& name, double parameter) {
 }
 
 Softmax Softmax::of(const std::vector<std::int32_t>& target) {
+    require(!target.empty(), "lanes must number 1 to 2^20, got 0");
     std::vector<std::int32_t> known(target);
     std::sort(known.begin(), known.end());
     known.erase(std::unique(known.begin(), known.end()), known.end());

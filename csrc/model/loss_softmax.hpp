@@ -28,7 +28,7 @@ struct Softmax {
     void over(double* slopes, double* values, const double* p, const double* y, int n) const {
         const LaneKernels& f = kernels().lanes;
         static thread_local std::vector<double> room;
-        const int size = classes > 0 ? classes : n;
+        const int size = lanes_of_model(n);
         if (room.size() < 2 * static_cast<std::size_t>(size)) room.resize(2 * static_cast<std::size_t>(size));
         double *below = room.data(), *e = below + size;
         each_model(n, size, [&](auto lane) {
@@ -57,7 +57,7 @@ struct Softmax {
     }
     // 1 for the lanes of models whose largest score is not that of the row's class alone.
     void missed(double* wrong, const double* p, const double* y, int n) const {
-        const int size = classes > 0 ? classes : n;
+        const int size = lanes_of_model(n);
         each_model(n, size, [&](auto lane) {
             double own = -std::numeric_limits<double>::infinity(), other = own;
             for (int c = 0; c < size; c++) {
@@ -69,17 +69,18 @@ struct Softmax {
     }
     // A model is as good as the worst of its lanes.
     void share(std::vector<bool>& ok) const {
-        const int n = static_cast<int>(ok.size());
-        each_model(n, classes, [&](auto lane) {
+        const int n = static_cast<int>(ok.size()), size = lanes_of_model(n);
+        each_model(n, size, [&](auto lane) {
             bool all = true;
-            for (int c = 0; c < classes; c++) all = all && ok[static_cast<std::size_t>(lane(c))];
-            for (int c = 0; c < classes; c++) ok[static_cast<std::size_t>(lane(c))] = all;
+            for (int c = 0; c < size; c++) all = all && ok[static_cast<std::size_t>(lane(c))];
+            for (int c = 0; c < size; c++) ok[static_cast<std::size_t>(lane(c))] = all;
         });
     }
 
 private:
     using Eight = std::array<double, 8>;
 
+    int lanes_of_model(int n) const noexcept { return classes > 0 ? classes : n; }
     // f(lane) for every model; lane(c) is that of its class number c.
     template <class F>
     void each_model(int n, int size, F&& f) const {

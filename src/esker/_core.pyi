@@ -147,7 +147,7 @@ class Sgd:
         ...
     def assign(self, other: Sgd) -> None:
         """
-        Becomes a copy of another state, in the same memory.
+        Becomes a copy of another state, in the same memory; a new state where memory does not suffice.
         """
     def averaged(self) -> Sgd:
         """

@@ -39,7 +39,9 @@ class SgdClasses(SgdGroup):
 
     Examples
     --------
+    >>> from scipy import sparse
     >>> from esker.blocks import Block
+    >>> from esker.folds import Sgd, SgdClasses
     >>> X = sparse.csr_array(np.eye(4, 1000, dtype=np.float32)[[1, 3, 1, 3]])
     >>> states = [Sgd("hinge", lanes, [0.5, 0.5], classes=True) for lanes in ([0, 1], [2, 3])]
     >>> group = SgdClasses(states, range(4))
@@ -128,9 +130,13 @@ class SgdClasses(SgdGroup):
 
     def merge(self, other: Self, /) -> None:
         """Average with another group, member by member, weighted by accumulated gradients."""
-        if self._recorded and not np.array_equal(self._slots, other._slots):
+        self.widen(other._cols)
+        slots = np.pad(other._slots, (0, self._cols - other._cols))
+        if self._recorded and other._recorded and not np.array_equal(self._slots, slots):
             raise ValueError("groups that met their features in another order do not merge")
         super().merge(other)
+        if self._recorded is None:  # its members are copies now
+            self._recorded, self._slots, self._used = other._recorded, slots, other._used
 
     def start_from(self, coef: ArrayLike, intercept: ArrayLike, *, dense: bool) -> None:
         """As `Sgd.start_from`."""
@@ -161,10 +167,21 @@ class SgdClasses(SgdGroup):
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], /) -> Self:
         self = super().from_arrays(arrays)
-        began, self._used = (int(n) for n in arrays["records"])
+        slots, records = np.asarray(arrays["slots"]), np.asarray(arrays["records"])
+        if slots.ndim != 1 or slots.dtype.kind not in "iu" or records.shape != (2,):
+            raise ValueError("the records of a group's columns are integers, and two numbers say how many")
+        began, used = (int(n) for n in records)
+        given = np.sort(slots[slots != 0])
+        fits = began in (-1, 0, 1) and used == 1 + len(given) and used - 1 < 1 << 31
+        # Columns have the records from 1 on, each its own, and every member's table has all of them.
+        if not fits or not np.array_equal(given, np.arange(1, used)):
+            raise ValueError(f"the records of a group's {len(slots)} columns do not number 1 to {used - 1}")
+        if (began == 1 and any(m.cols != used for m in self.members)) or (began != 1 and used != 1):
+            raise ValueError(
+                f"a group's columns have {used} records, those of its members {[m.cols for m in self.members]}"
+            )
         self._recorded = None if began < 0 else bool(began)
-        self._slots = np.array(arrays["slots"], dtype=np.int32)
-        self._cols = len(self._slots)
+        self._slots, self._used, self._cols = slots.astype(np.int32), used, len(slots)
         return self
 
 

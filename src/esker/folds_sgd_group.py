@@ -272,6 +272,11 @@ class SgdGroup:
 
     def assign(self, other: Self, /) -> None:
         """Become a copy of another group of such members, in the same memory."""
+        mine, theirs = ([m.lanes for m in group.members] for group in (self, other))
+        if mine != theirs:
+            raise ValueError(
+                f"a group becomes a copy of one whose members have as many lanes: these have {mine}, the others {theirs}"
+            )
         self._each(lambda i: self.members[i].assign(other.members[i]))
         self.targets, self._rows = other.targets.copy(), other._rows
 

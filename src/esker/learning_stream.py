@@ -164,7 +164,7 @@ class Stream:
         rates = np.array(self.backup.rates, dtype=np.float64)
         rates[~finite] /= 2
         self.backup.set_rates(rates)
-        self.state = self.backup.copy()
+        self.state.assign(self.backup)  # in the memory that there is
         self.events.append({"rows": self.rows, "event": "halved", "lanes": lost})
 
     def _diverged(self, where: str) -> Diverged:

@@ -109,9 +109,84 @@ def test_copies_selections_and_arrays_go_on_to_the_bit():
         same(group.select(lanes), whole.select(lanes))
     np.testing.assert_array_equal(some.finish(np.float32)[0], whole.finish()[0].astype(np.float32))
     single = SgdClasses(members(), range(CLASSES))
-    single.merge(single.copy())
+    single.update(more)
     with pytest.raises(ValueError, match="in another order"):
         some.merge(single)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_fresh_group_is_the_identity_of_merge(dense):
+    X, y, _ = rows()
+    first, then = (Block(a[:, :70].toarray() if dense else a, y) for a in (X, rows(seed=3)[0]))
+    whole = SgdGroup(members(), range(CLASSES))
+    taught, fresh = (SgdClasses(members(), range(CLASSES)) for _ in range(2))
+    for group in (whole, taught):
+        group.update(first)
+    fresh.merge(taught)
+    taught.merge(SgdClasses(members(), range(CLASSES)))
+    for _ in range(2):
+        for group in (taught, fresh):
+            same(group, whole)
+            assert (group.rows, group.cols) == (whole.rows, whole.cols)
+        for group in (whole, taught, fresh):
+            group.update(then)
+
+
+def test_merging_takes_the_columns_of_both():
+    X, y, _ = rows()
+    one, other, wide = (SgdClasses(members(), range(CLASSES)) for _ in range(3))
+    for group in (one, other):
+        group.update(Block(X, y))
+    wide.widen(2 * COLUMNS)
+    mean = one.copy()
+    mean.merge(other)
+    coef = np.pad(mean.finish()[0], ((0, 0), (0, COLUMNS)))
+    other.widen(2 * COLUMNS)
+    for a, b in ((one.copy(), other), (other.copy(), one)):
+        a.merge(b)
+        np.testing.assert_array_equal(a.finish()[0], coef)
+    for a, b in ((one.copy(), wide), (wide.copy(), one)):
+        a.merge(b)
+        np.testing.assert_array_equal(a.finish()[0], np.pad(one.finish()[0], ((0, 0), (0, COLUMNS))))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("slots", lambda a: a + 10**8 * (a > 0)),
+        ("slots", lambda a: a + (1 << 32)),
+        ("slots", lambda a: -a),
+        ("slots", lambda a: np.maximum(a, 1)),
+        ("slots", lambda a: a.astype(np.float64)),
+        ("slots", lambda a: a[None]),
+        ("slots", lambda a: a[:5]),
+        ("records", lambda a: np.array([1, 10**7])),
+        ("records", lambda a: np.array([1, -1])),
+        ("records", lambda a: np.array([2, a[1]])),
+        ("records", lambda a: np.array([-1, a[1]])),
+        ("records", lambda a: np.array([0, a[1]])),
+        ("records", lambda a: a[:1]),
+        ("0.counts", lambda a: a - [1, 0, 0]),
+    ],
+)
+def test_arrays_that_disagree_about_records_are_refused(name, change):
+    X, y, _ = rows()
+    group = SgdClasses(members(), range(CLASSES))
+    group.update(Block(X, y))
+    arrays = group.to_arrays()
+    same(SgdClasses.from_arrays(arrays), group)
+    arrays[name] = change(arrays[name].astype(np.int64))
+    with pytest.raises(ValueError, match=r"record|columns"):
+        SgdClasses.from_arrays(arrays)
+
+
+def test_groups_of_other_members_are_not_assigned():
+    whole = SgdGroup(members(), range(CLASSES))
+    more = SgdGroup(members() * 2, range(2 * CLASSES))
+    for other in (SgdGroup(members()[:1], range(20)), more, whole.select([0, 1, 20])):
+        for a, b in ((whole, other), (other, whole)):
+            with pytest.raises(ValueError, match="as many lanes"):
+                a.assign(b)
 
 
 def test_weights_given_before_the_first_row():

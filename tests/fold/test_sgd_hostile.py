@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -40,3 +43,41 @@ def test_an_array_that_is_missing(name):
     del a[name]
     with pytest.raises(ValueError, match=name):
         Sgd.from_arrays(a)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "log_loss"])
+def test_no_lanes(loss):
+    with pytest.raises(ValueError, match=r"lanes must number 1 to 2\^20, got 0"):
+        Sgd(loss, [], [], classes=True)
+    a = Sgd(loss, [0, 1], [0.5, 0.5], classes=True).to_arrays()
+    a |= {name: a[name][:0] for name in ("lane_target", "lane_rate", "lane_l1", "lane_l2")}
+    with pytest.raises(ValueError, match=r"lanes must number 1 to 2\^20, got 0"):
+        Sgd.from_arrays(a)
+
+
+def test_a_copy_that_memory_has_no_room_for_leaves_a_new_state():
+    code = """
+import resource
+import numpy as np
+from scipy import sparse
+from esker.blocks import Block
+from esker.folds import Sgd
+
+def state(cols):
+    s = Sgd("hinge", [0], [0.5], classes=True, step="plain", penalty_scale="raw")
+    s.update(Block(sparse.csr_array((np.ones(2), [0, cols - 1], [0, 1, 2]), shape=(2, cols)), np.array([1.0, 0.0])))
+    return s
+
+one, other = state(1000), state(200_000_000)
+with open("/proc/self/statm") as f:
+    size = int(f.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + (100 << 20),) * 2)
+try:
+    one.assign(other)
+except MemoryError:
+    print(one.cols, one.rows, one.finish()[0].shape)
+    one.update(Block(np.eye(2, 3), np.array([1.0, 0.0])))
+    print(one.cols, one.rows, other.cols)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["0 0 (1, 0)", "3 2 200000000"]

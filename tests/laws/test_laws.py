@@ -68,6 +68,14 @@ def sgd(loss: str, **options: Any) -> Case:
     return Case(name, make, storages_agree=False, classes=classes)
 
 
+def sgd_classes(loss: str, **options: Any) -> Case:
+    def make() -> folds.SgdClasses:
+        members = [folds.Sgd(loss, lanes, [0.1, 1.0], classes=True, **options) for lanes in ([0, 1], [0, 2])]
+        return folds.SgdClasses(members, range(4))
+
+    return Case(f"SgdClasses-{loss}", make, storages_agree=False, classes=True)
+
+
 CASES = [
     Case("Moments", folds.Moments),
     Case("ColumnMoments", folds.ColumnMoments),
@@ -95,6 +103,8 @@ CASES = [
     sgd("squared_error", step="normalized"),
     sgd("hinge", classes=True, penalty_scale="raw", step="ftrl"),
     sgd("squared_error", penalty_scale="raw", step="plain", step_power=0.25),
+    sgd_classes("hinge"),
+    sgd_classes("log_loss", lane_l2=[0.0, 1e-3]),
 ]
 states = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 exact = pytest.mark.parametrize(
