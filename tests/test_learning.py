@@ -351,6 +351,25 @@ def test_a_lane_that_leaves_the_finite_numbers_is_dropped_or_halved():
     assert [e["rows"] for e in alone.schedule["decisions"]][:2] == [4096, 9000]
 
 
+def test_going_back_takes_no_memory_for_another_state():
+    class Fragile(Sgd):
+        """Infinite weights at every rate."""
+
+        def is_finite(self):
+            return np.zeros(self.lanes, dtype=bool)
+
+    X, y = data(5000)
+    made = Fragile._of(state((0.5,))._state)
+    stream = Stream(made)
+    stream.take(Block(X, y), 0, 4096, "rows")
+    assert [e["event"] for e in stream.events] == ["halved"]
+    assert stream.state is made
+    assert stream.backup is not made
+    for one in (made, stream.backup):
+        assert one.rows == 0
+        assert one.rates.tolist() == [0.25]
+
+
 def test_a_large_state_goes_back_to_its_beginning(monkeypatch):
     class Late(Sgd):
         """Rates above 0.1 become infinite weights after 10,000 rows."""
