@@ -21,7 +21,7 @@ def watch():
 
 before = peak = anonymous()
 done = False
-thread = threading.Thread(target=watch)
+thread = threading.Thread(target=watch, daemon=True)
 thread.start()
 {work}
 done = True

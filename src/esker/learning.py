@@ -76,7 +76,8 @@ def learn(
         measured, as is ``held_out_error``, the standard error of that mean over rows (over groups, where whole groups are
         held out); ``lanes`` counts the models alive. ``schedule`` is ``{"version": 1, "seed": 7, "decisions": [{"rows": 65536, "event": "selected",
         "lanes": [2]}], "stop": {"rows": 131072, "reason": "time"}}``; events are "selected", "dropped", "halved",
-        "lowered", and "spawned": each new lane's own is the one named in its place.
+        "lowered", and "spawned": each new lane's own is the one named in its place. Before these an estimator may log "raced": the
+        rate and penalty that a walk of a few classes found for many.
     """
     return _Walk(blocks, state, schedule, checkpoint, identity or {}, observe, groups).run()
 

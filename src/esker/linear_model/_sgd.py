@@ -79,8 +79,10 @@ class SGD(Bootstrapped):
         else:
             if share == 0:
                 checked = replace(checked, races=False)
-            at_rate, raced = race_many(self, blocks, checked, asked, groups, seed=seed, holdout=share)
-            state = self._state(targets, at_rate, blocks)
+            at_rate, raced, stop = race_many(
+                self, blocks, checked, asked, groups, stop, seed=seed, holdout=share
+            )
+            state = self._state(targets, at_rate, blocks, begins=asked.begins)
             if asked.begins:
                 initial_weights(self, asked, state, blocks, len(targets))
         if state.average != checked.average or self.average == "auto":
@@ -173,10 +175,8 @@ class SGD(Bootstrapped):
     def _refuse_width(self, columns: int) -> None:
         refuse_width(self, columns)
 
-    def _state(
-        self, targets: Sequence[int], checked: Checked, blocks: Blocks | None, *, race: bool = True
-    ) -> Any:
-        return lanes_of(self, targets, checked, blocks, race=race)
+    def _state(self, targets: Sequence[int], checked: Checked, blocks: Blocks | None, **how: bool) -> Any:
+        return lanes_of(self, targets, checked, blocks, **how)
 
     def _row_groups(self, blocks: Blocks, groups: Any, share: float) -> RowGroups:
         if not self.early_stopping:

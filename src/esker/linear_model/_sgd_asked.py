@@ -25,13 +25,14 @@ __all__ = ["Asked", "RowGroups", "initial_weights"]
 
 @dataclass(frozen=True)
 class Asked:
-    """What fit is given beside the rows, and when it was called."""
+    """What fit is given beside the rows, and when it was called; and what the first of several walks `raced`."""
 
     started: float
     schedule: Any = None
     coef_init: Any = None
     intercept_init: Any = None
     groups: Any = None
+    raced: list[dict[str, Any]] | None = None
 
     @property
     def begins(self) -> bool:

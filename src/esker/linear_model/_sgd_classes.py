@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esker.blocks.memory import physical_memory, walking_bytes
-from esker.linear_model._sgd_lanes import BESIDE, lane_bytes, recorded_columns
+from esker.linear_model._sgd_lanes import BESIDE, fit_bytes, recorded_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,22 +18,21 @@ __all__ = ["classes_at_once", "fit_in_walks"]
 
 
 def classes_at_once(
-    blocks: Blocks, classes: int, held: int, *, averages: bool = False, together: bool = False
+    blocks: Blocks, classes: int, held: int, *, averages: bool = False, every: bool = False
 ) -> int:
     """How many classes' tables there is memory for beside `held` bytes; all where the width is not known before the walk.
 
-    A table is there three times, and with averages a fourth time as it is averaged. Classes that learn `together` have one
-    state, of all columns.
+    Where `every` column has a record, those that never come count too: in one state, and with given first weights.
     """
-    every = blocks.n_columns
-    columns = every if together else recorded_columns(blocks, classes)
-    if columns is None or every is None:
+    width = blocks.n_columns
+    columns = width if every else recorded_columns(blocks, classes)
+    if columns is None or width is None:
         return classes
 
     def tables(some: int, columns: int) -> int:
-        return (3 + averages) * lane_bytes(some, columns, averages=averages)
+        return fit_bytes(some, columns, averages=averages)
 
-    coef = int(blocks.dtype.itemsize) * every  # of a class
+    coef = int(blocks.dtype.itemsize) * width  # of a class
     if blocks.max_memory is None:
         room = int(0.9 * physical_memory()) - coef * classes
     else:
@@ -44,7 +43,7 @@ def classes_at_once(
         room //= 2
     some = room // (tables(16, columns) // 16 + coef) // 16 * 16
     if some <= 2 * BESIDE:  # one state then, of all columns
-        some = min(2 * BESIDE, room // (tables(16, every) // 16 + coef) // 16 * 16)
+        some = min(2 * BESIDE, room // (tables(16, width) // 16 + coef) // 16 * 16)
     return int(some) if 0 < some < classes else classes  # what is too many is refused later
 
 

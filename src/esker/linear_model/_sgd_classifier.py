@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -248,9 +249,8 @@ class SGDClassifier(Probabilities, LinearClassifier, SGD):
         self.classes_ = classes
         targets = self._targets()
         held = held_bytes(blocks, n_rows, share_held_out(self, blocks, n_rows)) if len(targets) > 16 else 0
-        at_once = classes_at_once(
-            blocks, len(targets), held, averages=checked.average > 0, together=self.loss == "softmax"
-        )
+        every = self.loss == "softmax" or asked.begins
+        at_once = classes_at_once(blocks, len(targets), held, averages=checked.average > 0, every=every)
         self._whole = at_once == len(targets)
         if self._whole:
             return self._fit(blocks, n_rows, targets, checked, asked)
@@ -263,8 +263,12 @@ class SGDClassifier(Probabilities, LinearClassifier, SGD):
                 "schedule is of one walk, and these classes take several in the memory that there is"
             )
 
+        raced = None  # by the first walk, for all
+
         def fit(some: list[int]) -> None:
-            self._fit(blocks, n_rows, some, checked, asked)
+            nonlocal raced
+            self._fit(blocks, n_rows, some, checked, replace(asked, raced=raced))
+            raced = [event for event in self.schedule_["decisions"] if event["event"] == "raced"]
 
         fit_in_walks(self, fit, blocks, targets, at_once)
         return self

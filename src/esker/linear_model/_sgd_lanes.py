@@ -10,7 +10,7 @@ from scipy import sparse
 from esker.blocks.arrays import ArrayBlocks
 from esker.blocks.memory import physical_memory, show_size
 from esker.folds import Sgd, SgdClasses, SgdGroup
-from esker.linear_model._sgd_steps import new_state, stepping
+from esker.linear_model._sgd_steps import check_average, new_state, stepping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from esker.blocks import Blocks
     from esker.linear_model._sgd_parameters import Checked
 
-__all__ = ["BESIDE", "CANDIDATES", "PENALTIES", "RATES", "lane_bytes", "lanes_of", "penalties_race", "raced_lanes", "raced_rates", "recorded_columns", "refuse_width"]  # fmt: skip
+__all__ = ["BESIDE", "CANDIDATES", "PENALTIES", "RATES", "fit_bytes", "lane_bytes", "lanes_of", "penalties_race", "race_room", "raced_lanes", "raced_rates", "recorded_columns", "refuse_width"]  # fmt: skip
 
-#: Lanes that race, at most.
-MOST = 64
+#: Lanes that race, at most; and those of classes that learn together, whose race is the only one that they have.
+MOST, MOST_TOGETHER = 64, 512
 #: Beyond twice as many models there are states of so many.
 BESIDE = 128
 
@@ -48,11 +48,17 @@ def lane_bytes(lanes: int, columns: int, *, averages: bool = False) -> int:
     return columns * ((16 if width == 1 else 8 * width + 4) + 8 * width * averages)
 
 
-def recorded_columns(blocks: Blocks, models: int) -> int | None:
-    """How many columns the tables of so many models hold: of hundreds, those that come in sparse rows; None: not known."""
+def fit_bytes(lanes: int, columns: int, *, averages: bool = False) -> int:
+    """Bytes of a fit: the state, its copy at the last mark, and the best one so far; and averages read out."""
+    return (3 + averages) * lane_bytes(lanes, columns, averages=averages)
+
+
+def recorded_columns(blocks: Blocks, models: int | None = None) -> int | None:
+    """How many columns the tables of so many models hold: of hundreds, and where models is None, those that come in sparse
+    rows; None: not known."""
     columns = blocks.n_columns
     X: Any = getattr(blocks, "X", None) if isinstance(blocks, ArrayBlocks) else None
-    if columns is None or models <= 2 * BESIDE or not sparse.issparse(X):
+    if columns is None or (models is not None and models <= 2 * BESIDE) or not sparse.issparse(X):
         return columns
     comes = np.zeros(columns, dtype=bool)
     comes[X.indices] = True
@@ -67,6 +73,7 @@ def raced_rates(
     *,
     averages: bool = False,
     race: bool = True,
+    most: int = MOST,
 ) -> Any:
     """The rates to race for each target: four, or fewer where many targets would make the tables too large.
 
@@ -79,24 +86,25 @@ def raced_rates(
         wanted = wanted[-1:]
     need = 0
     for rates in wanted:
-        need = _fit_bytes(targets * len(rates), columns, averages)
-        if len(rates) == 1 or (need <= _room(max_memory) and targets * len(rates) <= MOST):
+        need = fit_bytes(targets * len(rates), columns or 1, averages=averages)
+        if len(rates) == 1 or (need <= race_room(max_memory) and targets * len(rates) <= most):
             return np.array(rates), need
     raise AssertionError("the last choice always fits")
 
 
-def _fit_bytes(lanes: int, columns: int | None, averages: bool) -> int:
-    """The state, its copy at the last mark, and the best one so far; and averages read out."""
-    return (3 + averages) * lane_bytes(lanes, columns or 1, averages=averages)
-
-
-def _room(max_memory: int | None) -> int:
+def race_room(max_memory: int | None) -> int:
     """Bytes that a race may take."""
     return 1 << 31 if max_memory is None else max_memory // 2
 
 
 def raced_lanes(
-    checked: Checked, targets: int, columns: int | None, max_memory: int | None, *, race: bool = True
+    checked: Checked,
+    targets: int,
+    columns: int | None,
+    max_memory: int | None,
+    *,
+    race: bool = True,
+    most: int = MOST,
 ) -> Any:
     """What races for each target: rates, and the penalties of each in units of the one that was asked for.
 
@@ -106,12 +114,12 @@ def raced_lanes(
     """
     averages = checked.average > 0
     rates, need = raced_rates(
-        checked.stepping.rate, targets, columns, max_memory, averages=averages, race=race
+        checked.stepping.rate, targets, columns, max_memory, averages=averages, race=race, most=most
     )
     if checked.races and len(rates) == len(RATES):
         models = targets * len(CANDIDATES)
-        more = _fit_bytes(models, columns, averages)
-        if models <= MOST and more <= _room(max_memory):
+        more = fit_bytes(models, columns or 1, averages=averages)
+        if models <= most and more <= race_room(max_memory):
             return *np.array(CANDIDATES).T, more
     return rates, np.ones(len(rates)), need
 
@@ -120,7 +128,7 @@ def refuse_width(model: Any, columns: int, models: int | None = None) -> None:
     """Say that tables of so many columns exceed this machine's memory, before the system ends the process."""
     if models is None:  # as `lanes_of` chooses where the width is not known
         models = len(raced_rates(stepping(model).rate, 1, None, None)[0])
-    need = 3 * lane_bytes(models, columns)
+    need = fit_bytes(models, columns, averages=check_average(model) > 0)
     if need > 0.9 * physical_memory():
         raise ValueError(
             f"{type(model).__name__} with {models} model{'s' * (models > 1)} on {columns:,} columns takes {show_size(need)}, and this machine "
@@ -130,23 +138,35 @@ def refuse_width(model: Any, columns: int, models: int | None = None) -> None:
 
 
 def lanes_of(
-    model: Any, targets: Sequence[int], checked: Checked, blocks: Blocks | None, *, race: bool = True
+    model: Any,
+    targets: Sequence[int],
+    checked: Checked,
+    blocks: Blocks | None,
+    *,
+    race: bool = True,
+    begins: bool = False,
 ) -> Any:
-    """Lanes: each target at each of the raced rates, or at one; for several quantiles a state of such lanes each."""
+    """Lanes: each target at each of the raced rates, or at one; for several quantiles a state of such lanes each.
+
+    A model that `begins` with given weights has records of all columns from the start.
+    """
     columns = None if blocks is None else blocks.n_columns
     memory = None if blocks is None else blocks.max_memory
     parameter = checked.loss_parameter
     several = parameter if isinstance(parameter, tuple) else (parameter,)
     models = len(targets) * len(several)
-    if blocks is not None and len(several) == 1 and model.loss != "softmax":
+    together = model.loss == "softmax"
+    if blocks is not None and len(several) == 1 and not (together or begins):
         columns = recorded_columns(blocks, models)
-    rates, factors, need = raced_lanes(checked, models, columns, memory, race=race)
+    # In `partial_fit`, where there are no blocks, the race never ends.
+    most = MOST_TOGETHER if together and blocks is not None else MOST
+    rates, factors, need = raced_lanes(checked, models, columns, memory, race=race, most=most)
     if columns is not None:
         refuse_width(model, columns, models * len(rates))
     if blocks is not None:
         blocks.reserve(need, f"{type(model).__name__} with {models} x {len(rates)} models")
     # Many classes are shared out among states, and these among threads.
-    apart = BESIDE if models * len(rates) > 2 * BESIDE and model.loss != "softmax" else models
+    apart = BESIDE if models * len(rates) > 2 * BESIDE and not together else models
     bunches = [targets[i : i + apart] for i in range(0, len(targets), apart)]
     states = [
         new_state(

@@ -188,8 +188,10 @@ PARAMETERS = """
         Added to the mean loss: ``alpha * (l1_ratio * |w| + (1 - l1_ratio) * w**2 / 2)``.
     alpha : float or "auto"
         With "auto" penalties race, together with rates and by held-out rows: 1e-4, 1e-5 and 1e-6, then, after 65,536 rows or
-        more, 3, 1, 0.3 and 0.1 times the best of those, from its weights. Where nothing is held out, where `eta0` is given, with
-        another `learning_rate` or a log link, in `partial_fit`, and where there is no memory for eight models, it is 1e-4.
+        more, 3, 1, 0.3 and 0.1 times the best of those, from its weights: for each class apart where there are at most 8. From 9
+        classes on 16 of them race for all, and only at first; those of softmax race up to 64. Where nothing is held out, where `eta0`
+        is given, with another `learning_rate` or a log link, in `partial_fit`, and where there is no memory for eight models, it
+        is 1e-4.
     l1_ratio : float
         With ``penalty="elasticnet"``.
     fit_intercept : bool
@@ -233,7 +235,8 @@ PARAMETERS = """
         Seconds, or a text such as "30s", "2min"; the best model so far is kept then.
     max_memory : int, str or None
         Bytes, or a text such as "256MB", for the tables of the raced models; of a Blocks, for
-        reading and learning together. Of this and the ``max_memory`` of `open_blocks` the smaller holds.
+        reading and learning together. Of this and the ``max_memory`` of `open_blocks` the smaller holds. What `fit` gives, such
+        as ``coef_`` of hundreds of classes on wide rows, is not counted.
     checkpoint : path or None
         Where `fit` saves everything every few seconds. A killed fit goes on from there to the same bits.
     n_threads : int or None
