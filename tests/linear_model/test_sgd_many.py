@@ -99,6 +99,29 @@ def test_a_race_that_is_interrupted_decides_nothing(by):
     assert again.coef_.tobytes() == model.coef_.tobytes()
 
 
+def test_a_checkpoint_outlives_ctrl_c_in_the_race(tmp_path, monkeypatch):
+    X, y = classes_of(40)
+    path = tmp_path / "fit"
+    whole = SGDClassifier(**PARAMS).fit(X, y)
+    monkeypatch.setattr("esker.learning.CHECKPOINT_EVERY", 0.0)
+
+    class Later(Watch):
+        def show(self):
+            if self.rows == self.at:
+                signal.raise_signal(signal.SIGINT)
+
+    later = Later()
+    later.at = (int(whole.t_) - 1) // 2 + 16  # rows of the race, and the first piece
+    with watching(later), pytest.warns(UserWarning, match="interrupted after"):
+        SGDClassifier(**PARAMS, checkpoint=path).fit(X, y)
+    kept = path.read_bytes()
+    with watching(Ends("Ctrl-C")), pytest.raises(KeyboardInterrupt):
+        SGDClassifier(**PARAMS, checkpoint=path).fit(X, y)
+    assert path.read_bytes() == kept
+    again = SGDClassifier(**PARAMS, checkpoint=path).fit(X, y)
+    assert again.coef_.tobytes() == whole.coef_.tobytes()
+
+
 def test_first_weights_of_hundreds_of_classes_have_room_for_all_columns():
     from scipy import sparse
 

@@ -91,7 +91,11 @@ def race_many(
             raced = _race(model, blocks, checked, plan, groups, some, candidates)
     finally:
         blocks.reserved -= need
-    if raced.interrupted:  # as soon as there is a model
+    if (
+        raced.interrupted and model.checkpoint is not None
+    ):  # which has what an earlier run has learned, for the next one
+        raise KeyboardInterrupt
+    if raced.interrupted:  # end as soon as there is a model
         return checked, [], {"rows": 1, "reason": "interrupted"}
     if raced.loss is None or not np.isfinite(raced.loss).any():
         return checked, [], stop
