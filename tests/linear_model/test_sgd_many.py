@@ -69,6 +69,9 @@ def test_a_clock_and_a_checkpoint_together_have_no_race(tmp_path):
     assert "raced" in events(SGDClassifier(**PARAMS, max_time=60).fit(X, y))
     assert "raced" in events(SGDClassifier(**PARAMS, **paths).fit(X, y))
     assert "raced" not in events(SGDClassifier(**PARAMS, max_time=60, **paths).fit(X, y))
+    whole = SGDClassifier(**PARAMS).fit(X, y)
+    again = SGDClassifier(**PARAMS, max_time=60, **paths).fit(X, y, schedule=whole.schedule_)
+    assert again.coef_.tobytes() == whole.coef_.tobytes()
 
 
 class Ends(Watch):

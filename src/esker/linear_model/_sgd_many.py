@@ -72,15 +72,19 @@ def race_many(
     given = asked.raced
     if given is None and asked.schedule is not None:
         given = [e for e in asked.schedule.get("decisions", []) if e.get("event") == "raced"]
-    unknown = checked.stepping.rate is None and len(getattr(model, "classes_", ())) >= MANY
-    # Of softmax the loss is of all classes. Of a fit that was killed the clock would say something else the next time.
-    alone = model.loss != "softmax" and (checked.max_time is None or model.checkpoint is None)
-    if not (unknown and alone) or blocks.sequential_first or not blocks.rereadable:
+    many = (
+        len(getattr(model, "classes_", ())) >= MANY and model.loss != "softmax"
+    )  # whose loss is of all classes
+    if checked.stepping.rate is not None or not many:
         return checked, [], stop
     if given is not None:
         for event in given:
             checked = _at(checked, float(event["rate"]), float(event["penalty"]))
         return checked, given, stop
+    # Of a fit that was killed the clock would say something else the next time.
+    both = checked.max_time is not None and model.checkpoint is not None
+    if both or blocks.sequential_first or not blocks.rereadable:
+        return checked, [], stop
     some, candidates, need = _afforded(blocks, checked)
     if not some:
         return checked, [], stop
@@ -91,9 +95,7 @@ def race_many(
             raced = _race(model, blocks, checked, plan, groups, some, candidates)
     finally:
         blocks.reserved -= need
-    if (
-        raced.interrupted and model.checkpoint is not None
-    ):  # which has what an earlier run has learned, for the next one
+    if raced.interrupted and model.checkpoint is not None:  # it keeps what an earlier run has learned
         raise KeyboardInterrupt
     if raced.interrupted:  # end as soon as there is a model
         return checked, [], {"rows": 1, "reason": "interrupted"}
