@@ -115,8 +115,8 @@ def test_no_time_at_all():
 class NoWay(SGDRegressor):
     """Every state has left the finite numbers."""
 
-    def _state(self, *args):
-        state = super()._state(*args)
+    def _state(self, *args, **how):
+        state = super()._state(*args, **how)
 
         class Lost(type(state)):
             def is_finite(self):
