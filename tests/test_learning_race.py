@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.datasets import dump_svmlight_file
 
+from esker import open_blocks
 from esker.blocks import Block
 from esker.folds import Sgd
 from esker.learning_race import RACE_ROWS, is_due, race
@@ -107,13 +109,17 @@ def test_no_race_of_penalties(options):
     X, y = words(4000)
     fitted = SGDClassifier(random_state=0, max_iter=40, tol=None, **options).fit(X, y)
     assert "spawned" not in [e["event"] for e in fitted.schedule_["decisions"]]
-    assert fitted.alpha_ == [0.0 if options.get("penalty", "l2") is None else 1e-4]
+    follows = options.get("alpha", "auto") == "auto" and "learning_rate" not in options
+    known = 1 / 4000 if follows else 1e-4  # what one row counts
+    assert fitted.alpha_ == pytest.approx([0.0 if options.get("penalty", "l2") is None else known])
 
 
 def test_auto_is_a_number_to_scikit_learn():
     X, y = words(500)
     fitted = SGDRegressor(random_state=0, max_iter=2, tol=None).fit(X, y)
-    assert fitted.to_sklearn().alpha == 1e-4
+    assert fitted.to_sklearn().alpha == pytest.approx(1 / 500)
+    assert fitted.partial_fit(X, y).alpha_ == pytest.approx([1 / 500])
+    assert SGDRegressor().partial_fit(X, y).alpha_ == [1e-4]
     with pytest.raises(ValueError, match="alpha must be a number"):
         SGDRegressor(alpha="automatic").fit(X, y)
 
@@ -146,3 +152,28 @@ def test_alpha_is_of_the_last_fit():
     assert fitted.alpha_ == [1e-2]
     fitted.set_params(loss="quantile", quantile=[0.2, 0.8]).fit(X, y)
     assert not hasattr(fitted, "alpha_")
+
+
+@pytest.mark.parametrize("model", [SGDClassifier, SGDRegressor])
+def test_few_rows_have_the_penalty_of_one_row_from_any_source(model, tmp_path):
+    X, y = words(700, 40)
+    assert model(random_state=0).fit(X, y).alpha_ == pytest.approx([1 / 700])
+    with open(tmp_path / "rows.svm", "wb") as out:
+        dump_svmlight_file(X.toarray(), y, out)
+    blocks = open_blocks(tmp_path / "rows.svm", n_features=40, zero_based=True)
+    assert model(random_state=0).fit(blocks).alpha_ == pytest.approx([1 / 700])
+
+
+def test_a_model_goes_on_with_its_own_columns():
+    X, y = words(500, 40)
+    fitted = SGDClassifier(warm_start=True, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="X has 30 features, but SGDClassifier is expecting 40"):
+        fitted.fit(X[:, :30], y)
+    assert fitted.n_features_in_ == 40
+    assert fitted.predict(X).shape == (500,)
+
+
+def test_weights_on_another_scale_are_told():
+    X, y = words(500, 40)
+    with pytest.warns(UserWarning, match="sample_weight averages 1e-05"):
+        SGDClassifier(max_iter=2, tol=None).fit(X, y, sample_weight=np.full(500, 1e-5))

@@ -3,6 +3,7 @@
 #include "fold/moments.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "isa/kernels.hpp"
 
@@ -12,11 +13,12 @@ namespace {
 template <class T>
 void absorb(Moments& s, const DenseView<T>& x, const Block& block) {
     const auto& k = kernels().rows<T>();
+    constexpr double all = std::numeric_limits<double>::infinity();  // no value is too far
     for (Index i = 0; i < x.rows; i++) {
         const double w = block.w(i);
         if (w == 0) continue;
         s.weight += w;
-        k.moments(s.mean.data(), s.m2.data(), x.row(i), w / s.weight, w, x.cols);
+        k.moments(s.mean.data(), s.m2.data(), x.row(i), w / s.weight, w, all, x.cols);
     }
     s.nonzeros += x.rows * x.cols;
 }

@@ -6,13 +6,18 @@
 
 namespace esker::rows {
 
+// A value so many standard deviations off says that much of its feature's spread: what one absurd value says
+// must not rule all others.
+constexpr double spread_most = 100.0;
+
 template <class T>
 void see_features(Sgd& s, const T* x, double weight) {
     if (s.steps > settled_rows) return;
     Moments& m = s.x_moments;
+    const double far = spread_most * spread_most / m.weight;  // infinite of the first row
     m.weight += weight;
     m.rows++;
-    kernels().rows<T>().moments(m.mean.data(), m.m2.data(), x, weight / m.weight, weight, s.cols);
+    kernels().rows<T>().moments(m.mean.data(), m.m2.data(), x, weight / m.weight, weight, far, s.cols);
     if (!refresh_due(s)) return;
     std::vector<double> centre(m.mean.size(), 0.0), scale(m.mean.size(), 0.0);
     for (std::size_t j = 0; j < centre.size(); j++) {

@@ -85,7 +85,7 @@ void see_targets(Sgd& s, const double* y, Index targets, double weight) {
             m.weight += weight;
             m.rows++;
             kernels().rows<double>().moments(m.mean.data(), m.m2.data(), y, weight / m.weight, weight,
-                                             targets);
+                                             std::numeric_limits<double>::infinity(), targets);
         }
         if constexpr (L::log_link)
             start_intercepts(s);

@@ -23,7 +23,8 @@ template <class T>
 struct RowKernels {
     double (*dot)(const T* x, const double* w, std::int64_t n);     // sum of x w
     void (*axpy)(double* y, double a, const T* x, std::int64_t n);  // y += a x
-    void (*moments)(double* mean, double* m2, const T* x, double w_over_total, double w, std::int64_t n);
+    void (*moments)(double* mean, double* m2, const T* x, double w_over_total, double w, double far,
+                    std::int64_t n);
     // ^ Welford's weighted update of n columns by one row
     void (*scale)(double* y, double a, const T* x, std::int64_t n);  // y = a x
     // Of n columns, NaN being a missing value: weight += w, sum += w (x - shift), most = max |x|

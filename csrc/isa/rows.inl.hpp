@@ -13,14 +13,17 @@ void axpy(double* __restrict y, double a, const T* __restrict x, std::int64_t n)
     for (std::int64_t j = 0; j < n; j++) y[j] += a * static_cast<double>(x[j]);
 }
 
+// Welford's update of every column; a value whose square about the mean exceeds `far` times m2 counts as that
+// far.
 template <class T>
 void moments(double* __restrict mean, double* __restrict m2, const T* __restrict x, double w_over_total,
-             double w, std::int64_t n) {
+             double w, double far, std::int64_t n) {
 #pragma omp simd
     for (std::int64_t j = 0; j < n; j++) {
-        const double before = static_cast<double>(x[j]) - mean[j];
+        const double by = static_cast<double>(x[j]) - mean[j], square = by * by, most = far * m2[j];
+        const double before = square > most && most > 0 ? by * __builtin_sqrt(most / square) : by;
         mean[j] += before * w_over_total;
-        m2[j] += w * before * (static_cast<double>(x[j]) - mean[j]);
+        m2[j] += w * before * (before - before * w_over_total);
     }
 }
 

@@ -7,6 +7,8 @@ from sklearn.preprocessing import StandardScaler
 
 from esker.linear_model import SGDClassifier, SGDRegressor
 
+# Of the row itself the prediction is absurd, which is said.
+pytestmark = pytest.mark.filterwarnings("ignore:.*predicts no better than a constant")
 X, LABELS = load_breast_cancer(return_X_y=True)
 D, NUMBERS = load_diabetes(return_X_y=True)
 
@@ -42,3 +44,14 @@ def test_an_absurd_value_after_the_scales_are_settled_spares_its_own_feature(val
     rows[70_000, 0] = value
     model = SGDRegressor(random_state=0, shuffle=False, max_iter=1, tol=None, early_stopping=False)
     np.testing.assert_allclose(model.fit(rows, y).coef_, [1.0, 2.0], atol=0.05)
+
+
+@pytest.mark.parametrize("value", [1e4, 1e6, 1e20])
+@pytest.mark.parametrize("n", [1500, 20_000])
+def test_an_absurd_value_on_the_right_side_spares_its_own_feature(n, value):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(n, 6))
+    labels = rows[:, 3] * 2 + rows[:, 0] + rng.logistic(size=n) > 0
+    rows[5, 3], labels[5] = value, True
+    coef = SGDClassifier(random_state=0).fit(rows, labels).coef_[0]
+    assert 1.5 < coef[3] < 2.5

@@ -27,7 +27,14 @@ from esker.linear_model._sgd_going_on import apply_parameters, parameters_of
 from esker.linear_model._sgd_lanes import PENALTIES, lane_bytes, lanes_of, penalties_race, refuse_width
 from esker.linear_model._sgd_many import race_many
 from esker.linear_model._sgd_parameters import LOSS_PARAMETERS, SHARDS, Checked, alpha_of, shares
-from esker.linear_model._sgd_rows import HOLD_OUT_FROM, held_bytes, measure, share_held_out
+from esker.linear_model._sgd_rows import (
+    HOLD_OUT_FROM,
+    counted,
+    held_bytes,
+    measure,
+    share_held_out,
+    tell_weights,
+)
 from esker.linear_model._sgd_steps import SCHEDULES, penalty_scale_of
 from esker.linear_model._sgd_useless import warn_useless
 
@@ -63,14 +70,17 @@ class SGD(Bootstrapped):
         seed, stop = self._seed(schedule)
         raced: list[dict[str, Any]] = []
         measure(blocks)
+        tell_weights(self, blocks)
         n_rows = blocks.n_rows if n_rows is None else n_rows
-        share = share_held_out(self, blocks, n_rows)
+        known = counted(blocks, n_rows) if self.early_stopping or checked.follows_rows else (n_rows, None)
+        checked = checked.of_rows(known[0])
+        share = share_held_out(self, *known)
         blocks.reserve(held_bytes(blocks, n_rows, share), "a held-out set to decide by")
         groups = None
         if asked.groups is not None:
             groups = self._row_groups(blocks, asked.groups, share)
             share = groups.share(seed, share)
-        kept = getattr(self, "_kept", None) if self.warm_start and not asked.begins else None
+        kept = self._kept if self._goes_on(asked) else None
         if kept is not None:
             earlier = self._earlier(kept, checked, "fit with warm_start=True")
             state = earlier.state.select(earlier.winners(earlier.progressive()))
@@ -131,6 +141,10 @@ class SGD(Bootstrapped):
         self._warn(learned.stop_reason, learned.falling)
         warn_useless(self, blocks, learned)
         return self
+
+    def _goes_on(self, asked: Asked) -> bool:
+        """Whether a fit goes on from the model that there is."""
+        return bool(self.warm_start) and hasattr(self, "_kept") and not asked.begins
 
     def _schedule(self, **more: Any) -> Schedule:
         """What the parameters let a walk do."""

@@ -20,7 +20,7 @@ from esker.linear_model._sgd_classes import classes_at_once, fit_in_walks
 from esker.linear_model._sgd_open import learn_open
 from esker.linear_model._sgd_parameters import LOG_LINK, PARAMETERS, check
 from esker.linear_model._sgd_probabilities import Probabilities
-from esker.linear_model._sgd_rows import held_bytes, share_held_out
+from esker.linear_model._sgd_rows import counted, held_bytes, share_held_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -198,7 +198,7 @@ class SGDClassifier(Probabilities, LinearClassifier, SGD):
         started = perf_counter()
         checked = check(self, self._losses)
         asked = Asked(started, schedule, coef_init, intercept_init, groups)
-        blocks = as_blocks(self, X, y, sample_weight, classifier=True)
+        blocks = as_blocks(self, X, y, sample_weight, classifier=True, reset=not self._goes_on(asked))
         guess = None
         once = not blocks.rereadable
         if once:
@@ -248,7 +248,9 @@ class SGDClassifier(Probabilities, LinearClassifier, SGD):
             )
         self.classes_ = classes
         targets = self._targets()
-        held = held_bytes(blocks, n_rows, share_held_out(self, blocks, n_rows)) if len(targets) > 16 else 0
+        held = 0
+        if len(targets) > 16:
+            held = held_bytes(blocks, n_rows, share_held_out(self, *counted(blocks, n_rows)))
         every = self.loss == "softmax" or asked.begins
         at_once = classes_at_once(blocks, len(targets), held, averages=checked.average > 0, every=every)
         self._whole = at_once == len(targets)

@@ -20,7 +20,7 @@ from esker.linear_model._sgd import SGD
 from esker.linear_model._sgd_folds import Candidate, FoldRows, Lanes, fold_losses
 from esker.linear_model._sgd_lanes import raced_rates
 from esker.linear_model._sgd_parameters import check
-from esker.linear_model._sgd_rows import held_bytes, measure, share_held_out
+from esker.linear_model._sgd_rows import counted, held_bytes, measure, share_held_out
 from esker.linear_model._sgd_steps import new_state
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class SGDCV(SGD):
         seed, _ = self._seed(None)
         measure(blocks)
         n_rows = blocks.n_rows if n_rows is None else n_rows
-        share = share_held_out(self, blocks, n_rows)
+        share = share_held_out(self, *counted(blocks, n_rows))
         blocks.reserve(held_bytes(blocks, n_rows, share), "a held-out set to decide by")
         rows = FoldRows(splits_of(blocks, self.cv, classifier=is_classifier(self)), n_rows or 0)
         lanes, at_once = self._lanes(blocks, grid, targets, rows.k + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ LOSS_PARAMETERS = {
 }
 #: What those parameters are when nobody says so.
 _DEFAULTS = {"epsilon": 0.1, "quantile": 0.5, "power": 1.5}
+#: Losses whose slope is bounded in units of y, so that no penalty is right for all units.
+BOUNDED = ("huber", "epsilon_insensitive", "quantile")
 #: Losses whose prediction is the logarithm of the target's mean.
 LOG_LINK = ("poisson", "gamma", "tweedie")
 
@@ -41,6 +43,12 @@ class Checked:
     stepping: Stepping
     average: int  # the first step that counts in averages; 0: none
     races: bool  # whether penalties race
+    follows_rows: bool  # whether the penalty follows the number of rows
+
+    def of_rows(self, n: int | None) -> Checked:
+        """With alpha="auto" that of so many rows: as much as one row counts, if fewer than 1 / ALPHA are learned from."""
+        by = 1 / (n * ALPHA) if self.follows_rows and n else 1.0
+        return replace(self, l1=self.l1 * by, l2=self.l2 * by) if by > 1 else self
 
 
 def alpha_of(model: Any) -> float:
@@ -55,7 +63,8 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
     _check_loss(model, losses)
     check_choice("penalty", model.penalty, ("l2", "l1", "elasticnet", None))
     alpha = alpha_of(model)
-    races = isinstance(model.alpha, str) and model.learning_rate == "auto" and model.eta0 is None
+    auto = isinstance(model.alpha, str) and model.learning_rate == "auto"
+    races = auto and model.eta0 is None
     # What a weaker penalty does to a log link has not been measured.
     races = races and model.penalty is not None and model.loss not in LOG_LINK
     ratio = check_number("l1_ratio", model.l1_ratio, 0, 1)
@@ -93,7 +102,16 @@ def check(model: Any, losses: tuple[str, ...]) -> Checked:
     given: Any = 0.0 if own is None else getattr(model, own)
     parameter = tuple(float(q) for q in given) if np.ndim(given) else float(given)
     seconds, average = parse_duration(model.max_time), check_average(model)
-    return Checked(alpha * share, alpha * (1 - share), seconds, parameter, stepping(model), average, races)
+    return Checked(
+        alpha * share,
+        alpha * (1 - share),
+        seconds,
+        parameter,
+        stepping(model),
+        average,
+        races,
+        auto and model.loss not in BOUNDED + LOG_LINK,
+    )
 
 
 def _check_shards(model: Any) -> None:
@@ -187,11 +205,12 @@ PARAMETERS = """
     penalty : {"l2", "l1", "elasticnet", None}
         Added to the mean loss: ``alpha * (l1_ratio * |w| + (1 - l1_ratio) * w**2 / 2)``.
     alpha : float or "auto"
-        With "auto" penalties race, together with rates and by held-out rows: 1e-4, 1e-5 and 1e-6, then, after 65,536 rows or
-        more, 3, 1, 0.3 and 0.1 times the best of those, from its weights: for each class apart where there are at most 8. From 9
-        classes on 16 of them race for all, and only at first; those of softmax race up to 64. Where nothing is held out, where `eta0`
-        is given, with another `learning_rate` or a log link, in `partial_fit`, and where there is no memory for eight models, it
-        is 1e-4.
+        With "auto" penalties race, together with rates and by held-out rows: 1e-4, or 1 / n of n rows if that is more (what C=1 of
+        scikit-learn's LogisticRegression is), a tenth and a hundredth of it; then, after 65,536 rows or more, 3, 1, 0.3 and 0.1 times
+        the best of those, from its weights: for each class apart where there are at most 8. From 9 classes on 16 of them race for all,
+        and only at first; those of softmax race up to 64. Where nothing is held out, where `eta0` is given, and where there is no
+        memory for eight models, it is the first of those; with another `learning_rate`, in `partial_fit`, and of losses with
+        bounded slopes ("huber", "epsilon_insensitive", "quantile") or a log link it is, or begins at, 1e-4.
     l1_ratio : float
         With ``penalty="elasticnet"``.
     fit_intercept : bool

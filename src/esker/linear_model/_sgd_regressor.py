@@ -183,7 +183,7 @@ class SGDRegressor(LinearRegressor, SGD):
         started = perf_counter()
         checked = check(self, self._losses)
         asked = Asked(started, schedule, coef_init, intercept_init, groups)
-        blocks = as_blocks(self, X, y, sample_weight)
+        blocks = as_blocks(self, X, y, sample_weight, reset=not self._goes_on(asked))
         return self._fit(blocks, blocks.n_rows, [0], checked, asked)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> SGDRegressor:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from esker._progress import advance
+from esker.blocks.arrays import ArrayBlocks
 from esker.blocks.walks import closing
 from esker.learning_holdout import NUMBERS, ROWS, SPARSE_NUMBERS
 
 if TYPE_CHECKING:
     from esker.blocks import Blocks
 
-__all__ = ["HOLD_OUT_FROM", "held_bytes", "measure", "share_held_out"]
+__all__ = ["HOLD_OUT_FROM", "counted", "held_bytes", "measure", "share_held_out", "tell_weights"]
 
 #: Data sets with fewer rows hold nothing out.
 HOLD_OUT_FROM = 1000
@@ -35,13 +37,15 @@ def held_bytes(blocks: Blocks, n_rows: int | None, share: float) -> int:
     return numbers * (int(blocks.dtype.itemsize) + 4) + 24 * rows
 
 
-def _dense_width(blocks: Blocks) -> int | None:
-    """Columns of dense rows; 0 for sparse ones; None where only reading tells."""
-    return None if blocks.is_sparse is None else 0 if blocks.is_sparse else blocks.n_columns
+def counted(blocks: Blocks, n_rows: int | None) -> tuple[int | None, int | None]:
+    """How many rows there are and how many columns dense ones have (0: sparse); None where they are not known.
 
-
-def _counted(blocks: Blocks, n_rows: int | None, width: int | None) -> tuple[int | None, int | None]:
-    """The rows, None where there are more than COUNTED, and the width of dense ones; read as far as that takes."""
+    Functions of the data alone, not of what its storage knows before it is read: of a source that is read in sequence, rows are
+    known where there are no more than COUNTED, and are read as far as that takes.
+    """
+    width = None if blocks.is_sparse is None else 0 if blocks.is_sparse else blocks.n_columns
+    if not blocks.sequential_first:
+        return n_rows, width
     if n_rows is not None and (n_rows > COUNTED or width is not None):
         return (None if n_rows > COUNTED else n_rows), width
     if not blocks.rereadable:
@@ -64,16 +68,26 @@ def measure(blocks: Blocks) -> None:
                 raise KeyboardInterrupt
 
 
-def share_held_out(model: Any, blocks: Blocks, n_rows: int | None) -> float:
-    """The share of rows held out: no more than are scored, and none of a small data set.
+def tell_weights(model: Any, blocks: Blocks) -> None:
+    """Warn of weights that, as a whole, make steps tiny or huge: a weight of h is a row that comes h times."""
+    weight = blocks.sample_weight if isinstance(blocks, ArrayBlocks) else None
+    if weight is None or not (weight > 0).any():
+        return
+    mean = float(weight[weight > 0].mean())
+    if not 1e-3 <= mean <= 1e4:
+        warnings.warn(
+            f"{type(model).__name__}: sample_weight averages {mean:.3g}, and a step is as large as its row's weight; divide the weights by "
+            "their mean",
+            UserWarning,
+            stacklevel=5,
+        )
 
-    A function of the data alone, not of what its storage knows before it is read.
-    """
+
+def share_held_out(model: Any, n_rows: int | None, width: int | None) -> float:
+    """The share of rows held out, of rows and a width as `counted`: no more than are scored, and none of a small data set."""
     if not model.early_stopping:
         return 0.0
-    share, width = float(model.validation_fraction), _dense_width(blocks)
-    if blocks.sequential_first:
-        n_rows, width = _counted(blocks, n_rows, width)
+    share = float(model.validation_fraction)
     if n_rows is None:
         return min(share, SHARE_OF_MORE)
     if n_rows < HOLD_OUT_FROM:
