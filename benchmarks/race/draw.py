@@ -69,7 +69,9 @@ def main() -> None:
     found = {name: each for name, each in found.items() if each}
     FOLDER.mkdir(exist_ok=True)
     write_csv(found, FOLDER / "time-to-error.csv")
-    figure, grid = pyplot.subplots(3, 3, figsize=(12, 10), layout="constrained")
+    rows = -(-len(found) // 3)
+    size = (12, 3.2 * rows + 0.8)
+    figure, grid = pyplot.subplots(rows, 3, figsize=size, layout="constrained", squeeze=False)
     for axes, (name, each) in zip(grid.flat, found.items()):
         _panel(axes, f"{name} ({len(each[0].wrong):,} test rows)", each)
     for axes in list(grid.flat)[len(found) :]:
@@ -82,7 +84,7 @@ def main() -> None:
             short = next(k for k in STYLES if label.startswith(k))
             names = {"esker SGD": "esker SGDClassifier", "esker Log": "esker LogisticRegression"}
             marks[names.get(short, short)] = line
-    figure.legend(marks.values(), marks.keys(), loc="outside lower center", ncols=7, fontsize=8)
+    figure.legend(marks.values(), marks.keys(), loc="outside upper center", ncols=7, fontsize=8)
     figure.savefig(FOLDER / "time-to-error.png", dpi=90)
     print(
         f"{FOLDER}: {sum(map(len, found.values()))} points of {len(found)} data sets; share {share('full'):g}"
