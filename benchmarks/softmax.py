@@ -7,7 +7,6 @@ for several seeds; real sets of 10 to 45 classes.
 from __future__ import annotations
 
 import argparse
-import gzip
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 
 from benchmarks.datasets import Split, load
 from benchmarks.debian import unpacked
+from benchmarks.race.real import fashion_mnist
 
 SEEDS = 3
 
@@ -38,18 +38,7 @@ def _letters() -> Split:
 
 def _fashion() -> Split:
     """Which of ten kinds of clothes does a picture show?"""
-    folder = unpacked("dataset-fashion-mnist") / "usr/share/datasets/fashion-mnist"
-
-    def read(name: str, skip: int) -> np.ndarray:
-        with gzip.open(folder / name) as file:
-            return np.frombuffer(file.read(), np.uint8, offset=skip)
-
-    parts: list[Any] = []
-    for role in ("train", "t10k"):
-        y = read(f"{role}-labels-idx1-ubyte.gz", 8).astype(np.int64)
-        X = read(f"{role}-images-idx3-ubyte.gz", 16).reshape(len(y), 784)
-        parts += [X.astype(np.float32) / 255, y]
-    return Split("fashion-mnist", "its own", *parts)
+    return Split("fashion-mnist", "its own", *fashion_mnist())
 
 
 def _wordnet() -> Split:

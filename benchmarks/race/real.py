@@ -12,7 +12,7 @@ from scipy import sparse
 from benchmarks.datasets import Split, data_folder
 from benchmarks.debian import unpacked
 
-__all__ = ["REAL"]
+__all__ = ["REAL", "fashion_mnist"]
 
 #: Columns that n-grams are hashed into, and the crosses of flights.
 COLUMNS, CROSSED = 1 << 18, 1 << 20
@@ -131,22 +131,28 @@ def _flights() -> Split:
     return kept("flights-ctr", "trained before 20 October", make)
 
 
+def fashion_mnist() -> list[np.ndarray]:
+    """Pictures, of values to 1, and numbers of classes: those to learn from, and those to be judged on."""
+    folder = unpacked("dataset-fashion-mnist") / "usr/share/datasets/fashion-mnist"
+
+    def read(name: str, skip: int) -> np.ndarray:
+        with gzip.open(folder / name) as file:
+            return np.frombuffer(file.read(), np.uint8, offset=skip)
+
+    parts: list[np.ndarray] = []
+    for role in ("train", "t10k"):
+        y = read(f"{role}-labels-idx1-ubyte.gz", 8).astype(np.int64)
+        X = read(f"{role}-images-idx3-ubyte.gz", 16).reshape(len(y), 784)
+        parts += [X.astype(np.float32) / 255, y]
+    return parts
+
+
 def _fashion() -> Split:
     """Is the number of a picture's class even or odd?"""
 
     def make() -> tuple[Any, np.ndarray, Any, np.ndarray]:
-        folder = unpacked("dataset-fashion-mnist") / "usr/share/datasets/fashion-mnist"
-
-        def read(name: str, skip: int) -> np.ndarray:
-            with gzip.open(folder / name) as file:
-                return np.frombuffer(file.read(), np.uint8, offset=skip)
-
-        parts: list[Any] = []
-        for role in ("train", "t10k"):
-            y = read(f"{role}-labels-idx1-ubyte.gz", 8)
-            X = read(f"{role}-images-idx3-ubyte.gz", 16).reshape(len(y), 784)
-            parts += [X.astype(np.float32) / 255, np.where(y % 2, 1.0, -1.0)]
-        return parts[0], parts[1], parts[2], parts[3]
+        X, y, X_test, y_test = fashion_mnist()
+        return X, np.where(y % 2, 1.0, -1.0), X_test, np.where(y_test % 2, 1.0, -1.0)
 
     return kept("fashion-mnist", "its own split", make)
 
