@@ -72,9 +72,8 @@ def race_many(
     given = asked.raced
     if given is None and asked.schedule is not None:
         given = [e for e in asked.schedule.get("decisions", []) if e.get("event") == "raced"]
-    many = (
-        len(getattr(model, "classes_", ())) >= MANY and model.loss != "softmax"
-    )  # whose loss is of all classes
+    # The loss of softmax is of all classes together.
+    many = len(getattr(model, "classes_", ())) >= MANY and model.loss != "softmax"
     if checked.stepping.rate is not None or not many:
         return checked, [], stop
     if given is not None:
@@ -149,8 +148,8 @@ def _race(
     state: Any = None
     before: Any = (0.0, 0.0)  # losses and weights between the last two marks
     rates, factors = np.array(candidates).T
-    clocked = plan.max_time is not None and plan.started is not None
-    pacer = Pacer(plan.started + PART * plan.max_time if clocked else None)  # type: ignore[operator]
+    limit, started = plan.max_time, plan.started
+    pacer = Pacer(None if limit is None or started is None else started + PART * limit)
     then = without_held_out(plan.seed, plan.holdout, groups)
     walk: dict[str, Any] = {"shuffle_rows": plan.shuffle_rows, "then": then}
     asked = True  # for more, by whoever watches
