@@ -8,6 +8,7 @@
 #include "base/parallel.hpp"
 #include "base/philox.hpp"
 #include "isa/kernels.hpp"
+#include "isa/map_kernels.hpp"
 
 namespace esker {
 namespace {
@@ -111,7 +112,7 @@ void absorb(RowSketch& s, const DenseView<T>& x, const Map& m) {
             for (Index b = begin; b < end; b++) {
                 const std::int32_t at = l.start[static_cast<std::size_t>(b)],
                                    n = l.start[static_cast<std::size_t>(b) + 1] - at;
-                if (n) kernels().gather32(out + b * tile, packed.data(), l.row.data() + at, n);
+                if (n) map_kernels().gather32(out + b * tile, packed.data(), l.row.data() + at, n);
             }
         }
     });

@@ -42,8 +42,6 @@ struct Isa {
     const char* name;
     RowKernels<float> rows_f32;
     RowKernels<double> rows_f64;
-    void (*gather32)(double* out, const double* x, const std::int32_t* rows, std::int64_t count);
-    // ^ out += rows of x, 32 columns wide, each with its sign and in order: rows[k] is row << 1 | negative
     void (*exchange32)(std::uint32_t* keys, const std::int32_t* pairs, std::int64_t n);
     // ^ for each of n pairs of rows of 32 keys: the smaller keys to the first row, the greater to the second
     void (*drawn_below)(bool* out, const std::int64_t* keys, std::int64_t n, std::uint64_t seed,

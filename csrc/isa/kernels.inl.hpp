@@ -38,7 +38,6 @@ const Isa& table() noexcept {
     static constexpr Isa table{ESKER_TEXT(ESKER_ISA_NAME),
                                row_kernels<float>(),
                                row_kernels<double>(),
-                               gather32,
                                exchange32,
                                drawn_below,
                                lane_kernels(),

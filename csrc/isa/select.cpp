@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "isa/crc32c_kernels.hpp"
 #include "isa/kernels.hpp"
+#include "isa/map_kernels.hpp"
 
 namespace esker {
 namespace {
@@ -43,6 +44,17 @@ const Isa& choose() {
 
 const Isa& kernels() {
     static const Isa& chosen = choose();
+    return chosen;
+}
+
+const MapKernels& map_kernels() {
+    static const MapKernels& chosen = []() -> const MapKernels& {
+#if defined(__x86_64__)
+        if (&kernels() == &isa::avx2::table()) return isa::avx2::map_table();
+        if (&kernels() == &isa::avx512::table()) return isa::avx512::map_table();
+#endif
+        return isa::baseline::map_table();
+    }();
     return chosen;
 }
 

@@ -1,0 +1,30 @@
+// The second table of an instruction set: kernels of random maps and of what is learned from them (sketches,
+// projections, features of kernels). It has objects of its own, so that who changes one table does not
+// compile the other.
+#pragma once
+
+#include <cstdint>
+
+namespace esker {
+
+struct MapKernels {
+    void (*gather32)(double* out, const double* x, const std::int32_t* rows, std::int64_t count);
+    // ^ out += rows of x, 32 columns wide, each with its sign and in order: rows[k] is row << 1 | negative
+};
+
+namespace isa {
+namespace baseline {
+const MapKernels& map_table() noexcept;
+}
+namespace avx2 {
+const MapKernels& map_table() noexcept;
+}
+namespace avx512 {
+const MapKernels& map_table() noexcept;
+}
+}  // namespace isa
+
+// The table of the instruction set whose kernels() are in use.
+const MapKernels& map_kernels();
+
+}  // namespace esker

@@ -1,0 +1,24 @@
+// Every kernel of random maps, once more for the instruction set that ESKER_ISA_NAME names. Included by
+// three-line files only; no standard containers or algorithms here (see kernels.inl.hpp).
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
+#include "isa/map_kernels.hpp"
+
+namespace esker::isa::ESKER_ISA_NAME {
+namespace {
+// clang-format off: the order matters, as each file uses those before
+#include "isa/gather.inl.hpp"
+// clang-format on
+}  // namespace
+
+const MapKernels& map_table() noexcept {
+    static constexpr MapKernels table{gather32};
+    return table;
+}
+}  // namespace esker::isa::ESKER_ISA_NAME
