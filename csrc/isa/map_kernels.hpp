@@ -5,11 +5,23 @@
 
 #include <cstdint>
 
+#include "isa/hadamard_kernels.hpp"
+
 namespace esker {
 
 struct MapKernels {
     void (*gather32)(double* out, const double* x, const std::int32_t* rows, std::int64_t count);
     // ^ out += rows of x, 32 columns wide, each with its sign and in order: rows[k] is row << 1 | negative
+    HadamardKernels<float> hadamard_f32;
+    HadamardKernels<double> hadamard_f64;
+
+    template <class T>
+    const HadamardKernels<T>& hadamard() const noexcept {
+        if constexpr (sizeof(T) == 4)
+            return hadamard_f32;
+        else
+            return hadamard_f64;
+    }
 };
 
 namespace isa {

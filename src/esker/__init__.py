@@ -44,6 +44,7 @@ _MODULES = (
     "preprocessing",
     "impute",
     "svm",
+    "random_projection",
 )
 
 __all__ = [*_NAMES, *_MODULES, "__version__"]

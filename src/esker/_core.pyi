@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'KernelMatrix', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
+__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'KernelMatrix', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -663,6 +663,26 @@ def first_infinite(x: typing.Any) -> tuple[int, int] | None:
 def first_nonfinite(x: typing.Any) -> tuple[int, int] | None:
     """
     (row, column) of the first NaN or infinity, or None.
+    """
+@typing.overload
+def hadamard_columns(x: numpy.typing.NDArray[numpy.float32]) -> None:
+    """
+    Each column of x becomes its transform, not scaled.
+    """
+@typing.overload
+def hadamard_columns(x: numpy.typing.NDArray[numpy.float64]) -> None:
+    """
+    Each column of x becomes its transform, not scaled.
+    """
+@typing.overload
+def hadamard_rows(out: numpy.typing.NDArray[numpy.float32], x: numpy.typing.NDArray[numpy.float32]) -> None:
+    """
+    out = H x for each row of x, not scaled; out may be x.
+    """
+@typing.overload
+def hadamard_rows(out: numpy.typing.NDArray[numpy.float64], x: numpy.typing.NDArray[numpy.float64]) -> None:
+    """
+    out = H x for each row of x, not scaled; out may be x.
     """
 def hash_samples(rows: typing.Any, *, kind: str, n_features: typing.SupportsInt | typing.SupportsIndex, alternate_sign: bool, float32: bool) -> tuple[typing.Any, ...]:
     """
