@@ -56,9 +56,9 @@ def hadamard_transform(
     X = np.asarray(X)
     if X.dtype.kind not in "biuf":
         raise ValueError(f"X must hold real numbers, got dtype {X.dtype}")
-    X = np.ascontiguousarray(X, X.dtype if X.dtype in (np.float32, np.float64) else np.float64)
     if X.ndim == 0:
         raise ValueError("X must have at least 1 dimension, got a number")
+    X = np.ascontiguousarray(X, X.dtype if X.dtype in (np.float32, np.float64) else np.float64)
     if norm not in (None, "ortho"):
         raise ValueError(f'norm must be None or "ortho", got {norm!r}')
     axis = np.lib.array_utils.normalize_axis_index(axis, X.ndim)
