@@ -31,7 +31,11 @@ enum class Stream : std::uint32_t {
     group = 6,
     sample = 7,
     coordinate = 8,
-    bootstrap = 9
+    bootstrap = 9,
+    projection = 20,
+    projection_sign = 21,
+    projection_place = 22,
+    fastfood = 23
 };
 
 // Four words for (seed, row key, purpose, draw).

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "isa/gaussian_kernels.hpp"
 #include "isa/hadamard_kernels.hpp"
 
 namespace esker {
@@ -14,6 +15,8 @@ struct MapKernels {
     // ^ out += rows of x, 32 columns wide, each with its sign and in order: rows[k] is row << 1 | negative
     HadamardKernels<float> hadamard_f32;
     HadamardKernels<double> hadamard_f64;
+    GaussianKernels<float> gaussian_f32;
+    GaussianKernels<double> gaussian_f64;
 
     template <class T>
     const HadamardKernels<T>& hadamard() const noexcept {
@@ -21,6 +24,13 @@ struct MapKernels {
             return hadamard_f32;
         else
             return hadamard_f64;
+    }
+    template <class T>
+    const GaussianKernels<T>& gaussian() const noexcept {
+        if constexpr (sizeof(T) == 4)
+            return gaussian_f32;
+        else
+            return gaussian_f64;
     }
 };
 

@@ -15,11 +15,13 @@ namespace {
 // clang-format off: the order matters, as each file uses those before
 #include "isa/gather.inl.hpp"
 #include "isa/hadamard.inl.hpp"
+#include "isa/gaussian.inl.hpp"
 // clang-format on
 }  // namespace
 
 const MapKernels& map_table() noexcept {
-    static constexpr MapKernels table{gather32, hadamard_kernels<float>(), hadamard_kernels<double>()};
+    static constexpr MapKernels table{gather32, hadamard_kernels<float>(), hadamard_kernels<double>(),
+                                      gaussian_kernels<float>(), gaussian_kernels<double>()};
     return table;
 }
 }  // namespace esker::isa::ESKER_ISA_NAME
