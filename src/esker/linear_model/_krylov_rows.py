@@ -244,9 +244,17 @@ class Rows:
         self, w: NDArray[np.float64], sums: Sums, targets: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """``X'(weight r)`` and ``r'(weight r)`` of the true residuals ``r = y - X w``, centred."""
+        return self.true_residuals(w, sums, targets)[:2]
+
+    def true_residuals(
+        self, w: NDArray[np.float64], sums: Sums, targets: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """As `residuals`, and their means, which rounding left; 0 where no intercept is fit."""
         base = (w @ sums.mean if self.sparse else np.zeros(len(w))) - sums.mean_y[targets]
         out, total = self._pass(-w, base, sums, targets)
-        return out, total[:, 1] - (total[:, 0] ** 2 / sums.weight if sums.mean.any() else 0)
+        about = sums.mean.any() or sums.mean_y.any()
+        level = total[:, 0] / sums.weight if about else np.zeros(len(w))
+        return out, total[:, 1] - (total[:, 0] * level if sums.mean.any() else 0), level
 
     def _pass(
         self,

@@ -9,7 +9,8 @@ import numpy as np
 from scipy import linalg
 
 from esker._native import core
-from esker._parameters import check_flag, check_jobs, check_number
+from esker._parameters import check_choice, check_flag, check_integer, check_jobs, check_number
+from esker.linear_model._ridge_sketch import SKETCHES, check_sketch
 from esker.linear_model._solve import Solution, check_refine
 from esker.linear_model.ridge import Ridge
 
@@ -48,6 +49,15 @@ class LinearRegression(Ridge):
         in any case, unless the dual problem was solved.
     refine : {"auto", True, False} or int
         Passes of true residuals, as in `Ridge`.
+    solver : {"auto", "sketch", "sketch-and-solve"}
+        "auto" sums X'X, and refines. The others are those of `Ridge`; "sketch-and-solve" has the risk of about `sketch_size` rows in place
+        of all.
+    max_iter : int, optional
+        Iterations of "sketch", 300 by default.
+    random_state : int, RandomState or None
+        Of the sketches.
+    sketch_size, n_sketches
+        As in `Ridge`.
 
     Attributes
     ----------
@@ -63,7 +73,7 @@ class LinearRegression(Ridge):
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (d,)
         Where X had names.
-    n_iter_, solver_, rcond_, suboptimality_, state_
+    n_iter_, solver_, rcond_, suboptimality_, backward_error_, error_estimate_, state_
         As in `Ridge`.
 
     Examples
@@ -77,7 +87,7 @@ class LinearRegression(Ridge):
     """
 
     # What Ridge has as parameters.
-    alpha, solver, max_iter, random_state = 0.0, "auto", None, None
+    alpha = 0.0
 
     def __init__(
         self,
@@ -92,6 +102,11 @@ class LinearRegression(Ridge):
         verbose: int = 0,
         keep_state: bool = False,
         refine: Any = "auto",
+        solver: str = "auto",
+        max_iter: int | None = None,
+        random_state: Any = None,
+        sketch_size: int | None = None,
+        n_sketches: int = 1,
     ) -> None:
         self.fit_intercept = fit_intercept
         self.copy_X = copy_X
@@ -103,6 +118,11 @@ class LinearRegression(Ridge):
         self.verbose = verbose
         self.keep_state = keep_state
         self.refine = refine
+        self.solver = solver
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.sketch_size = sketch_size
+        self.n_sketches = n_sketches
 
     @property
     def n_threads(self) -> int | None:  # type: ignore[override]
@@ -143,6 +163,19 @@ class LinearRegression(Ridge):
         check_flag("positive", self.positive)
         check_refine(self.refine)
         check_jobs(self.n_jobs)
+        check_choice("solver", self.solver, ("auto", *SKETCHES))
+        check_sketch(self)
+        if self.positive and self.solver != "auto":
+            raise ValueError(
+                f"positive=True has a solver of its own: leave solver='auto', got {self.solver!r}"
+            )
+        if self.max_iter is not None:
+            check_integer("max_iter", self.max_iter, 1)
+            if self.solver != "sketch":
+                raise ValueError(
+                    f"max_iter is of solver='sketch' and has no effect with solver={self.solver!r}: leave it at None, got "
+                    f"{self.max_iter!r}"
+                )
         if check_number("tol", self.tol, 0) != 1e-6:
             raise ValueError(
                 f"tol is of an iterative solver, which LinearRegression does not use: leave it at 1e-6, got {self.tol!r}"

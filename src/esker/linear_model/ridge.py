@@ -20,6 +20,7 @@ from esker.linear_model._input import check_finite, learn_width
 from esker.linear_model._krylov import solve_krylov
 from esker.linear_model._packed import gram_room, packed_bytes, whole_bytes
 from esker.linear_model._plan import Shape, plan, plan_by_width
+from esker.linear_model._ridge_sketch import ATTRIBUTES, SKETCHES, check_sketch, fit_sketch, plan_sketch
 from esker.linear_model._solve import Solution, check_refine, refuse_refinement, solve_ridge
 
 if TYPE_CHECKING:
@@ -41,24 +42,26 @@ class Ridge(GramModel, LinearRegressor):
 
     Parameters
     ----------
-    alpha : float or array-like of shape (n_targets,)
-        The penalty, at least 0.
+    alpha : float or array-like of shape (n_targets,), or "gcv"
+        The penalty, at least 0. "gcv", with solver="sketch-and-solve", chooses it by generalised cross-validation, in a second walk.
     fit_intercept : bool
     copy_X : bool
         X is neither copied nor overwritten, whichever is chosen.
     max_iter : int, optional
-        Iterations of "sparse_cg", each a walk over the rows; 1000 by default.
+        Iterations of "sparse_cg" and "sketch", each a walk over the rows; 1000 and 300 by default.
     tol : float
         "sparse_cg" ends when ``(f - f*) / f*`` of the objective is certified to be at most this.
-    solver : {"auto", "cholesky", "svd", "sparse_cg"}
+    solver : {"auto", "cholesky", "svd", "sparse_cg", "sketch", "sketch-and-solve"}
         "cholesky" factors X'X or, with fewer rows than columns, X X'. "svd" takes eigenvectors of X'X, refined by the rows
         where that costs digits, and cuts off what is singular: the solution of minimum norm. "sparse_cg" takes memory in
         proportion to the columns (a million of them are no matter); it is for sparse rows, but takes dense ones, too.
-        "auto" chooses by a cost model, see `plan_`.
+        "sketch" factors a random sketch of the rows and iterates with that factor to the accuracy of a QR of the rows, at any condition number to 1e14, in some
+        20 to 40 walks. "sketch-and-solve" takes the sketch's own answer, from one walk: its risk is that of about `sketch_size`
+        rows in place of all, and a plain sample of rows may be as good (docs/least-squares.md). "auto" chooses by a cost model, see `plan_`.
     positive : bool
         The minimum over coefficients of at least 0; with solver="auto".
-    random_state : int or None
-        Nothing here is random; accepted so that it may be set on every step of a pipeline.
+    random_state : int, RandomState or None
+        Of the sketches; nothing else here is random.
     max_memory : int or str, optional
         Bytes, or a size such as ``"512MB"``. Of this and the ``max_memory`` of `open_blocks` the smaller holds. Where X'X fits in
         packed storage only, that is taken (docs/least-squares.md).
@@ -74,6 +77,10 @@ class Ridge(GramModel, LinearRegressor):
     refine : {"auto", True, False} or int
         Passes that form the true residual and correct for it: where conditioning makes them necessary and the rows can be
         read again; at least one, until nothing is gained; none; so many, up to 100, while they gain. None is "auto".
+    sketch_size : int, optional
+        Rows of a sketch, more than columns; by default 4 to 32 a column, by cost.
+    n_sketches : int
+        So many sketches of one walk, whose answers "sketch-and-solve" averages.
 
     Attributes
     ----------
@@ -88,12 +95,19 @@ class Ridge(GramModel, LinearRegressor):
         Passes over the rows: one for the sums, then those of refinement, or of conjugate gradients.
     solver_ : str
         What was done: "cholesky"; "choleskyqr2", where that was too coarse; "dual" (Cholesky of X X'); "pivoted", "eigen" or
-        "svd", which cut off what is singular; "nonnegative"; "sparse_cg".
+        "svd", which cut off what is singular; "nonnegative"; "sparse_cg"; "sketch"; "sketch-and-solve".
     rcond_ : float
         Reciprocal condition number of the matrix solved with, estimated; about the square of X's. NaN after "sparse_cg".
     suboptimality_ : float
         An upper bound on the relative gap ``(f(coef_) - f*) / f*`` to the minimum f*, of the target that is worst, which took
         no pass over the rows; 0 where y is constant to its last bit, inf where none is known (docs/least-squares.md).
+    backward_error_ : float
+        With solver="sketch": by how much the data would have to change, relative to the Frobenius norm of the columns scaled to norm 1, for
+        ``coef_`` before rounding to be exact; estimated by the sketch, to a small factor, of the worst target.
+    error_estimate_ : float
+        With solver="sketch-and-solve": an estimate, no bound, of ``(f(coef_) - f*) / f*``, of the worst target.
+    alpha_ : float
+        With alpha="gcv": the penalty chosen.
     plan_ : dict
         What `fit` chose and why, with the seconds and bytes predicted for each solver: docs/wide-ridge.md has the schema.
         Not after `partial_fit` and `forget`, which have sums only.
@@ -138,6 +152,8 @@ class Ridge(GramModel, LinearRegressor):
         verbose: int = 0,
         keep_state: bool = False,
         refine: Any = "auto",
+        sketch_size: int | None = None,
+        n_sketches: int = 1,
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
@@ -153,6 +169,8 @@ class Ridge(GramModel, LinearRegressor):
         self.verbose = verbose
         self.keep_state = keep_state
         self.refine = refine
+        self.sketch_size = sketch_size
+        self.n_sketches = n_sketches
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -166,7 +184,11 @@ class Ridge(GramModel, LinearRegressor):
 
     def _fit_blocks(self, blocks: Blocks) -> None:
         self.plan_ = self._planned(blocks)
-        if self.plan_["solver"] == "sparse_cg":
+        for name in ATTRIBUTES:
+            self.__dict__.pop(name, None)
+        if self.plan_["solver"] in SKETCHES:
+            fit_sketch(self, blocks)
+        elif self.plan_["solver"] == "sparse_cg":
             self._fit_krylov(blocks)
         elif self.plan_["solver"] == "dual":
             check_finite(self, blocks)
@@ -216,6 +238,8 @@ class Ridge(GramModel, LinearRegressor):
 
     def _planned(self, blocks: Blocks) -> dict[str, Any]:
         """See ``plan_``; what parameters rule out is never chosen."""
+        if self.solver in SKETCHES:
+            return plan_sketch(self, blocks)
         out: dict[str, str] = {}
         if self.solver != "auto":
             out["sparse_cg"] = f"solver={self.solver!r}"
@@ -287,7 +311,7 @@ class Ridge(GramModel, LinearRegressor):
         self._publish(found, mean, blocks.dtype, block.y.ndim == 1)
 
     def _refuse_width(self, d: int) -> None:
-        if self.solver != "sparse_cg":
+        if self.solver not in ("sparse_cg", *SKETCHES):
             super()._refuse_width(d)
 
     # --- parameters ---
@@ -301,9 +325,9 @@ class Ridge(GramModel, LinearRegressor):
         return np.broadcast_to(alpha, (targets,))
 
     def _check_stream(self, targets: int | None) -> None:
-        if self.solver == "sparse_cg":
+        if self.solver in ("sparse_cg", *SKETCHES):
             raise ValueError(
-                "solver='sparse_cg' walks the rows again and again, and partial_fit, forget and merge have their sums only; "
+                f"solver={self.solver!r} walks the rows themselves, and partial_fit, forget and merge have their sums only; "
                 "use solver='auto' or 'cholesky'"
             )
         refuse_refinement(self.refine)
@@ -314,19 +338,22 @@ class Ridge(GramModel, LinearRegressor):
                 raise ValueError(f"y must have {state.targets} targets, as in earlier rows, got {targets}")
 
     def _check(self) -> None:
+        gcv = isinstance(self.alpha, str) and self.alpha == "gcv" and self.solver == "sketch-and-solve"
         try:
-            alpha = np.asarray(self.alpha)
+            alpha = np.asarray(1.0 if gcv else self.alpha)
             alpha = alpha.astype(np.float64) if alpha.dtype.kind in "fiuO" else np.asarray(np.nan)
         except (TypeError, ValueError):
             alpha = np.asarray(np.nan)
         if alpha.ndim > 1 or not np.isfinite(alpha).all() or (alpha < 0).any():
             raise ValueError(
-                f"alpha must be a number of at least 0, or one such a target, got {self.alpha!r}"
+                "alpha must be a number of at least 0, or one such a target, or 'gcv' with solver='sketch-and-solve', got "
+                f"{self.alpha!r}"
             )
         self._check_common()
         check_flag("positive", self.positive)
         check_refine(self.refine)
-        check_choice("solver", self.solver, ("auto", "cholesky", "svd", "sparse_cg"))
+        check_choice("solver", self.solver, ("auto", "cholesky", "svd", "sparse_cg", *SKETCHES))
+        check_sketch(self)
         if self.positive and self.solver != "auto":
             raise ValueError(
                 f"positive=True has a solver of its own: leave solver='auto', got {self.solver!r}"
@@ -335,12 +362,15 @@ class Ridge(GramModel, LinearRegressor):
         if self.max_iter is not None:
             check_integer("max_iter", self.max_iter, 1)
         direct = "positive=True" if self.positive else f"solver={self.solver!r}"
-        if direct not in ("solver='auto'", "solver='sparse_cg'") and (
-            self.max_iter is not None or self.tol != 1e-4
-        ):
+        iterative = ("solver='auto'", "solver='sparse_cg'", "solver='sketch'")
+        if direct not in iterative and (self.max_iter is not None or self.tol != 1e-4):
             raise ValueError(
                 f"max_iter and tol are of solver='sparse_cg' and have no effect with {direct}: leave them at None and 1e-4, "
                 f"got {self.max_iter!r} and {self.tol!r}"
+            )
+        if self.solver == "sketch" and self.tol != 1e-4:
+            raise ValueError(
+                f"solver='sketch' goes on to the accuracy of a QR, whatever tol is: leave it at 1e-4, got {self.tol!r}"
             )
         if self.solver == "sparse_cg":
             self._check_krylov(alpha)
