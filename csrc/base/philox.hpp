@@ -35,7 +35,8 @@ enum class Stream : std::uint32_t {
     projection = 20,
     projection_sign = 21,
     projection_place = 22,
-    fastfood = 23
+    fastfood = 23,
+    landmarks = 40  // of kernel ridge
 };
 
 // Four words for (seed, row key, purpose, draw).

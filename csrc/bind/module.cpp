@@ -29,6 +29,7 @@ void bind_holdout(py::module_& m);
 void bind_gram(py::module_& m);
 void bind_gradient(py::module_& m);
 void bind_kernel_matrix(py::module_& m);
+void bind_kernel_tiles(py::module_& m);
 void bind_solve(py::module_& m);
 void bind_krylov(py::module_& m);
 void bind_coordinate(py::module_& m);
@@ -129,6 +130,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_gradient(m);
     bind::bind_solve(m);
     bind::bind_kernel_matrix(m);
+    bind::bind_kernel_tiles(m);
     bind::bind_krylov(m);
     bind::bind_coordinate(m);
     bind::bind_leave_one_out(m);

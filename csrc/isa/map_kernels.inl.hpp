@@ -16,12 +16,17 @@ namespace {
 #include "isa/gather.inl.hpp"
 #include "isa/hadamard.inl.hpp"
 #include "isa/gaussian.inl.hpp"
+#include "isa/kernel_tile.inl.hpp"
 // clang-format on
 }  // namespace
 
 const MapKernels& map_table() noexcept {
-    static constexpr MapKernels table{gather32, hadamard_kernels<float>(), hadamard_kernels<double>(),
-                                      gaussian_kernels<float>(), gaussian_kernels<double>()};
+    static constexpr MapKernels table{gather32,
+                                      hadamard_kernels<float>(),
+                                      hadamard_kernels<double>(),
+                                      gaussian_kernels<float>(),
+                                      gaussian_kernels<double>(),
+                                      kernel_tile_table()};
     return table;
 }
 }  // namespace esker::isa::ESKER_ISA_NAME
