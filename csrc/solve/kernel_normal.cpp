@@ -1,3 +1,4 @@
+// Shards of rows, each with sums of its own; a panel of kernel values is multiplied twice while it is near.
 #include "solve/kernel_normal.hpp"
 
 #include <algorithm>

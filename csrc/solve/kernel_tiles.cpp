@@ -1,3 +1,4 @@
+// Rows and landmarks made ready for the tiles, and what is done with a panel at a time.
 #include "solve/kernel_tiles.hpp"
 
 #include <algorithm>

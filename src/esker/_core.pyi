@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'KernelMatrix', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
+__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -464,6 +464,45 @@ class KernelMatrix:
     @property
     def trace(self) -> float:
         ...
+class KernelLandmarks:
+    """
+    Landmarks of a kernel function, ready for products with rows.
+    """
+    def __init__(self, z: typing.Any, kernel: str, gamma: typing.SupportsFloat | typing.SupportsIndex, coef0: typing.SupportsFloat | typing.SupportsIndex = 1.0, degree: typing.SupportsInt | typing.SupportsIndex = 3, wide: bool = False) -> None:
+        ...
+    def block(self, x: typing.Any) -> typing.Any:
+        """
+        k(x, z), rows x m, in the landmarks' precision.
+        """
+    def scores(self, x: typing.Any, v: numpy.typing.NDArray[numpy.float64]) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        k(x, z) v', rows x lanes, v being lanes x m.
+        """
+    @property
+    def d(self) -> int:
+        ...
+    @property
+    def m(self) -> int:
+        ...
+    @property
+    def wide(self) -> bool:
+        ...
+class KernelNormal:
+    """
+    K'(w s), s = base + y + K v, in one visit to each row.
+    """
+    def __init__(self, landmarks: KernelLandmarks, lanes: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def begin(self, v: numpy.typing.NDArray[numpy.float64] | None, base: numpy.typing.NDArray[numpy.float64]) -> None:
+        """
+        Sums start anew; v: (lanes, m) or None.
+        """
+    def finish(self) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        The sums (lanes, m); of each lane the sums of w s and of w s^2.
+        """
+    def update(self, x: typing.Any, y: numpy.typing.NDArray[numpy.float64] | None, weight: numpy.typing.NDArray[numpy.float64] | None) -> None:
+        ...
 class ColumnSums:
     """
     Sums of the columns, their squares and their products with y.
@@ -700,6 +739,10 @@ def install_blas(routines: collections.abc.Sequence[typing_extensions.CapsuleTyp
     """
     Borrow BLAS and LAPACK: capsules of routine_names(), and their integers' width.
     """
+def kernel_block(x: typing.Any, z: typing.Any, kernel: str, gamma: typing.SupportsFloat | typing.SupportsIndex, coef0: typing.SupportsFloat | typing.SupportsIndex = 1.0, degree: typing.SupportsInt | typing.SupportsIndex = 3, wide: bool = False) -> typing.Any:
+    """
+    k(x, z), rows x landmarks: float32 for float32 landmarks unless `wide`, else float64.
+    """
 def log_bin(x: typing.SupportsFloat | typing.SupportsIndex) -> int:
     """
     floor(4 log2 |x|), from comparisons alone.
@@ -757,6 +800,10 @@ def read_targets(y: numpy.ndarray, *, file: typing.SupportsInt | typing.Supports
 def routine_names() -> list[str]:
     """
     The BLAS and LAPACK routines that install_blas wants, in order.
+    """
+def row_priorities(seed: typing.SupportsInt | typing.SupportsIndex, keys: typing.SupportsInt | typing.SupportsIndex | typing.Annotated[numpy.typing.ArrayLike, numpy.int64], n: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint64]:
+    """
+    A random 64-bit number for each row, of (seed, key): the rows with the smallest are a uniform sample.
     """
 def set_thread_limit(n: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
