@@ -7,17 +7,20 @@ namespace {
 
 py::dict to_arrays(const RowSketch& s) {
     py::dict d;
-    d["map"] = copy(std::vector<std::int64_t>{s.size, s.nonzeros});
+    d["map"] = copy(std::vector<std::int64_t>{s.size, s.nonzeros, s.means});
     d["seed"] = copy(std::vector<std::uint64_t>{s.seed});
     d["rows"] = copy(std::vector<std::int64_t>{s.rows});
-    d["x"] = own(untile(s.x, s.size + 1, s.cols), {s.size + 1, s.cols});
-    d["y"] = own(untile(s.y, s.size + 1, s.targets + 1), {s.size + 1, s.targets + 1});
+    const py::array_t<double> x({s.size + 1, s.cols}), y({s.size + 1, s.targets + 1});
+    s.x.read(static_cast<double*>(x.request().ptr), s.size + 1, s.cols, 1.0);
+    s.y.read(static_cast<double*>(y.request().ptr), s.size + 1, s.targets + 1, 1.0);
+    d["x"] = x, d["y"] = y;
     return d;
 }
 
 RowSketch from_arrays(const py::dict& d) {
     const auto map = vector_of(py::cast<Array<std::int64_t>>(d["map"]));
-    RowSketch s(map.at(0), vector_of(py::cast<Array<std::uint64_t>>(d["seed"])).at(0), map.at(1));
+    RowSketch s(map.at(0), vector_of(py::cast<Array<std::uint64_t>>(d["seed"])).at(0), map.at(1),
+                map.size() < 3 || map[2] != 0);
     const auto x = py::cast<Array<double>>(d["x"]), y = py::cast<Array<double>>(d["y"]);
     require(
         x.ndim() == 2 && y.ndim() == 2 && x.shape(0) == s.size + 1 && y.shape(0) == s.size + 1 &&
@@ -25,9 +28,18 @@ RowSketch from_arrays(const py::dict& d) {
         "x and y must have size + 1 = " + std::to_string(s.size + 1) + " rows, and y at least one column");
     s.rows = vector_of(py::cast<Array<std::int64_t>>(d["rows"])).at(0);
     s.cols = x.shape(1), s.targets = y.shape(1) - 1;
-    s.x = to_tiles(x.data(), s.size + 1, s.cols);
-    s.y = to_tiles(y.data(), s.size + 1, s.targets + 1);
+    s.x.write(x.data(), s.size + 1, s.cols);
+    s.y.write(y.data(), s.size + 1, s.targets + 1);
     return s;
+}
+
+template <class T>
+py::array_t<T> sketch_x(const RowSketch& s) {
+    py::array_t<T> out({s.size, s.cols});
+    T* to = out.mutable_data();
+    const py::gil_scoped_release release;
+    s.read_x(to);
+    return out;
 }
 
 }  // namespace
@@ -35,8 +47,8 @@ RowSketch from_arrays(const py::dict& d) {
 void bind_sketch(py::module_& m) {
     py::class_<RowSketch>(m, "RowSketch",
                           "S [X | y | sqrt(w)] with a sparse sign matrix S of (seed, row key).")
-        .def(py::init<Index, std::uint64_t, Index>(), py::arg("size"), py::arg("seed"),
-             py::arg("nonzeros") = 8)
+        .def(py::init<Index, std::uint64_t, Index, bool>(), py::arg("size"), py::arg("seed"),
+             py::arg("nonzeros") = 8, py::arg("means") = true)
         .def(
             "update",
             [](RowSketch& s, const py::object& x, const std::optional<Array<double>>& y,
@@ -52,13 +64,14 @@ void bind_sketch(py::module_& m) {
         .def("widen", &RowSketch::widen, py::arg("cols"))
         .def(
             "finish",
-            [](const RowSketch& s) {
-                auto f = s.finish();
-                return py::make_tuple(own(std::move(f.x), {s.size, s.cols}),
-                                      own(std::move(f.y), {s.size, s.targets}), own(std::move(f.root)),
+            [](const RowSketch& s, bool single) {
+                const py::object x =
+                    single ? py::object(sketch_x<float>(s)) : py::object(sketch_x<double>(s));
+                auto f = s.finish_without_x();
+                return py::make_tuple(x, own(std::move(f.y), {s.size, s.targets}), own(std::move(f.root)),
                                       own(std::move(f.mean_x)), own(std::move(f.mean_y)), f.weight);
             },
-            "(S X, S y, S sqrt(w), mean of X, mean of y, weight).")
+            py::arg("single") = false, "(S X, S y, S sqrt(w), mean of X, mean of y, weight).")
         .def_readonly("rows", &RowSketch::rows)
         .def_readonly("cols", &RowSketch::cols)
         .def_readonly("targets", &RowSketch::targets)

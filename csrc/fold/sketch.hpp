@@ -5,24 +5,27 @@
 // different rows add.
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <vector>
 
 #include "fold/fold.hpp"
+#include "fold/sketch_tiles.hpp"
 
 namespace esker {
 
 struct RowSketch {
-    static constexpr Index tile = 32;  // columns side by side: size x tile numbers stay in cache
+    static constexpr Index tile = SketchTiles::width;
 
     Index size = 0, nonzeros = 8;
     std::uint64_t seed = 0;
     Index cols = 0, targets = 0, rows = 0;
+    bool means = true;  // whether sums of the rows and of their roots of weights are wanted
     // Each tile is (size + 1) x 32, row-major: the sketch times sqrt(nonzeros), then one row of weighted
     // sums. The last of the columns of y is sqrt(weight), whose sum row is the weight.
-    std::vector<std::vector<double>> x, y;
+    SketchTiles x, y;
 
-    RowSketch(Index size, std::uint64_t seed, Index nonzeros);
+    RowSketch(Index size, std::uint64_t seed, Index nonzeros, bool means = true);
     void widen(Index cols);  // new columns are columns of zeros
     void update(const Block& block);
     void merge(const RowSketch& other);  // refuses another map
@@ -34,11 +37,13 @@ struct RowSketch {
         double weight;
     };
     Summary finish() const;
+    Summary finish_without_x() const;
+    // S X alone, row-major.
+    template <class T>
+    void read_x(T* out) const {
+        x.read(out, size, cols, 1 / std::sqrt(static_cast<double>(nonzeros)));
+    }
 };
 static_assert(Fold<RowSketch>);
-
-// The tiles as one row-major matrix of (size + 1) x cols, and back.
-std::vector<double> untile(const std::vector<std::vector<double>>& tiles, Index rows, Index cols);
-std::vector<std::vector<double>> to_tiles(const double* matrix, Index rows, Index cols);
 
 }  // namespace esker

@@ -3,17 +3,15 @@
 // compile the other.
 #pragma once
 
-#include <cstdint>
-
 #include "isa/gaussian_kernels.hpp"
 #include "isa/hadamard_kernels.hpp"
 #include "isa/kernel_tile_kernels.hpp"
+#include "isa/sketch_kernels.hpp"
 
 namespace esker {
 
 struct MapKernels {
-    void (*gather32)(double* out, const double* x, const std::int32_t* rows, std::int64_t count);
-    // ^ out += rows of x, 32 columns wide, each with its sign and in order: rows[k] is row << 1 | negative
+    SketchKernels sketch;
     HadamardKernels<float> hadamard_f32;
     HadamardKernels<double> hadamard_f64;
     GaussianKernels<float> gaussian_f32;

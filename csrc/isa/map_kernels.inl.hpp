@@ -13,7 +13,7 @@
 namespace esker::isa::ESKER_ISA_NAME {
 namespace {
 // clang-format off: the order matters, as each file uses those before
-#include "isa/gather.inl.hpp"
+#include "isa/sketch.inl.hpp"
 #include "isa/hadamard.inl.hpp"
 #include "isa/gaussian.inl.hpp"
 #include "isa/kernel_tile.inl.hpp"
@@ -21,7 +21,7 @@ namespace {
 }  // namespace
 
 const MapKernels& map_table() noexcept {
-    static constexpr MapKernels table{gather32,
+    static constexpr MapKernels table{{gather_rows<float>, gather_rows<double>, place_rows},
                                       hadamard_kernels<float>(),
                                       hadamard_kernels<double>(),
                                       gaussian_kernels<float>(),

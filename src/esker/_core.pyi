@@ -111,11 +111,11 @@ class RowSketch:
     @staticmethod
     def from_arrays(arrays: dict[str, typing.Any]) -> RowSketch:
         ...
-    def __init__(self, size: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, nonzeros: typing.SupportsInt | typing.SupportsIndex = 8) -> None:
+    def __init__(self, size: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, nonzeros: typing.SupportsInt | typing.SupportsIndex = 8, means: bool = True) -> None:
         ...
     def __repr__(self) -> str:
         ...
-    def finish(self) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], float]:
+    def finish(self, single: bool = False) -> tuple[typing.Any, numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], float]:
         """
         (S X, S y, S sqrt(w), mean of X, mean of y, weight).
         """

@@ -18,7 +18,7 @@ __all__ = ["RowSketch", "Sketched"]
 
 
 class Sketched(NamedTuple):
-    """What `RowSketch.finish` gives; every array is float64.
+    """What `RowSketch.finish` gives; every array is float64 (X float32, if asked for).
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Sketched(NamedTuple):
         Sum of the weights.
     """
 
-    X: NDArray[np.float64]
+    X: NDArray[Any]
     y: NDArray[np.float64]
     root_weight: NDArray[np.float64]
     mean_X: NDArray[np.float64]
@@ -56,6 +56,8 @@ class RowSketch:
     seed : int
     nonzeros : int, default 8
         Rows of the sketch that one row of X goes to.
+    means : bool, default True
+        Also sum up the rows, for their exact means. Without, `mean_X`, `mean_y` and `root_weight` are zero.
 
     References
     ----------
@@ -75,10 +77,10 @@ class RowSketch:
 
     exact_merge = True
 
-    def __init__(self, size: int, *, seed: int = 0, nonzeros: int = 8) -> None:
+    def __init__(self, size: int, *, seed: int = 0, nonzeros: int = 8, means: bool = True) -> None:
         if not 0 <= seed < 2**64:
             raise ValueError(f"seed must be 0 to 2**64 - 1, got {seed!r}")
-        self._state = core.RowSketch(size, seed, nonzeros)
+        self._state = core.RowSketch(size, seed, nonzeros, means)
 
     def __repr__(self) -> str:
         return str(self._state)
@@ -87,6 +89,9 @@ class RowSketch:
     def rows(self) -> int:
         """Rows absorbed."""
         return int(self._state.rows)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_arrays, (self.to_arrays(),)
 
     def update(self, block: Block, /) -> None:
         self._state.update(block.raw_x(), block.raw_y(), block.sample_weight, block.raw_keys())
@@ -97,8 +102,9 @@ class RowSketch:
     def widen(self, cols: int, /) -> None:
         self._state.widen(cols)
 
-    def finish(self) -> Sketched:
-        return Sketched(*self._state.finish())
+    def finish(self, *, single: bool = False) -> Sketched:
+        """The sketch; `single`: X in float32."""
+        return Sketched(*self._state.finish(single))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         arrays: dict[str, NDArray[Any]] = self._state.to_arrays()
