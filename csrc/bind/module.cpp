@@ -35,6 +35,7 @@ void bind_krylov(py::module_& m);
 void bind_coordinate(py::module_& m);
 void bind_leave_one_out(py::module_& m);
 void bind_dual_descent(py::module_& m);
+void bind_range(py::module_& m);
 
 namespace {
 
@@ -135,4 +136,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_coordinate(m);
     bind::bind_leave_one_out(m);
     bind::bind_dual_descent(m);
+    bind::bind_range(m);
 }

@@ -6,6 +6,7 @@
 #include "isa/gaussian_kernels.hpp"
 #include "isa/hadamard_kernels.hpp"
 #include "isa/kernel_tile_kernels.hpp"
+#include "isa/range_kernels.hpp"
 #include "isa/sketch_kernels.hpp"
 
 namespace esker {
@@ -32,6 +33,7 @@ struct MapKernels {
             return gaussian_f64;
     }
     KernelTileTable kernel_tile;
+    RangeTable range;
 };
 
 namespace isa {

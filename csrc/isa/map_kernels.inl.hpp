@@ -17,6 +17,7 @@ namespace {
 #include "isa/hadamard.inl.hpp"
 #include "isa/gaussian.inl.hpp"
 #include "isa/kernel_tile.inl.hpp"
+#include "isa/range.inl.hpp"
 // clang-format on
 }  // namespace
 
@@ -26,7 +27,8 @@ const MapKernels& map_table() noexcept {
                                       hadamard_kernels<double>(),
                                       gaussian_kernels<float>(),
                                       gaussian_kernels<double>(),
-                                      kernel_tile_table()};
+                                      kernel_tile_table(),
+                                      range_table()};
     return table;
 }
 }  // namespace esker::isa::ESKER_ISA_NAME

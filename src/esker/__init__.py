@@ -45,6 +45,7 @@ _MODULES = (
     "impute",
     "svm",
     "random_projection",
+    "decomposition",
 )
 
 __all__ = [*_NAMES, *_MODULES, "__version__"]

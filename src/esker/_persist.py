@@ -55,6 +55,9 @@ ESTIMATORS = {
     "StandardScaler": "esker.preprocessing",
     "MaxAbsScaler": "esker.preprocessing",
     "SimpleImputer": "esker.impute",
+    "PCA": "esker.decomposition",
+    "IncrementalPCA": "esker.decomposition",
+    "TruncatedSVD": "esker.decomposition",
     "MissingIndicator": "sklearn.impute",
     "Pipeline": "sklearn.pipeline",
 }
