@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
+__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'RangeProduct32', 'RangeProduct64', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -612,6 +612,52 @@ class Machines:
         """
     @property
     def objectives(self) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+class RangeProduct32:
+    """
+    X'(w (X - shift) Q) for many columns of Q, in one walk.
+    """
+    @staticmethod
+    def bytes(cols: typing.SupportsInt | typing.SupportsIndex, lanes: typing.SupportsInt | typing.SupportsIndex, sparse: bool) -> int:
+        """
+        Bytes that it keeps.
+        """
+    def __init__(self, cols: typing.SupportsInt | typing.SupportsIndex, lanes: typing.SupportsInt | typing.SupportsIndex, sparse: bool) -> None:
+        ...
+    def begin(self, q: numpy.typing.NDArray[numpy.float32], shift: numpy.typing.NDArray[numpy.float64]) -> None:
+        ...
+    def finish(self, out: numpy.typing.NDArray[numpy.float32]) -> None:
+        ...
+    def update(self, x: typing.Any, weight: numpy.typing.NDArray[numpy.float64] | None = None) -> None:
+        ...
+    @property
+    def cols(self) -> int:
+        ...
+    @property
+    def lanes(self) -> int:
+        ...
+class RangeProduct64:
+    """
+    X'(w (X - shift) Q) for many columns of Q, in one walk.
+    """
+    @staticmethod
+    def bytes(cols: typing.SupportsInt | typing.SupportsIndex, lanes: typing.SupportsInt | typing.SupportsIndex, sparse: bool) -> int:
+        """
+        Bytes that it keeps.
+        """
+    def __init__(self, cols: typing.SupportsInt | typing.SupportsIndex, lanes: typing.SupportsInt | typing.SupportsIndex, sparse: bool) -> None:
+        ...
+    def begin(self, q: numpy.typing.NDArray[numpy.float64], shift: numpy.typing.NDArray[numpy.float64]) -> None:
+        ...
+    def finish(self, out: numpy.typing.NDArray[numpy.float64]) -> None:
+        ...
+    def update(self, x: typing.Any, weight: numpy.typing.NDArray[numpy.float64] | None = None) -> None:
+        ...
+    @property
+    def cols(self) -> int:
+        ...
+    @property
+    def lanes(self) -> int:
         ...
 def absorb_bytes(rows: typing.SupportsInt | typing.SupportsIndex, cols: typing.SupportsInt | typing.SupportsIndex, targets: typing.SupportsInt | typing.SupportsIndex, numbers: typing.SupportsInt | typing.SupportsIndex, entries: typing.SupportsInt | typing.SupportsIndex, packed: bool) -> int:
     """
