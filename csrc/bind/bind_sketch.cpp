@@ -1,6 +1,8 @@
 // RowSketch for Python.
+#include "base/parallel.hpp"
 #include "bind/array.hpp"
 #include "fold/sketch.hpp"
+#include "isa/map_kernels.hpp"
 
 namespace esker::bind {
 namespace {
@@ -33,18 +35,46 @@ RowSketch from_arrays(const py::dict& d) {
     return s;
 }
 
+// S X, and whether it is finite.
 template <class T>
-py::array_t<T> sketch_x(const RowSketch& s) {
+std::pair<py::object, bool> sketch_x(const RowSketch& s) {
     py::array_t<T> out({s.size, s.cols});
     T* to = out.mutable_data();
     const py::gil_scoped_release release;
-    s.read_x(to);
-    return out;
+    const bool finite = s.read_x(to);
+    return {std::move(out), finite};
+}
+
+template <class T>
+py::array_t<T> normals(const Array<std::int64_t>& keys, Index size, std::uint64_t seed,
+                       std::uint32_t stream) {
+    const Index n = keys.size(), step = (size + 3) / 4 * 4;
+    py::array_t<T> out({n, step});  // the kernel may write whole fours
+    T* to = out.mutable_data();
+    const std::int64_t* k = keys.data();
+    {
+        const py::gil_scoped_release release;
+        constexpr Index some = 64;
+        parallel_for((n + some - 1) / some, [&](Index task) {
+            for (Index i = task * some; i < std::min(n, (task + 1) * some); i++)
+                map_kernels().gaussian<T>().normals(to + i * step, 0, size, k[i], seed, stream, T{1});
+        });
+    }
+    return step == size ? out : py::array_t<T>(out[py::make_tuple(py::ellipsis(), py::slice(0, size, 1))]);
 }
 
 }  // namespace
 
 void bind_sketch(py::module_& m) {
+    m.def(
+        "gaussian_rows",
+        [](const Array<std::int64_t>& keys, Index size, std::uint64_t seed, std::uint32_t stream,
+           bool single) -> py::object {
+            if (single) return normals<float>(keys, size, seed, stream);
+            return normals<double>(keys, size, seed, stream);
+        },
+        py::arg("keys").noconvert(), py::arg("size"), py::arg("seed"), py::arg("stream"), py::arg("single"),
+        "A row of `size` normal numbers for each key.");
     py::class_<RowSketch>(m, "RowSketch",
                           "S [X | y | sqrt(w)] with a sparse sign matrix S of (seed, row key).")
         .def(py::init<Index, std::uint64_t, Index, bool>(), py::arg("size"), py::arg("seed"),
@@ -65,13 +95,13 @@ void bind_sketch(py::module_& m) {
         .def(
             "finish",
             [](const RowSketch& s, bool single) {
-                const py::object x =
-                    single ? py::object(sketch_x<float>(s)) : py::object(sketch_x<double>(s));
+                const auto [x, finite] = single ? sketch_x<float>(s) : sketch_x<double>(s);
                 auto f = s.finish_without_x();
                 return py::make_tuple(x, own(std::move(f.y), {s.size, s.targets}), own(std::move(f.root)),
-                                      own(std::move(f.mean_x)), own(std::move(f.mean_y)), f.weight);
+                                      own(std::move(f.mean_x)), own(std::move(f.mean_y)), f.weight, finite);
             },
-            py::arg("single") = false, "(S X, S y, S sqrt(w), mean of X, mean of y, weight).")
+            py::arg("single") = false,
+            "(S X, S y, S sqrt(w), mean of X, mean of y, weight, whether S X is finite).")
         .def_readonly("rows", &RowSketch::rows)
         .def_readonly("cols", &RowSketch::cols)
         .def_readonly("targets", &RowSketch::targets)

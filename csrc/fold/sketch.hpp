@@ -38,10 +38,10 @@ struct RowSketch {
     };
     Summary finish() const;
     Summary finish_without_x() const;
-    // S X alone, row-major.
+    // S X alone, row-major; whether it is finite.
     template <class T>
-    void read_x(T* out) const {
-        x.read(out, size, cols, 1 / std::sqrt(static_cast<double>(nonzeros)));
+    bool read_x(T* out) const {
+        return x.read(out, size, cols, 1 / std::sqrt(static_cast<double>(nonzeros)));
     }
 };
 static_assert(Fold<RowSketch>);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "base/buffer.hpp"
@@ -36,19 +37,25 @@ struct SketchTiles {
             for (Index i = 0; i < each; i++) out[i] += in[i];
         });
     }
-    // The first n rows and cols columns, times a factor, row-major.
+    // The first n rows and cols columns, times a factor, row-major; returns whether all are finite.
     template <class T>
-    void read(T* out, Index n, Index cols, double factor) const {
+    bool read(T* out, Index n, Index cols, double factor) const {
         constexpr Index some = 64;
+        std::atomic<bool> finite{true};
         parallel_for((n + some - 1) / some, [&](Index task) {
             for (Index t = 0; t * width < cols; t++)
                 for (Index i = task * some; i < std::min(n, (task + 1) * some); i++) {
                     const double* in = tile(t) + i * width;
                     T* to = out + i * cols + t * width;
-                    for (Index j = 0; j < std::min(width, cols - t * width); j++)
+                    T none = 0;  // NaN is not equal to it
+                    for (Index j = 0; j < std::min(width, cols - t * width); j++) {
                         to[j] = static_cast<T>(factor * in[j]);
+                        none += to[j] * 0;
+                    }
+                    if (none != 0) finite = false;
                 }
         });
+        return finite;
     }
     void write(const double* in, Index rows_, Index cols) {
         clear();

@@ -17,9 +17,10 @@ inline void gather_columns(double* __restrict out, const T* __restrict x, std::i
 #pragma GCC unroll 8
         for (int v = 0; v < N; v++) sum[v] += f * *reinterpret_cast<const Vector*>(row + v * lanes);
     }
+    typedef double Wide __attribute__((vector_size(8 * lanes), aligned(8), may_alias));
 #pragma GCC unroll 8
     for (int v = 0; v < N; v++)
-        for (int j = 0; j < lanes; j++) out[v * lanes + j] += static_cast<double>(sum[v][j]);
+        *reinterpret_cast<Wide*>(out + v * lanes) += __builtin_convertvector(sum[v], Wide);
 }
 
 template <class T>

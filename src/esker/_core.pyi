@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'RangeProduct32', 'RangeProduct64', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
+__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'RangeProduct32', 'RangeProduct64', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'gaussian_rows', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -115,9 +115,9 @@ class RowSketch:
         ...
     def __repr__(self) -> str:
         ...
-    def finish(self, single: bool = False) -> tuple[typing.Any, numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], float]:
+    def finish(self, single: bool = False) -> tuple[typing.Any, numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], float, bool]:
         """
-        (S X, S y, S sqrt(w), mean of X, mean of y, weight).
+        (S X, S y, S sqrt(w), mean of X, mean of y, weight, whether S X is finite).
         """
     def merge(self, other: RowSketch) -> None:
         ...
@@ -748,6 +748,10 @@ def first_infinite(x: typing.Any) -> tuple[int, int] | None:
 def first_nonfinite(x: typing.Any) -> tuple[int, int] | None:
     """
     (row, column) of the first NaN or infinity, or None.
+    """
+def gaussian_rows(keys: numpy.typing.NDArray[numpy.int64], size: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex, single: bool) -> typing.Any:
+    """
+    A row of `size` normal numbers for each key.
     """
 @typing.overload
 def hadamard_columns(x: numpy.typing.NDArray[numpy.float32]) -> None:

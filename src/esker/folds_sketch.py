@@ -31,6 +31,8 @@ class Sketched(NamedTuple):
         Weighted means of the data itself, exact.
     weight : float
         Sum of the weights.
+    finite : bool
+        Whether all of X is.
     """
 
     X: NDArray[Any]
@@ -39,6 +41,7 @@ class Sketched(NamedTuple):
     mean_X: NDArray[np.float64]
     mean_y: NDArray[np.float64]
     weight: float
+    finite: bool
 
 
 class RowSketch:

@@ -35,6 +35,7 @@ class Rows(NamedTuple):
 
     X: NDArray[Any]
     y: NDArray[Any]  # (size, targets)
+    finite: bool | None = None  # whether X is; None: not looked at
 
 
 class RowSketcher(BaseEstimator):  # type: ignore[misc]
@@ -89,7 +90,7 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array or sparse matrix of shape (n, d), or Blocks
-            A Blocks brings its own target and weights. Sparse rows are never made dense.
+            A Blocks brings its own target and weights.
         y : array of shape (n,) or (n, targets), optional
             Numbers.
         sample_weight : array of shape (n,), optional
@@ -218,7 +219,8 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
             raise ValueError("the weights are zero in every row; at least one row needs a positive weight")
         if self._cached is None:
             rows = self._rows()
-            if not np.isfinite(rows.X.sum(dtype=np.float64)) or not np.isfinite(rows.y.sum()):
+            finite = bool(np.isfinite(rows.X).all()) if rows.finite is None else rows.finite
+            if not finite or not np.isfinite(rows.y).all():
                 raise ValueError(
                     "the sketch is not finite: X, y or the weights contain NaN, infinity, or numbers whose sums overflow; "
                     "fill missing values in first (esker.impute), or scale the numbers down"
@@ -294,8 +296,8 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"{blocks.source} has no rows to sketch")
 
     def _long(self, blocks: Blocks) -> Iterator[Block]:
-        """Blocks as long as they may be."""
-        whole = blocks.whole() if isinstance(blocks, ArrayBlocks) and blocks.is_sparse else None
+        """Blocks as long as they may be: a sketch larger than a cache is read and written for each."""
+        whole = blocks.whole() if isinstance(blocks, ArrayBlocks) and blocks.max_memory is None else None
         yield from blocks.read_long() if whole is None else (whole,)
 
     def _take(self, blocks: Blocks, block: Block, later: bool) -> None:

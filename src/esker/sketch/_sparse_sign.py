@@ -86,7 +86,7 @@ class SparseSign(RowSketcher):
     def _rows(self) -> Rows:
         self._state.widen(self.n_features_in_)
         found = self._state.finish(single=self._dtype == np.float32)
-        return Rows(found.X, found.y)
+        return Rows(found.X, found.y, found.finite)
 
     def _describe(self) -> str:
         return f"{type(self).__name__}(size={self.size}, nonzeros={self._per_row()}, seed={self.seed_})"
