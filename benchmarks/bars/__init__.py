@@ -37,6 +37,8 @@ BARS = {
     "sgd-memory": "benchmarks.bars.sgd_memory",
     "one-vs-rest": "benchmarks.bars.one_vs_rest",
     "overrun": "benchmarks.bars.overrun",
+    "hadamard": "benchmarks.bars.hadamard",
+    "projections": "benchmarks.bars.projections",
 }
 
 

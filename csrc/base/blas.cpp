@@ -46,8 +46,8 @@ void triangular(Routine name, char side, char uplo, char trans, char diag, blas:
 }  // namespace
 
 const std::vector<std::string>& routine_names() {
-    static const std::vector<std::string> names{"dgemm", "dgemv",  "dsymm",  "dsyrk",  "dtrmm", "dtrsm",
-                                                "dtrsv", "dpotrf", "dpotrs", "dpocon", "dsyevd"};
+    static const std::vector<std::string> names{"sgemm", "dgemm", "dgemv",  "dsymm",  "dsyrk",  "dtrmm",
+                                                "dtrsm", "dtrsv", "dpotrf", "dpotrs", "dpocon", "dsyevd"};
     return names;
 }
 
@@ -64,16 +64,25 @@ int blas_bits() noexcept { return width; }
 
 namespace blas {
 
-void gemm(char ta, char tb, Int m, Int n, Int k, double alpha, const double* a, Int lda, const double* b,
-          Int ldb, double beta, double* c, Int ldc) {
+// In either precision.
+template <class T>
+static void gemm_of(Routine name, char ta, char tb, Int m, Int n, Int k, T alpha, const T* a, Int lda,
+                    const T* b, Int ldb, T beta, T* c, Int ldc) {
     with_width([&](auto tag) {
         using I = decltype(tag);
-        using F = void(char*, char*, I*, I*, I*, double*, const double*, I*, const double*, I*, double*,
-                       double*, I*);
+        using F = void(char*, char*, I*, I*, I*, T*, const T*, I*, const T*, I*, T*, T*, I*);
         I m_ = narrow<I>(m), n_ = narrow<I>(n), k_ = narrow<I>(k), lda_ = narrow<I>(lda),
           ldb_ = narrow<I>(ldb), ldc_ = narrow<I>(ldc);
-        routine<F>(Routine::dgemm)(&ta, &tb, &m_, &n_, &k_, &alpha, a, &lda_, b, &ldb_, &beta, c, &ldc_);
+        routine<F>(name)(&ta, &tb, &m_, &n_, &k_, &alpha, a, &lda_, b, &ldb_, &beta, c, &ldc_);
     });
+}
+void gemm(char ta, char tb, Int m, Int n, Int k, double alpha, const double* a, Int lda, const double* b,
+          Int ldb, double beta, double* c, Int ldc) {
+    gemm_of(Routine::dgemm, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+void gemm(char ta, char tb, Int m, Int n, Int k, float alpha, const float* a, Int lda, const float* b,
+          Int ldb, float beta, float* c, Int ldc) {
+    gemm_of(Routine::sgemm, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 void gemv(char trans, Int m, Int n, double alpha, const double* a, Int lda, const double* x, Int incx,

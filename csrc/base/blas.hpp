@@ -10,7 +10,21 @@
 namespace esker {
 
 // The routines that are borrowed, by name; the order is that of the table.
-enum class Routine { dgemm, dgemv, dsymm, dsyrk, dtrmm, dtrsm, dtrsv, dpotrf, dpotrs, dpocon, dsyevd, count };
+enum class Routine {
+    sgemm,
+    dgemm,
+    dgemv,
+    dsymm,
+    dsyrk,
+    dtrmm,
+    dtrsm,
+    dtrsv,
+    dpotrf,
+    dpotrs,
+    dpocon,
+    dsyevd,
+    count
+};
 const std::vector<std::string>& routine_names();
 
 // pointers: one for each routine; bits: the width of the routines' integers, 32 or 64.
@@ -22,6 +36,8 @@ namespace blas {
 using Int = std::int64_t;
 void gemm(char ta, char tb, Int m, Int n, Int k, double alpha, const double* a, Int lda, const double* b,
           Int ldb, double beta, double* c, Int ldc);
+void gemm(char ta, char tb, Int m, Int n, Int k, float alpha, const float* a, Int lda, const float* b,
+          Int ldb, float beta, float* c, Int ldc);
 void gemv(char trans, Int m, Int n, double alpha, const double* a, Int lda, const double* x, Int incx,
           double beta, double* y, Int incy);
 void symm(char side, char uplo, Int m, Int n, double alpha, const double* a, Int lda, const double* b,

@@ -7,7 +7,7 @@ inline constexpr int hadamard_bytes = 32;
 #else
 inline constexpr int hadamard_bytes = 16;
 #endif
-inline constexpr std::int64_t hadamard_panel_bytes = 128, hadamard_line_bytes = 16384;
+inline constexpr std::int64_t hadamard_panel_bytes = 256, hadamard_line_bytes = 16384;
 
 template <class T>
 struct Hadamard {
@@ -69,6 +69,9 @@ struct Hadamard {
             R v[1 << log];
 #pragma GCC unroll 16
             for (int k = 0; k < (1 << log); k++) v[k] = within(load(in + i + k * wide));
+            // What comes next in memory is mostly the next vector: it is on its way while this one's stages are done.
+#pragma GCC unroll 16
+            for (int k = 0; k < (1 << log); k += 64 / hadamard_bytes) __builtin_prefetch(in + n + i + k * wide, 0, 2);
             between<log>(v);
 #pragma GCC unroll 16
             for (int k = 0; k < (1 << log); k++) store(out + i + k * wide, v[k]);
@@ -136,6 +139,13 @@ struct Hadamard {
         }
     }
 
+    // The panel beside one is asked for before its stages are done.
+    static void ask(const T* x, std::int64_t rows, std::int64_t stride) {
+        for (std::int64_t i = 0; i < rows; i++)
+#pragma GCC unroll 4
+            for (std::int64_t j = 0; j < panel; j += 64 / static_cast<std::int64_t>(sizeof(T)))
+                __builtin_prefetch(x + i * stride + j, 1, 2);
+    }
     // One panel of `cols` columns; what is no whole vector goes through room with zeros beside it.
     static void panel_columns(T* x, std::int64_t rows, std::int64_t stride, std::int64_t cols, T* room) {
         const bool whole = cols % wide == 0;
@@ -160,8 +170,10 @@ struct Hadamard {
     }
     static void columns(T* x, std::int64_t rows, std::int64_t stride, std::int64_t cols, T* room) {
         if (rows == 1) return;
-        for (std::int64_t j = 0; j < cols; j += panel)
+        for (std::int64_t j = 0; j < cols; j += panel) {
+            if (rows > 16 && j + 2 * panel <= cols) ask(x + j + panel, rows, stride);
             panel_columns(x + j, rows, stride, j + panel < cols ? panel : cols - j, room);
+        }
     }
 };
 

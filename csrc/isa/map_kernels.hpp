@@ -6,6 +6,7 @@
 #include "isa/gaussian_kernels.hpp"
 #include "isa/hadamard_kernels.hpp"
 #include "isa/kernel_tile_kernels.hpp"
+#include "isa/projection_kernels.hpp"
 #include "isa/range_kernels.hpp"
 #include "isa/sketch_kernels.hpp"
 
@@ -17,6 +18,8 @@ struct MapKernels {
     HadamardKernels<double> hadamard_f64;
     GaussianKernels<float> gaussian_f32;
     GaussianKernels<double> gaussian_f64;
+    ProjectionKernels<float> projection_f32;
+    ProjectionKernels<double> projection_f64;
 
     template <class T>
     const HadamardKernels<T>& hadamard() const noexcept {
@@ -34,6 +37,13 @@ struct MapKernels {
     }
     KernelTileTable kernel_tile;
     RangeTable range;
+    template <class T>
+    const ProjectionKernels<T>& projection() const noexcept {
+        if constexpr (sizeof(T) == 4)
+            return projection_f32;
+        else
+            return projection_f64;
+    }
 };
 
 namespace isa {

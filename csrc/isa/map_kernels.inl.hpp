@@ -18,6 +18,7 @@ namespace {
 #include "isa/gaussian.inl.hpp"
 #include "isa/kernel_tile.inl.hpp"
 #include "isa/range.inl.hpp"
+#include "isa/projection.inl.hpp"
 // clang-format on
 }  // namespace
 
@@ -27,6 +28,8 @@ const MapKernels& map_table() noexcept {
                                       hadamard_kernels<double>(),
                                       gaussian_kernels<float>(),
                                       gaussian_kernels<double>(),
+                                      projection_kernels<float>(),
+                                      projection_kernels<double>(),
                                       kernel_tile_table(),
                                       range_table()};
     return table;

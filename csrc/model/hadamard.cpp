@@ -12,7 +12,7 @@
 namespace esker {
 namespace {
 
-constexpr Index most_parts = 256;  // of a vector: a cache line of each stays in the first cache or the second
+constexpr Index most_parts = 64;   // of a vector: a cache line of each stays in the first cache or the second
 constexpr Index most_rows = 1024;  // of a matrix, in one visit to a panel of its columns
 constexpr Index task_numbers = 65536;  // numbers that make a task worth a thread's while
 
@@ -32,11 +32,12 @@ Index hadamard_room(Index n) {
 }
 
 template <class T>
-void hadamard(T* out, const T* in, Index n, T* room) {
+void hadamard(T* out, const T* in, Index n, T* room, Index filled) {
     const auto& k = map_kernels().hadamard<T>();
     if (n <= k.line) return k.vector(out, in, n);
     const Index parts = std::min(most_parts, n / k.line), part = n / parts;
-    for (Index i = 0; i < parts; i++) hadamard(out + i * part, in + i * part, part, room);
+    for (Index i = 0; i * part < filled; i++)
+        hadamard(out + i * part, in + i * part, part, room, std::min(part, filled - i * part));
     k.columns(out, parts, part, part, room);
 }
 
@@ -47,7 +48,7 @@ void hadamard_rows(T* out, Index to, const DenseView<T>& in) {
     parallel_for((in.rows + group - 1) / group, [&](Index task) {
         const Room<T> room(hadamard_room<T>(in.cols));
         for (Index i = task * group; i < std::min(in.rows, (task + 1) * group); i++)
-            hadamard(out + i * to, in.row(i), in.cols, room.get());
+            hadamard(out + i * to, in.row(i), in.cols, room.get(), in.cols);
     });
 }
 
@@ -77,7 +78,7 @@ void hadamard_columns(T* x, Index rows, Index cols, Index stride) {
 
 #define ESKER_EACH(T)                                               \
     template Index hadamard_room<T>(Index);                         \
-    template void hadamard<T>(T*, const T*, Index, T*);             \
+    template void hadamard<T>(T*, const T*, Index, T*, Index);      \
     template void hadamard_rows<T>(T*, Index, const DenseView<T>&); \
     template void hadamard_columns<T>(T*, Index, Index, Index);
 ESKER_EACH(float)

@@ -35,8 +35,9 @@ Index next_power_of_two(Index n);  // at least n; refuses what no index holds
 template <class T>
 Index hadamard_room(Index n);
 // out = H in, one vector on this thread; out may be in. room: hadamard_room<T>(n) numbers, 64-byte aligned.
+// Where out is in and only its first `filled` numbers are not zero, what stays zero is not visited.
 template <class T>
-void hadamard(T* out, const T* in, Index n, T* room);
+void hadamard(T* out, const T* in, Index n, T* room, Index filled);
 
 // Each row of `in` to the row of out; all threads. Rows are as long as a power of two; out may be in.
 template <class T>

@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'RangeProduct32', 'RangeProduct64', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'config', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'gaussian_rows', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
+__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'HadamardMap', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'RangeProduct32', 'RangeProduct64', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'SignMap', 'absorb_bytes', 'all_finite', 'append_svmlight', 'append_vw', 'config', 'count_places', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draw_signs', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'gaussian_rows', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'project_count', 'project_normal', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -135,6 +135,35 @@ class RowSketch:
         ...
     @property
     def targets(self) -> int:
+        ...
+class SignMap:
+    """
+    A projection by sparse signs, for dense rows.
+    """
+    def __init__(self, seed: typing.SupportsInt | typing.SupportsIndex, cols: typing.SupportsInt | typing.SupportsIndex, components: typing.SupportsInt | typing.SupportsIndex, density: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    def apply(self, out: numpy.ndarray, x: typing.Any, scale: typing.SupportsFloat | typing.SupportsIndex) -> bool:
+        """
+        out = scale x map'; whether all of x is finite.
+        """
+class HadamardMap:
+    """
+    A subsampled randomized Hadamard transform.
+    """
+    def __init__(self, seed: typing.SupportsInt | typing.SupportsIndex, cols: typing.SupportsInt | typing.SupportsIndex, components: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def apply(self, out: numpy.ndarray, x: typing.Any, scale: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        """
+        out = scale P H D x.
+        """
+    @property
+    def negative(self) -> numpy.typing.NDArray[numpy.uint8]:
+        ...
+    @property
+    def padded(self) -> int:
+        ...
+    @property
+    def places(self) -> numpy.typing.NDArray[numpy.int64]:
         ...
 class Sgd:
     """
@@ -664,6 +693,16 @@ def absorb_bytes(rows: typing.SupportsInt | typing.SupportsIndex, cols: typing.S
     Bytes that absorbing blocks of so many rows takes beside a Gram, at most.
     """
 @typing.overload
+def all_finite(x: numpy.typing.NDArray[numpy.float32]) -> bool:
+    """
+    Whether every number is finite; all threads.
+    """
+@typing.overload
+def all_finite(x: numpy.typing.NDArray[numpy.float64]) -> bool:
+    """
+    Whether every number is finite; all threads.
+    """
+@typing.overload
 def append_svmlight(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing.SupportsIndex, end: typing.SupportsInt | typing.SupportsIndex, *, y: numpy.typing.NDArray[numpy.float64], data: numpy.typing.NDArray[numpy.float64], indices: numpy.typing.NDArray[numpy.int32], indptr: numpy.typing.NDArray[numpy.int32], rows: typing.SupportsInt | typing.SupportsIndex, entries: typing.SupportsInt | typing.SupportsIndex, subtract_one: bool = False, n_features: typing.SupportsInt | typing.SupportsIndex = -1, first_line: typing.SupportsInt | typing.SupportsIndex = 1, label_lists: bool = False) -> tuple[int, int, int, int]:
     """
     Parse text[begin:end] in place, behind `rows` rows and `entries` entries: (rows, entries, columns, lines). columns is -1 where the arrays lack room, -2 where int32 does; rows and entries are then what the text may hold.
@@ -686,6 +725,10 @@ def append_vw(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing
 def config() -> dict[str, typing.Any]:
     """
     How this extension was built and what it picked at run time.
+    """
+def count_places(seed: typing.SupportsInt | typing.SupportsIndex, cols: typing.SupportsInt | typing.SupportsIndex, components: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.int64]:
+    """
+    Of each column place << 1 | negative under a count sketch.
     """
 def crc32c(data: typing_extensions.Buffer, crc: typing.SupportsInt | typing.SupportsIndex = 0) -> int:
     """
@@ -710,6 +753,10 @@ def csr_repeats(x: typing.Any) -> bool:
 def dealt(seed: typing.SupportsInt | typing.SupportsIndex, key: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex, n: typing.SupportsInt | typing.SupportsIndex, turn: typing.SupportsInt | typing.SupportsIndex, hands: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.int64]:
     """
     0..n-1, dealt `turn` at a time, at random, from `hands` runs of neighbours, each in its own order.
+    """
+def draw_signs(seed: typing.SupportsInt | typing.SupportsIndex, cols: typing.SupportsInt | typing.SupportsIndex, components: typing.SupportsInt | typing.SupportsIndex, density: typing.SupportsFloat | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64]]:
+    """
+    (entries, ends): of each column component << 1 | negative, ascending.
     """
 def draws(seed: typing.SupportsInt | typing.SupportsIndex, keys: numpy.typing.NDArray[numpy.int64], stream: typing.SupportsInt | typing.SupportsIndex, number: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint64]:
     """
@@ -838,6 +885,26 @@ def permutation(seed: typing.SupportsInt | typing.SupportsIndex, key: typing.Sup
 def philox(counter: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"], key: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"]) -> typing.Annotated[list[int], "FixedSize(4)"]:
     """
     Philox4x32-10 of one counter.
+    """
+@typing.overload
+def project_count(out: numpy.typing.NDArray[numpy.float32], x: numpy.typing.NDArray[numpy.float32], places: numpy.typing.NDArray[numpy.int64], components: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    out[i][place of j] += signed x[i][j]; a place is place << 1 | negative.
+    """
+@typing.overload
+def project_count(out: numpy.typing.NDArray[numpy.float64], x: numpy.typing.NDArray[numpy.float64], places: numpy.typing.NDArray[numpy.int64], components: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    out[i][place of j] += signed x[i][j]; a place is place << 1 | negative.
+    """
+@typing.overload
+def project_normal(out: numpy.typing.NDArray[numpy.float32], x: typing.Any, seed: typing.SupportsInt | typing.SupportsIndex, scale: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    out = x R', R[c][j] = scale times the normal number c of column j.
+    """
+@typing.overload
+def project_normal(out: numpy.typing.NDArray[numpy.float64], x: typing.Any, seed: typing.SupportsInt | typing.SupportsIndex, scale: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    out = x R', R[c][j] = scale times the normal number c of column j.
     """
 def read_pages(x: typing.Any, y: numpy.ndarray | None, weight: numpy.typing.NDArray[numpy.float64] | None, *, file: typing.SupportsInt | typing.SupportsIndex, table: numpy.typing.NDArray[numpy.int64], crc: numpy.typing.NDArray[numpy.uint32], first_page: typing.SupportsInt | typing.SupportsIndex, columns: typing.SupportsInt | typing.SupportsIndex, half: bool, scratch: Pool, first: typing.SupportsInt | typing.SupportsIndex = 0) -> None:
     """

@@ -58,6 +58,10 @@ ESTIMATORS = {
     "PCA": "esker.decomposition",
     "IncrementalPCA": "esker.decomposition",
     "TruncatedSVD": "esker.decomposition",
+    "CountSketchProjection": "esker.random_projection",
+    "GaussianRandomProjection": "esker.random_projection",
+    "SRHTProjection": "esker.random_projection",
+    "SparseRandomProjection": "esker.random_projection",
     "MissingIndicator": "sklearn.impute",
     "Pipeline": "sklearn.pipeline",
 }

@@ -7,7 +7,12 @@ from typing import Any
 
 # Public name -> the module that defines it.
 _NAMES: dict[str, str] = {
+    "CountSketchProjection": "esker.random_projection._fast",
+    "GaussianRandomProjection": "esker.random_projection._dense",
+    "SRHTProjection": "esker.random_projection._fast",
+    "SparseRandomProjection": "esker.random_projection._dense",
     "hadamard_transform": "esker.random_projection._hadamard",
+    "johnson_lindenstrauss_min_dim": "sklearn.random_projection",
 }
 
 __all__ = list(_NAMES)
