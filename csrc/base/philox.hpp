@@ -36,6 +36,9 @@ enum class Stream : std::uint32_t {
     projection_sign = 21,
     projection_place = 22,
     fastfood = 23,
+    feature_weight = 30,
+    feature_offset = 31,
+    tensor_table = 32,
     landmarks = 40  // of kernel ridge
 };
 

@@ -37,6 +37,8 @@ void bind_coordinate(py::module_& m);
 void bind_leave_one_out(py::module_& m);
 void bind_dual_descent(py::module_& m);
 void bind_range(py::module_& m);
+void bind_features(py::module_& m);
+void bind_features_sketch(py::module_& m);
 
 namespace {
 
@@ -139,4 +141,6 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_leave_one_out(m);
     bind::bind_dual_descent(m);
     bind::bind_range(m);
+    bind::bind_features(m);
+    bind::bind_features_sketch(m);
 }

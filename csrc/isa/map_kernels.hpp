@@ -3,11 +3,13 @@
 // compile the other.
 #pragma once
 
+#include "isa/cosine_kernels.hpp"
 #include "isa/gaussian_kernels.hpp"
 #include "isa/hadamard_kernels.hpp"
 #include "isa/kernel_tile_kernels.hpp"
 #include "isa/projection_kernels.hpp"
 #include "isa/range_kernels.hpp"
+#include "isa/row_sums_kernels.hpp"
 #include "isa/sketch_kernels.hpp"
 
 namespace esker {
@@ -20,6 +22,10 @@ struct MapKernels {
     GaussianKernels<double> gaussian_f64;
     ProjectionKernels<float> projection_f32;
     ProjectionKernels<double> projection_f64;
+    CosineKernels<float> cosine_f32;
+    CosineKernels<double> cosine_f64;
+    RowSumKernels<float> row_sums_f32;
+    RowSumKernels<double> row_sums_f64;
 
     template <class T>
     const HadamardKernels<T>& hadamard() const noexcept {
@@ -43,6 +49,20 @@ struct MapKernels {
             return projection_f32;
         else
             return projection_f64;
+    }
+    template <class T>
+    const CosineKernels<T>& cosine() const noexcept {
+        if constexpr (sizeof(T) == sizeof(float))
+            return cosine_f32;
+        else
+            return cosine_f64;
+    }
+    template <class T>
+    const RowSumKernels<T>& row_sums() const noexcept {
+        if constexpr (sizeof(T) == sizeof(float))
+            return row_sums_f32;
+        else
+            return row_sums_f64;
     }
 };
 

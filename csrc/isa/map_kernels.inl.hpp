@@ -19,6 +19,9 @@ namespace {
 #include "isa/kernel_tile.inl.hpp"
 #include "isa/range.inl.hpp"
 #include "isa/projection.inl.hpp"
+#include "isa/transcendental.inl.hpp"
+#include "isa/cosine.inl.hpp"
+#include "isa/row_sums.inl.hpp"
 // clang-format on
 }  // namespace
 
@@ -30,6 +33,10 @@ const MapKernels& map_table() noexcept {
                                       gaussian_kernels<double>(),
                                       projection_kernels<float>(),
                                       projection_kernels<double>(),
+                                      cosine_kernels<float>(),
+                                      cosine_kernels<double>(),
+                                      row_sum_kernels<float>(),
+                                      row_sum_kernels<double>(),
                                       kernel_tile_table(),
                                       range_table()};
     return table;

@@ -44,6 +44,7 @@ _MODULES = (
     "preprocessing",
     "impute",
     "svm",
+    "kernel_approximation",
     "random_projection",
     "decomposition",
 )

@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'Gradient', 'Gram', 'HadamardMap', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'RangeProduct32', 'RangeProduct64', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'SignMap', 'absorb_bytes', 'all_finite', 'append_svmlight', 'append_vw', 'config', 'count_places', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draw_signs', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'gaussian_rows', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'project_count', 'project_normal', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
+__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'FEATURE_STREAMS', 'Gradient', 'Gram', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'chi2_features', 'config', 'cosine', 'cosine_features', 'count_sketches', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -722,13 +722,49 @@ def append_vw(text: typing_extensions.Buffer, begin: typing.SupportsInt | typing
     """
     Parse text[begin:end], whole lines of Vowpal Wabbit text, behind `rows` rows and `entries` entries: (rows, entries, columns, lines, rows with an importance, labels). columns is -1 where the arrays lack room; rows and entries are then what the text may hold.
     """
+@typing.overload
+def chi2_features(out: numpy.typing.NDArray[numpy.float32], x: numpy.typing.NDArray[numpy.float32], interval: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    Features of the additive chi-squared kernel: out[i, 0] of the root, then pairs of cosine and sine.
+    """
+@typing.overload
+def chi2_features(out: numpy.typing.NDArray[numpy.float64], x: numpy.typing.NDArray[numpy.float64], interval: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    Features of the additive chi-squared kernel: out[i, 0] of the root, then pairs of cosine and sine.
+    """
 def config() -> dict[str, typing.Any]:
     """
     How this extension was built and what it picked at run time.
     """
-def count_places(seed: typing.SupportsInt | typing.SupportsIndex, cols: typing.SupportsInt | typing.SupportsIndex, components: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.int64]:
+@typing.overload
+def cosine(out: numpy.typing.NDArray[numpy.float32], x: numpy.typing.NDArray[numpy.float32], offset: numpy.typing.NDArray[numpy.float32], scale: typing.SupportsFloat | typing.SupportsIndex) -> None:
     """
-    Of each column place << 1 | negative under a count sketch.
+    out = scale cos(x + offset), in the numbers' own precision.
+    """
+@typing.overload
+def cosine(out: numpy.typing.NDArray[numpy.float64], x: numpy.typing.NDArray[numpy.float64], offset: numpy.typing.NDArray[numpy.float64], scale: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    out = scale cos(x + offset), in the numbers' own precision.
+    """
+@typing.overload
+def cosine_features(out: numpy.typing.NDArray[numpy.float32], x: typing.Any, weights: numpy.typing.NDArray[numpy.float32], offset: numpy.typing.NDArray[numpy.float32], scale: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    out = scale cos(x weights + offset).
+    """
+@typing.overload
+def cosine_features(out: numpy.typing.NDArray[numpy.float64], x: typing.Any, weights: numpy.typing.NDArray[numpy.float64], offset: numpy.typing.NDArray[numpy.float64], scale: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    out = scale cos(x weights + offset).
+    """
+@typing.overload
+def count_sketches(out: numpy.typing.NDArray[numpy.float32], x: typing.Any, places: numpy.typing.NDArray[numpy.int64], signs: numpy.typing.NDArray[numpy.int64], scale: typing.SupportsFloat | typing.SupportsIndex, constant: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    out[i, s, places[s, j]] = sum of signs[s, j] scale x[i, j]; a last column of the tables is a constant's.
+    """
+@typing.overload
+def count_sketches(out: numpy.typing.NDArray[numpy.float64], x: typing.Any, places: numpy.typing.NDArray[numpy.int64], signs: numpy.typing.NDArray[numpy.int64], scale: typing.SupportsFloat | typing.SupportsIndex, constant: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    out[i, s, places[s, j]] = sum of signs[s, j] scale x[i, j]; a last column of the tables is a constant's.
     """
 def crc32c(data: typing_extensions.Buffer, crc: typing.SupportsInt | typing.SupportsIndex = 0) -> int:
     """
@@ -1014,4 +1050,5 @@ def trim_memory() -> None:
     """
     What malloc keeps of freed memory goes back to the system, where it can be told so.
     """
+FEATURE_STREAMS: dict[str, typing.Any] = {'weight': 30, 'offset': 31, 'table': 32}
 STREAMS: dict[str, typing.Any] = {'unit_order': 3, 'row_order': 4, 'split': 5, 'group': 6, 'sample': 7}

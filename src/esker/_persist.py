@@ -62,6 +62,11 @@ ESTIMATORS = {
     "GaussianRandomProjection": "esker.random_projection",
     "SRHTProjection": "esker.random_projection",
     "SparseRandomProjection": "esker.random_projection",
+    "RBFSampler": "esker.kernel_approximation",
+    "OrthogonalRandomFeatures": "esker.kernel_approximation",
+    "SkewedChi2Sampler": "esker.kernel_approximation",
+    "PolynomialCountSketch": "esker.kernel_approximation",
+    "AdditiveChi2Sampler": "esker.kernel_approximation",
     "MissingIndicator": "sklearn.impute",
     "Pipeline": "sklearn.pipeline",
 }

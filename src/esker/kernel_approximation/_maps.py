@@ -1,0 +1,85 @@
+"""What maps to kernel features share: arrays and CSR in and out as scikit-learn has it, Blocks in, lazy Blocks out; a seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_random_state
+from sklearn.utils._set_output import _wrap_data_with_container
+from sklearn.utils.validation import validate_data
+
+from esker._steps import StreamingStep, check_fitted, fold_columns
+from esker.blocks import Blocks
+from esker.folds import ColumnMoments
+from esker.linear_model._input import check_indices, learn_width, refuse_records
+
+__all__ = ["FeatureMap", "learn_columns", "raw", "rows_of_numbers", "seed_of"]
+
+FLOATS = (np.float64, np.float32)
+
+
+def seed_of(random_state: Any) -> int:
+    """63 bits, drawn once: what everything random is a function of, beside row keys and features' numbers."""
+    return int(check_random_state(random_state).randint(0, 2**63 - 1, dtype=np.int64))
+
+
+def raw(X: Any) -> Any:
+    """Rows as kernels take them."""
+    return (X.data, X.indices, X.indptr, X.shape[1]) if sparse.issparse(X) else X
+
+
+def rows_of_numbers(step: Any, X: Any, *, reset: bool, **checks: Any) -> Any:
+    """X as C-contiguous rows or CSR, float32 or float64, checked as scikit-learn does."""
+    check_indices(X)
+    order = None if sparse.issparse(X) else "C"
+    return validate_data(step, X, reset=reset, accept_sparse="csr", dtype=FLOATS, order=order, **checks)
+
+
+def learn_columns(step: Any, blocks: Blocks) -> None:
+    """Width and names of the columns; rows are read only where that is needed to know the width."""
+    if blocks.n_rows == 0:
+        raise ValueError(f"Found array with 0 sample(s) in {blocks.source} while a minimum of 1 is required.")
+    if blocks.n_columns is None:
+        fold_columns(step, blocks, ColumnMoments(), reset=True)
+        return
+    refuse_records(step, blocks)
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(step, name):
+            delattr(step, name)
+    learn_width(step, blocks.n_columns, None if blocks.from_step else blocks.feature_names)
+
+
+class FeatureMap(StreamingStep):
+    """Mixin before a class of scikit-learn's: `transform` by `_map`, which makes features of checked rows."""
+
+    def _map(self, X: Any) -> Any:
+        """Features of C-contiguous rows or CSR, float32 or float64."""
+        raise NotImplementedError
+
+    def _rows(self, X: Any) -> Any:
+        return rows_of_numbers(self, X, reset=False)
+
+    def _dtype(self, dtype: Any) -> Any:
+        """Of the features of rows of this dtype."""
+        return np.result_type(dtype, np.float32)
+
+    def transform(self, X: Any) -> Any:
+        """The features of the rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d), or Blocks
+            float32 stays float32.
+
+        Returns
+        -------
+        array of shape (n, n_features_out); or lazy Blocks, whose features are made as they are read
+        """
+        check_fitted(self)
+        if not isinstance(X, Blocks):
+            return _wrap_data_with_container("transform", self._map(self._rows(X)), X, self)
+        names = [str(name) for name in self.get_feature_names_out()]  # type: ignore[attr-defined]
+        known: dict[str, Any] = {"is_sparse": False, "nnz": None, "dtype": self._dtype(X.dtype)}
+        return self._stream(X, self._map, n_columns=len(names), feature_names=names, **known)
