@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'FEATURE_STREAMS', 'Gradient', 'Gram', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'absorb_bytes', 'append_svmlight', 'append_vw', 'chi2_features', 'config', 'cosine', 'cosine_features', 'count_sketches', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
+__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'FEATURE_STREAMS', 'Gradient', 'Gram', 'HadamardMap', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'RangeProduct32', 'RangeProduct64', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'SignMap', 'absorb_bytes', 'all_finite', 'append_svmlight', 'append_vw', 'chi2_features', 'config', 'cosine', 'cosine_features', 'count_places', 'count_sketches', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draw_signs', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'gaussian_rows', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'project_count', 'project_normal', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -755,6 +755,10 @@ def cosine_features(out: numpy.typing.NDArray[numpy.float32], x: typing.Any, wei
 def cosine_features(out: numpy.typing.NDArray[numpy.float64], x: typing.Any, weights: numpy.typing.NDArray[numpy.float64], offset: numpy.typing.NDArray[numpy.float64], scale: typing.SupportsFloat | typing.SupportsIndex) -> None:
     """
     out = scale cos(x weights + offset).
+    """
+def count_places(seed: typing.SupportsInt | typing.SupportsIndex, cols: typing.SupportsInt | typing.SupportsIndex, components: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.int64]:
+    """
+    Of each column place << 1 | negative under a count sketch.
     """
 @typing.overload
 def count_sketches(out: numpy.typing.NDArray[numpy.float32], x: typing.Any, places: numpy.typing.NDArray[numpy.int64], signs: numpy.typing.NDArray[numpy.int64], scale: typing.SupportsFloat | typing.SupportsIndex, constant: typing.SupportsFloat | typing.SupportsIndex) -> None:
