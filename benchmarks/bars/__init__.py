@@ -37,6 +37,7 @@ BARS = {
     "sgd-memory": "benchmarks.bars.sgd_memory",
     "one-vs-rest": "benchmarks.bars.one_vs_rest",
     "overrun": "benchmarks.bars.overrun",
+    "fastfood": "benchmarks.bars.fastfood",
     "hadamard": "benchmarks.bars.hadamard",
     "projections": "benchmarks.bars.projections",
 }

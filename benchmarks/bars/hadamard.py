@@ -6,6 +6,7 @@ times the additions that two threads do a second in registers, over log2 n.
 
 from __future__ import annotations
 
+import ctypes
 import statistics
 import subprocess
 import tempfile
@@ -25,21 +26,25 @@ __all__ = ["run"]
 BATCH = 64
 LOGS = {"small": (10, 12, 14, 16), "full": (10, 12, 14, 16, 18, 20)}
 RATIO, SHARE = 20.0, 0.5
-#: Additions in registers, 8 independent sums of a vector each; returns additions a second of one thread.
+#: Additions a second of one thread, 8 independent sums of a vector each in registers; and copies.
 SOURCE = """
 #include <chrono>
+#include <cstring>
 typedef float V __attribute__((vector_size(BYTES)));
+#define EACH(f) f(a) f(b) f(c) f(d) f(e) f(g) f(h) f(i)
+#define BEGIN(x) V x = V{} + 1.0f;
+#define ADD(x) x += one; __asm__ volatile("" : "+x"(x));
 extern "C" double rate(long rounds) {
-    V a[8], b[8];
-    for (int i = 0; i < 8; i++) a[i] = V{} + float(i), b[i] = V{} + 1e-7f;
+    EACH(BEGIN)
+    V one = V{} + 1e-7f;
+    __asm__ volatile("" : "+x"(one));
     auto now = [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
     const double began = now();
-    for (long r = 0; r < rounds; r++) {
-#pragma GCC unroll 8
-        for (int i = 0; i < 8; i++) { a[i] += b[i]; __asm__ volatile("" : "+x"(a[i])); }
-    }
-    const double took = now() - began;
-    return rounds * 8.0 * (BYTES / 4) / took;
+    for (long r = 0; r < rounds; r++) { EACH(ADD) }
+    return rounds * 8.0 * (BYTES / 4) / (now() - began);
+}
+extern "C" void copy(char* to, const char* from, long bytes, long often) {
+    for (long r = 0; r < often; r++) { std::memcpy(to, from, bytes); __asm__ volatile("" : : : "memory"); }
 }
 """
 WIDTH = {"baseline": (16, "x86-64-v2"), "avx2": (32, "x86-64-v3"), "avx512": (64, "x86-64-v4")}
@@ -48,8 +53,10 @@ WIDTH = {"baseline": (16, "x86-64-v2"), "avx2": (32, "x86-64-v3"), "avx512": (64
 def run(scale: str, runs: int = 5) -> bool:
     """A line for each length; at scale small the share of the floor is printed only."""
     holds = []
-    with ThreadPoolExecutor(2) as pool:
-        adders = _add_rate(pool)
+    with ThreadPoolExecutor(2) as pool, tempfile.TemporaryDirectory() as folder:
+        native = _native(Path(folder))
+        rates = [sum(pool.map(native.rate, (20_000_000, 20_000_000))) for _ in range(5)]
+        adders = statistics.median(rates)
         print(f"  additions of two threads in registers: {adders / 1e9:.0f} billion a second", flush=True)
         for log in LOGS[scale]:
             n = 1 << log
@@ -58,9 +65,8 @@ def run(scale: str, runs: int = 5) -> bool:
             often = max(1, (1 << 23) // X.size)
 
             def copy(half: int, X: Any = X, out: Any = out, often: int = often) -> None:
-                rows = slice(half * BATCH // 2, (half + 1) * BATCH // 2)
-                for _ in range(often):
-                    np.copyto(out[rows], X[rows])
+                begin, size = half * X.nbytes // 2, X.nbytes // 2
+                native.copy(out.ctypes.data + begin, X.ctypes.data + begin, size, often)
 
             def ours(X: Any = X, out: Any = out, often: int = often) -> None:
                 for _ in range(often):
@@ -79,20 +85,17 @@ def run(scale: str, runs: int = 5) -> bool:
     return all(holds)
 
 
-def _add_rate(pool: ThreadPoolExecutor) -> float:
-    """Additions that two threads do a second."""
-    import ctypes
-
+def _native(folder: Path) -> Any:
+    """The loops of SOURCE, for the instruction set in use."""
     width, march = WIDTH[core.config()["isa"]]
-    with tempfile.TemporaryDirectory() as folder:
-        source, made = Path(folder) / "rate.cpp", Path(folder) / "rate.so"
-        source.write_text(SOURCE.replace("BYTES", str(width)))
-        flags = ["-O2", f"-march={march}", "-shared", "-fPIC", "-std=c++20", "-Wno-psabi"]
-        subprocess.run(["g++", *flags, str(source), "-o", str(made)], check=True)
-        rate = ctypes.CDLL(str(made)).rate
-        rate.restype, rate.argtypes = ctypes.c_double, [ctypes.c_long]
-        found = [sum(pool.map(rate, (20_000_000, 20_000_000))) for _ in range(5)]
-    return statistics.median(found)
+    source, made = folder / "rate.cpp", folder / "rate.so"
+    source.write_text(SOURCE.replace("BYTES", str(width)))
+    flags = ["-O2", f"-march={march}", "-shared", "-fPIC", "-std=c++20", "-Wno-psabi"]
+    subprocess.run(["g++", *flags, str(source), "-o", str(made)], check=True)
+    native = ctypes.CDLL(str(made))
+    native.rate.restype, native.rate.argtypes = ctypes.c_double, [ctypes.c_long]
+    native.copy.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long, ctypes.c_long]
+    return native
 
 
 def _turns(contenders: list[Callable[[], Any]], runs: int) -> list[float]:

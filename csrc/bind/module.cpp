@@ -24,6 +24,7 @@ void bind_sketch(py::module_& m);
 void bind_hadamard(py::module_& m);
 void bind_random(py::module_& m);
 void bind_projection(py::module_& m);
+void bind_fastfood(py::module_& m);
 void bind_loss(py::module_& m);
 void bind_sgd(py::module_& m);
 void bind_holdout(py::module_& m);
@@ -128,6 +129,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     bind::bind_hadamard(m);
     bind::bind_random(m);
     bind::bind_projection(m);
+    bind::bind_fastfood(m);
     bind::bind_loss(m);
     bind::bind_sgd(m);
     bind::bind_holdout(m);

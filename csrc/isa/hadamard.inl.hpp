@@ -69,9 +69,12 @@ struct Hadamard {
             R v[1 << log];
 #pragma GCC unroll 16
             for (int k = 0; k < (1 << log); k++) v[k] = within(load(in + i + k * wide));
-            // What comes next in memory is mostly the next vector: it is on its way while this one's stages are done.
+            if (n ==
+                line) {  // what comes next in memory is mostly the next vector: it is on its way meanwhile
 #pragma GCC unroll 16
-            for (int k = 0; k < (1 << log); k += 64 / hadamard_bytes) __builtin_prefetch(in + n + i + k * wide, 0, 2);
+                for (int k = 0; k < (1 << log); k += 64 / hadamard_bytes)
+                    __builtin_prefetch(in + n + i + k * wide, 0, 2);
+            }
             between<log>(v);
 #pragma GCC unroll 16
             for (int k = 0; k < (1 << log); k++) store(out + i + k * wide, v[k]);
@@ -131,11 +134,11 @@ struct Hadamard {
             begin<2>(out, in, n);
         else
             begin<3>(out, in, n);
-        std::int64_t h = std::int64_t{wide} << first;
+        std::int64_t h = std::int64_t{wide} << first, rows = n >> (log2(wide) + first);
         for (int left = logs - first; left > 0;) {
             const int now = share(left, 4);
-            pass(now, out, h, out, h, n / h, 1, h);
-            h <<= now, left -= now;
+            pass(now, out, h, out, h, rows, 1, h);
+            h <<= now, rows >>= now, left -= now;
         }
     }
 

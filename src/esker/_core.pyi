@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'FEATURE_STREAMS', 'Gradient', 'Gram', 'HadamardMap', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'RangeProduct32', 'RangeProduct64', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'SignMap', 'absorb_bytes', 'all_finite', 'append_svmlight', 'append_vw', 'chi2_features', 'config', 'cosine', 'cosine_features', 'count_places', 'count_sketches', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draw_signs', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'gaussian_rows', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'project_count', 'project_normal', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
+__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'FEATURE_STREAMS', 'Gradient', 'Gram', 'HadamardMap', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'RangeProduct32', 'RangeProduct64', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'SignMap', 'absorb_bytes', 'all_finite', 'append_svmlight', 'append_vw', 'chi2_features', 'config', 'cosine', 'cosine_features', 'count_places', 'count_sketches', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draw_signs', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fastfood', 'fill_missing', 'first_infinite', 'first_nonfinite', 'gaussian_rows', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'project_count', 'project_normal', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -817,6 +817,16 @@ def enet_paths(grams: collections.abc.Sequence[Gram], targets: collections.abc.S
 def factorise(gram: Gram, alpha: typing.SupportsFloat | typing.SupportsIndex, centred: bool) -> Scaling:
     """
     Cholesky of a Gram's X'X + alpha I, in the room that the Gram keeps for it; packed, in the sums' place.
+    """
+@typing.overload
+def fastfood(out: numpy.typing.NDArray[numpy.float32], x: typing.Any, sign: numpy.typing.NDArray[numpy.float32], place: numpy.typing.NDArray[numpy.int32], normal: numpy.typing.NDArray[numpy.float32], scale: numpy.typing.NDArray[numpy.float32], offset: numpy.typing.NDArray[numpy.float32], padded: typing.SupportsInt | typing.SupportsIndex, factor: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    out = factor cos(diag(scale) H diag(normal) P H diag(sign) x + offset), block by block.
+    """
+@typing.overload
+def fastfood(out: numpy.typing.NDArray[numpy.float64], x: typing.Any, sign: numpy.typing.NDArray[numpy.float64], place: numpy.typing.NDArray[numpy.int32], normal: numpy.typing.NDArray[numpy.float64], scale: numpy.typing.NDArray[numpy.float64], offset: numpy.typing.NDArray[numpy.float64], padded: typing.SupportsInt | typing.SupportsIndex, factor: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    """
+    out = factor cos(diag(scale) H diag(normal) P H diag(sign) x + offset), block by block.
     """
 @typing.overload
 def fill_missing(out: numpy.typing.NDArray[numpy.float32], x: typing.Any, with_: numpy.typing.NDArray[numpy.float64]) -> None:

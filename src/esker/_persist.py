@@ -58,6 +58,7 @@ ESTIMATORS = {
     "PCA": "esker.decomposition",
     "IncrementalPCA": "esker.decomposition",
     "TruncatedSVD": "esker.decomposition",
+    "Fastfood": "esker.kernel_approximation",
     "CountSketchProjection": "esker.random_projection",
     "GaussianRandomProjection": "esker.random_projection",
     "SRHTProjection": "esker.random_projection",
