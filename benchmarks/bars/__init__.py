@@ -30,6 +30,7 @@ BARS = {
     "ridge-wide": "benchmarks.bars.ridge_wide",
     "logistic": "benchmarks.bars.logistic",
     "linear-svm": "benchmarks.bars.linear_svm",
+    "kernel-ridge": "benchmarks.bars.kernel_ridge",
     "raw-tables": "benchmarks.bars.raw_tables",
     "rescaled": "benchmarks.bars.rescaled",
     "time-to-error": "benchmarks.bars.time_to_error",

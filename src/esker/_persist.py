@@ -49,6 +49,7 @@ ESTIMATORS = {
     "SGDRegressorCV": "esker.linear_model",
     "LinearSVC": "esker.svm",
     "LinearSVR": "esker.svm",
+    "NystroemRidge": "esker.kernel_ridge",
     "TableHasher": "esker.feature_extraction",
     "FeatureHasher": "esker.feature_extraction",
     "HashingVectorizer": "esker.feature_extraction.text",
@@ -290,6 +291,10 @@ def _check_shapes(model: Any) -> None:
         array, d = getattr(model, key, None), getattr(model, "n_features_in_", None)
         if array is not None and np.shape(array) != (d,):
             raise _plain.Malformed(f"{key} has shape {np.shape(array)} for {d} columns")
+    if hasattr(model, "dual_coef_") and hasattr(model, "components_"):
+        d, shape = getattr(model, "n_features_in_", None), np.shape(model.components_)
+        if len(shape) != 2 or shape[1] != d or np.shape(model.dual_coef_)[:1] != shape[:1]:
+            raise _plain.Malformed(f"components_ of shape {shape} do not fit dual_coef_ and {d!r} columns")
     if not hasattr(model, "coef_"):
         return
     d, coef = getattr(model, "n_features_in_", None), model.coef_
