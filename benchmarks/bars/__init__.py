@@ -39,6 +39,7 @@ BARS = {
     "one-vs-rest": "benchmarks.bars.one_vs_rest",
     "overrun": "benchmarks.bars.overrun",
     "fastfood": "benchmarks.bars.fastfood",
+    "rbf-sampler": "benchmarks.bars.rbf_sampler",
     "hadamard": "benchmarks.bars.hadamard",
     "projections": "benchmarks.bars.projections",
 }

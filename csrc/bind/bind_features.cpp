@@ -4,6 +4,7 @@
 #include "bind/array.hpp"
 #include "isa/map_kernels.hpp"
 #include "model/cosine_features.hpp"
+#include "model/tile_products.hpp"
 
 namespace esker::bind {
 
@@ -60,6 +61,26 @@ void define(py::module_& m) {
         },
         py::arg("out").noconvert(), py::arg("x"), py::arg("weights").noconvert(),
         py::arg("offset").noconvert(), py::arg("scale"), "out = scale cos(x weights + offset).");
+    m.def(
+        "row_products",
+        [](py::array_t<T>& out, const Array<T>& x, const Array<T>& w) {
+            require(x.ndim() == 2 && w.ndim() == 2 && out.ndim() == 2 && (out.flags() & py::array::c_style) &&
+                        x.shape(1) == w.shape(0) && out.shape(0) == x.shape(0) && out.shape(1) == w.shape(1),
+                    "x must be rows x inner, w inner x cols, and out rows x cols, by rows");
+            T* const first = out.mutable_data();
+            const DenseView<T> rows{x.data(), x.shape(0), x.shape(1), x.shape(1)};
+            const T* from = w.data();
+            const Index inner = w.shape(0), d = w.shape(1);
+            const py::gil_scoped_release release;
+            const Strips<T> strips(from, inner, d, d);
+            tile_products(rows, strips,
+                          [&](Index row, Index count, Index column, Index columns, const T* tile) {
+                              for (Index i = 0; i < count; i++, tile += strips.wide)
+                                  std::copy_n(tile, columns, first + (row + i) * d + column);
+                          });
+        },
+        py::arg("out").noconvert(), py::arg("x").noconvert(), py::arg("w").noconvert(),
+        "out = x w, each number summed in one order whatever the rows beside it.");
 }
 
 }  // namespace

@@ -5,7 +5,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'FEATURE_STREAMS', 'Gradient', 'Gram', 'HadamardMap', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'RangeProduct32', 'RangeProduct64', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'SignMap', 'absorb_bytes', 'all_finite', 'append_svmlight', 'append_vw', 'chi2_features', 'config', 'cosine', 'cosine_features', 'count_places', 'count_sketches', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draw_signs', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fastfood', 'fill_missing', 'first_infinite', 'first_nonfinite', 'gaussian_rows', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'project_count', 'project_normal', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
+__all__: list[str] = ['Basis', 'ColumnMoments', 'ColumnSums', 'Documents', 'FEATURE_STREAMS', 'Gradient', 'Gram', 'HadamardMap', 'KernelLandmarks', 'KernelMatrix', 'KernelNormal', 'LeaveOneOut', 'Machines', 'Moments', 'NormalProduct', 'Pool', 'RangeProduct32', 'RangeProduct64', 'Residual', 'RowSketch', 'STREAMS', 'Scaling', 'Sgd', 'SignMap', 'absorb_bytes', 'all_finite', 'append_svmlight', 'append_vw', 'chi2_features', 'config', 'cosine', 'cosine_features', 'count_places', 'count_sketches', 'crc32c', 'crc32c_by_instruction', 'crc32c_by_tables', 'csr_bounds', 'csr_repeats', 'dealt', 'draw_signs', 'draws', 'encode_pages', 'enet_errors', 'enet_paths', 'factorise', 'fill_missing', 'first_infinite', 'first_nonfinite', 'gaussian_rows', 'hadamard_columns', 'hadamard_rows', 'hash_samples', 'hold_out', 'holdout_mask', 'install_blas', 'kernel_block', 'log_bin', 'loss_moved', 'loss_parts', 'multiply', 'multiply_factored', 'murmur3_32', 'normals', 'parse_svmlight', 'permutation', 'philox', 'project_count', 'project_normal', 'read_pages', 'read_targets', 'routine_names', 'row_priorities', 'row_products', 'set_thread_limit', 'skip_lines', 'skip_svmlight_rows', 'skip_vw_rows', 'solve', 'split_lines', 'standardise', 'svmlight_label_lists', 'svmlight_labels', 'table_hash', 'text_names', 'total', 'transpose', 'trim_memory']
 class Pool:
     """
     Memory for blocks that is used again.
@@ -971,6 +971,16 @@ def routine_names() -> list[str]:
 def row_priorities(seed: typing.SupportsInt | typing.SupportsIndex, keys: typing.SupportsInt | typing.SupportsIndex | typing.Annotated[numpy.typing.ArrayLike, numpy.int64], n: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint64]:
     """
     A random 64-bit number for each row, of (seed, key): the rows with the smallest are a uniform sample.
+    """
+@typing.overload
+def row_products(out: numpy.typing.NDArray[numpy.float32], x: numpy.typing.NDArray[numpy.float32], w: numpy.typing.NDArray[numpy.float32]) -> None:
+    """
+    out = x w, each number summed in one order whatever the rows beside it.
+    """
+@typing.overload
+def row_products(out: numpy.typing.NDArray[numpy.float64], x: numpy.typing.NDArray[numpy.float64], w: numpy.typing.NDArray[numpy.float64]) -> None:
+    """
+    out = x w, each number summed in one order whatever the rows beside it.
     """
 def set_thread_limit(n: typing.SupportsInt | typing.SupportsIndex) -> int:
     """

@@ -64,6 +64,7 @@ ESTIMATORS = {
     "GaussianRandomProjection": "esker.random_projection",
     "SRHTProjection": "esker.random_projection",
     "SparseRandomProjection": "esker.random_projection",
+    "Nystroem": "esker.kernel_approximation",
     "RBFSampler": "esker.kernel_approximation",
     "OrthogonalRandomFeatures": "esker.kernel_approximation",
     "SkewedChi2Sampler": "esker.kernel_approximation",
