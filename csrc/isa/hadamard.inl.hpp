@@ -12,6 +12,7 @@ inline constexpr std::int64_t hadamard_panel_bytes = 256, hadamard_line_bytes = 
 template <class T>
 struct Hadamard {
     static constexpr int wide = hadamard_bytes / static_cast<int>(sizeof(T));
+    static constexpr std::int64_t cache_line = 64 / static_cast<std::int64_t>(sizeof(T));
     static constexpr std::int64_t panel = hadamard_panel_bytes / static_cast<std::int64_t>(sizeof(T));
     static constexpr std::int64_t line = hadamard_line_bytes / static_cast<std::int64_t>(sizeof(T));
     typedef T V __attribute__((vector_size(hadamard_bytes), aligned(sizeof(T)), may_alias));
@@ -62,19 +63,18 @@ struct Hadamard {
                 }
     }
 
-    // The first stages of n numbers: those within a vector and `log` more.
+    // The first stages of n numbers: those within a vector and `log` more. What comes next in memory is
+    // mostly the next vector: the first half of it is asked for here, the rest by the passes that follow.
     template <int log>
     static void begin(T* out, const T* in, std::int64_t n) {
         for (std::int64_t i = 0; i < n; i += wide << log) {
             R v[1 << log];
 #pragma GCC unroll 16
             for (int k = 0; k < (1 << log); k++) v[k] = within(load(in + i + k * wide));
-            if (n ==
-                line) {  // what comes next in memory is mostly the next vector: it is on its way meanwhile
+            if (n == line)
 #pragma GCC unroll 16
-                for (int k = 0; k < (1 << log); k += 64 / hadamard_bytes)
-                    __builtin_prefetch(in + n + i + k * wide, 0, 2);
-            }
+                for (int k = 0; k < (wide << log) / 2; k += cache_line)
+                    __builtin_prefetch(in + n + i / 2 + k, 0, 2);
             between<log>(v);
 #pragma GCC unroll 16
             for (int k = 0; k < (1 << log); k++) store(out + i + k * wide, v[k]);
@@ -82,30 +82,29 @@ struct Hadamard {
     }
     // `log` stages between groups of 2^log rows, `apart` rows from each other, of `rows`; rows are `cols`
     // numbers, a multiple of a vector, which lie `from` and `to` numbers apart.
-    template <int log>
-    static void rows_pass(T* out, std::int64_t to, const T* in, std::int64_t from, std::int64_t rows,
-                          std::int64_t apart, std::int64_t cols) {
+    template <int log, bool asks>
+    static const T* rows_pass(T* out, std::int64_t to, const T* in, std::int64_t from, std::int64_t rows,
+                              std::int64_t apart, std::int64_t cols, const T* ask) {
         for (std::int64_t base = 0; base < rows; base += apart << log)
             for (std::int64_t row = base; row < base + apart; row++)
                 for (std::int64_t j = 0; j < cols; j += wide) {
                     R v[1 << log];
 #pragma GCC unroll 16
                     for (int k = 0; k < (1 << log); k++) v[k] = load(in + (row + k * apart) * from + j);
+                    if (asks) __builtin_prefetch(ask, 0, 2), ask += cache_line;
                     between<log>(v);
 #pragma GCC unroll 16
                     for (int k = 0; k < (1 << log); k++) store(out + (row + k * apart) * to + j, v[k]);
                 }
+        return ask;
     }
-    static void pass(int log, T* out, std::int64_t to, const T* in, std::int64_t from, std::int64_t rows,
-                     std::int64_t apart, std::int64_t cols) {
-        if (log == 4)
-            rows_pass<4>(out, to, in, from, rows, apart, cols);
-        else if (log == 3)
-            rows_pass<3>(out, to, in, from, rows, apart, cols);
-        else if (log == 2)
-            rows_pass<2>(out, to, in, from, rows, apart, cols);
-        else
-            rows_pass<1>(out, to, in, from, rows, apart, cols);
+    template <bool asks = false>
+    static const T* pass(int log, T* out, std::int64_t to, const T* in, std::int64_t from, std::int64_t rows,
+                         std::int64_t apart, std::int64_t cols, const T* ask = nullptr) {
+        if (log == 4) return rows_pass<4, asks>(out, to, in, from, rows, apart, cols, ask);
+        if (log == 3) return rows_pass<3, asks>(out, to, in, from, rows, apart, cols, ask);
+        if (log == 2) return rows_pass<2, asks>(out, to, in, from, rows, apart, cols, ask);
+        return rows_pass<1, asks>(out, to, in, from, rows, apart, cols, ask);
     }
     // Stages of the next visit where `left` are: at most `most`, and never one alone where two and two do.
     static int share(int left, int most) {
@@ -135,9 +134,13 @@ struct Hadamard {
         else
             begin<3>(out, in, n);
         std::int64_t h = std::int64_t{wide} << first, rows = n >> (log2(wide) + first);
+        const T* ask = in + n + n / 2;
         for (int left = logs - first; left > 0;) {
             const int now = share(left, 4);
-            pass(now, out, h, out, h, rows, 1, h);
+            if (n == line)
+                ask = pass<true>(now, out, h, out, h, rows, 1, h, ask);
+            else
+                pass(now, out, h, out, h, rows, 1, h);
             h <<= now, rows >>= now, left -= now;
         }
     }
@@ -158,10 +161,15 @@ struct Hadamard {
             for (std::int64_t i = 0; i < rows; i++)
                 for (std::int64_t j = 0; j < padded; j++)
                     room[i * padded + j] = j < cols ? x[i * stride + j] : T(0);
-        if (whole && logs <= 3) return pass(logs, x, stride, x, stride, rows, 1, cols);
+        if (whole && logs <= 3) {
+            pass(logs, x, stride, x, stride, rows, 1, cols);
+            return;
+        }
+        // Rows a page apart share a set of the first cache, which has room for 8 lines.
+        const int most = stride * static_cast<std::int64_t>(sizeof(T)) % 4096 == 0 ? 3 : 4;
         std::int64_t h = 1;
         for (int left = logs; left > 0;) {
-            const int now = share(left, 4);
+            const int now = share(left, most);
             const bool first = whole && h == 1, last = whole && left == now;
             pass(now, last ? x : room, last ? stride : padded, first ? x : room, first ? stride : padded,
                  rows, h, padded);

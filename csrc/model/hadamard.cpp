@@ -44,7 +44,7 @@ void hadamard(T* out, const T* in, Index n, T* room, Index filled) {
 template <class T>
 void hadamard_rows(T* out, Index to, const DenseView<T>& in) {
     require(power_of_two(in.cols), "rows must be as long as a power of two, got " + std::to_string(in.cols));
-    const Index group = std::max<Index>(1, task_numbers / 8 / in.cols);
+    const Index group = std::max<Index>(1, task_numbers / 4 / in.cols);
     parallel_for((in.rows + group - 1) / group, [&](Index task) {
         const Room<T> room(hadamard_room<T>(in.cols));
         for (Index i = task * group; i < std::min(in.rows, (task + 1) * group); i++)
