@@ -42,6 +42,7 @@ BARS = {
     "rbf-sampler": "benchmarks.bars.rbf_sampler",
     "hadamard": "benchmarks.bars.hadamard",
     "projections": "benchmarks.bars.projections",
+    "sketch-solve": "benchmarks.bars.sketch_solve",
 }
 
 

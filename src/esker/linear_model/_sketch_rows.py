@@ -36,9 +36,9 @@ NONZEROS = 8
 #: Sizes, in columns, that a solver to full accuracy chooses from; never less than so many rows.
 SIZES, LEAST = (4, 6, 8, 12, 16, 24, 32), 64
 #: Operations a second of a factorisation, bytes a second of a walk: only their ratio matters, and it is fixed so that bits are.
-FACTORING, WALKING = 4e10, 1.5e10
+FACTORING, WALKING = 2e10, 1.6e10
 #: Digits, as a natural logarithm, between the sketch's own answer and rounding.
-DIGITS = 35.0
+DIGITS = 27.0
 #: Deviations below so many roundings of a column's mean are none.
 NOISE = 64 * 2.0**-53
 
