@@ -43,6 +43,7 @@ BARS = {
     "hadamard": "benchmarks.bars.hadamard",
     "projections": "benchmarks.bars.projections",
     "sketch-solve": "benchmarks.bars.sketch_solve",
+    "sketch-beside-gram": "benchmarks.bars.sketch_beside_gram",
 }
 
 

@@ -9,6 +9,7 @@
 #include "isa/kernel_tile_kernels.hpp"
 #include "isa/projection_kernels.hpp"
 #include "isa/range_kernels.hpp"
+#include "isa/row_group_kernels.hpp"
 #include "isa/row_sums_kernels.hpp"
 #include "isa/sketch_kernels.hpp"
 
@@ -43,6 +44,16 @@ struct MapKernels {
     }
     KernelTileTable kernel_tile;
     RangeTable range;
+    RowGroupKernels<float> row_group_f32;
+    RowGroupKernels<double> row_group_f64;
+
+    template <class T>
+    const RowGroupKernels<T>& row_group() const noexcept {
+        if constexpr (sizeof(T) == sizeof(float))
+            return row_group_f32;
+        else
+            return row_group_f64;
+    }
     template <class T>
     const ProjectionKernels<T>& projection() const noexcept {
         if constexpr (sizeof(T) == 4)

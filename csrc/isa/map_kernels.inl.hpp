@@ -22,6 +22,7 @@ namespace {
 #include "isa/transcendental.inl.hpp"
 #include "isa/cosine.inl.hpp"
 #include "isa/row_sums.inl.hpp"
+#include "isa/row_group.inl.hpp"
 // clang-format on
 }  // namespace
 
@@ -38,7 +39,9 @@ const MapKernels& map_table() noexcept {
                                       row_sum_kernels<float>(),
                                       row_sum_kernels<double>(),
                                       kernel_tile_table(),
-                                      range_table()};
+                                      range_table(),
+                                      row_group_kernels<float>(),
+                                      row_group_kernels<double>()};
     return table;
 }
 }  // namespace esker::isa::ESKER_ISA_NAME

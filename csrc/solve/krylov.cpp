@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/parallel.hpp"
 #include "isa/kernels.hpp"
+#include "isa/map_kernels.hpp"
 
 namespace esker {
 namespace {
@@ -279,19 +280,35 @@ void NormalProduct::update(const Block& block, const Index* target) {
     };
     auto dense_rows = [&](const auto& x, Index shard) {
         using T = typename std::decay_t<decltype(x)>::Scalar;
-        const auto& kernel = kernels().residual<T>();
+        const auto& one = kernels().residual<T>();
+        const auto& group = map_kernels().row_group<T>();
+        constexpr Index most = RowGroupKernels<T>::rows;
         const Share share(x.rows, shard, shards_);
         double *out = table(0, shard), *sum = sums(0, shard);
-        for (Index i = share.begin; i < share.end; i++) {
-            const double w = block.w(i);
-            if (w == 0) continue;
-            for (Index k = 0; k < lanes; k++) {
-                const double s = base_[static_cast<std::size_t>(k)] +
-                                 (target ? block.y[i * block.targets + target[k]] : 0.0) +
-                                 kernel.dot(x.row(i), mean_.data(), p_.data() + k * cols, x.cols);
-                sum[k] += w * s, sum[lanes + k] += w * s * s;
-                kernel.axpy(out + k * cols, w * s, x.row(i), mean_.data(), x.cols);
+        for (Index i = share.begin; i < share.end;) {
+            Index n = std::min(most, share.end - i);
+            for (Index r = 0; r < n; r++)
+                if (block.w(i + r) == 0) n = 1;  // which is not even looked at
+            if (n < most) n = 1;
+            for (Index k = 0; k < lanes && block.w(i) != 0; k++) {
+                double s[most], a[most];
+                const double* p = p_.data() + k * cols;
+                if (n == most)
+                    group.dots(s, x.row(i), x.stride, mean_.data(), p, x.cols);
+                else
+                    s[0] = one.dot(x.row(i), mean_.data(), p, x.cols);
+                for (Index r = 0; r < n; r++) {
+                    s[r] += base_[static_cast<std::size_t>(k)] +
+                            (target ? block.y[(i + r) * block.targets + target[k]] : 0.0);
+                    a[r] = block.w(i + r) * s[r];
+                    sum[k] += a[r], sum[lanes + k] += a[r] * s[r];
+                }
+                if (n == most)
+                    group.add(out + k * cols, a, x.row(i), x.stride, mean_.data(), x.cols);
+                else
+                    one.axpy(out + k * cols, a[0], x.row(i), mean_.data(), x.cols);
             }
+            i += n;
         }
     };
     std::visit(

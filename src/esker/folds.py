@@ -16,6 +16,7 @@ from esker.folds_sgd import Sgd
 from esker.folds_sgd_classes import SgdClasses
 from esker.folds_sgd_group import SgdGroup
 from esker.folds_sketch import RowSketch, Sketched
+from esker.folds_sketched_gram import SketchedGram
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,7 @@ __all__ = [
     "SgdClasses",
     "SgdGroup",
     "Sketched",
+    "SketchedGram",
     "fold",
 ]
 

@@ -192,7 +192,6 @@ def test_bad_input() -> None:
     with pytest.raises(ValueError, match="sketch_size must be above the number of columns, 5"):
         Ridge(solver="sketch", sketch_size=6).fit(X, y)
     for wrong, match in (
-        ({"sketch_size": 50}, "sketch_size"),
         ({"n_sketches": 2}, "n_sketches"),
         ({"n_sketches": 2, "solver": "sketch"}, "n_sketches"),
         ({"solver": "sketch", "keep_state": True}, "keep_state"),
@@ -287,3 +286,37 @@ def test_attributes_of_one_solver_do_not_outlive_it() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert clone(model).fit(X, y).coef_.tolist() == model.coef_.tolist()
+
+
+# --- a sketch beside X'X ---
+
+
+@pytest.mark.parametrize("cond", [1e2, 1e6, 1e10, 1e13])
+def test_a_sketch_beside_the_gram_tells_the_condition_and_takes_over(cond: float) -> None:
+    X, y, w = rows(cond, 1e-8)
+    model = LinearRegression(sketch_size=150, fit_intercept=False, random_state=0).fit(X, y)
+    scaled = X / np.linalg.norm(X, axis=0)
+    true = np.linalg.cond(scaled)
+    assert true / 3 < model.condition_ < 3 * len(w) * true
+    assert model.solver_ == ("cholesky" if cond < 1e7 else "sketch")
+    by_qr = linalg.lstsq(X, y, cond=1e-18, lapack_driver="gelsy")[0]
+    assert backward_error(X, y, model.coef_) <= 10 * max(
+        backward_error(X, y, by_qr), 1e-15 if cond < 1e7 else 1e-17
+    )
+    assert (model.n_iter_ > 5) == (cond > 1e7) == hasattr(model, "backward_error_")
+
+
+def test_what_a_sketch_beside_the_gram_is_not_for() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((200, 5)), rng.standard_normal(200)
+    for wrong in ({"positive": True}, {"checkpoint": "x"}, {"solver": "svd"}, {"solver": "sparse_cg"}):
+        with pytest.raises(ValueError, match="sketch_size is of a sketch alone"):
+            Ridge(sketch_size=50, **wrong).fit(X, y)
+    with pytest.raises(ValueError, match="above the number of columns, 5"):
+        Ridge(sketch_size=4).fit(X, y)
+    plain, beside = Ridge().fit(X, y), Ridge(sketch_size=40, random_state=0).fit(X, y)
+    np.testing.assert_allclose(beside.coef_, plain.coef_, rtol=1e-12)
+    beside.partial_fit(X, y)  # goes on with the sums alone
+    np.testing.assert_allclose(beside.coef_, Ridge(0.5).fit(X, y).coef_, rtol=1e-10)
+    beside.forget(X, y)
+    np.testing.assert_allclose(beside.coef_, plain.coef_, rtol=1e-8)

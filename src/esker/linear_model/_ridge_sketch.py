@@ -10,22 +10,33 @@ from sklearn.utils import check_random_state
 
 from esker._parameters import check_integer
 from esker._progress import watching
+from esker.folds import SketchedGram
 from esker.linear_model._gram_walk import Lines
 from esker.linear_model._input import check_finite, learn_width
 from esker.linear_model._sketch_and_solve import sketch_and_solve
-from esker.linear_model._sketch_rows import iterations_for, sketch_bytes, sketch_size
-from esker.linear_model._sketch_solve import solve_sketch
+from esker.linear_model._sketch_rows import NONZEROS, check_size, iterations_for, sketch_bytes, sketch_size
+from esker.linear_model._sketch_solve import solve_beside, solve_sketch
 
 if TYPE_CHECKING:
     from esker.blocks import Blocks
     from esker.linear_model._sketch_and_solve import Sketched
     from esker.linear_model._sketch_solve import BySketch
 
-__all__ = ["ATTRIBUTES", "SKETCHES", "check_sketch", "fit_sketch", "plan_sketch"]
+__all__ = [
+    "ATTRIBUTES",
+    "SKETCHES",
+    "check_sketch",
+    "fit_sketch",
+    "plan_sketch",
+    "sketched_state",
+    "solved_beside",
+]
 
 SKETCHES = ("sketch", "sketch-and-solve")
+#: Solvers beside whose X'X a sketch may be made, where `sketch_size` asks for one.
+BESIDE = ("auto", "cholesky")
 #: What only these solvers leave behind.
-ATTRIBUTES = ("backward_error_", "error_estimate_", "alpha_")
+ATTRIBUTES = ("condition_", "backward_error_", "error_estimate_", "alpha_")
 
 
 def plan_sketch(model: Any, blocks: Blocks) -> dict[str, Any]:
@@ -76,18 +87,49 @@ def fit_sketch(model: Any, blocks: Blocks) -> None:
     model._publish(found.solution, found.sums.mean, blocks.dtype, found.sums.flat)
 
 
+def sketched_state(model: Any, blocks: Blocks) -> SketchedGram:
+    """Sums and a sketch from one walk, for which there is room beside the sums that are reserved already."""
+    size, d = model.sketch_size, blocks.n_columns
+    if d is not None:
+        check_size(size, d)
+        need = sketch_bytes(size, d, max(blocks.n_targets or 1, 1))
+        blocks.reserve(need, f"a sketch of {size} rows and {d} columns")
+    seed = int(check_random_state(model.random_state).randint(np.iinfo(np.int32).max))
+    return SketchedGram(size, seed=seed, nonzeros=min(NONZEROS // 2, size))
+
+
+def solved_beside(model: Any, state: SketchedGram, blocks: Blocks | None, flat: bool) -> bool:
+    """Set ``condition_``, and fit by the sketch where X'X has lost too much and the rows can be read again; whether that was so."""
+    check_size(model.sketch_size, state.cols)
+    model.plan_["sketch_size"] = model.sketch_size
+    alphas = model._alphas(state.targets)
+    model.condition_, found = solve_beside(state, blocks, alphas, model.fit_intercept, flat)
+    if found is None or blocks is None:
+        return False
+    model.backward_error_ = found.backward_error
+    model.plan_ |= {"passes": 1 + found.solution.passes, "iterations": found.iterations}
+    model._publish(found.solution, found.sums.mean, blocks.dtype, flat)
+    return True
+
+
 def check_sketch(model: Any) -> None:
     """The parameters of solvers that sketch, and those that have no effect with the solver asked for."""
     check_integer("n_sketches", model.n_sketches, 1)
     if model.sketch_size is not None:
         check_integer("sketch_size", model.sketch_size, 2)
     if model.solver not in SKETCHES:
-        for name, default in (("sketch_size", None), ("n_sketches", 1)):
-            if getattr(model, name) != default:
-                raise ValueError(
-                    f"{name} is of solver='sketch' and 'sketch-and-solve' and has no effect with solver={model.solver!r}: "
-                    f"leave it at {default}, got {getattr(model, name)!r}"
-                )
+        if model.n_sketches != 1:
+            raise ValueError(
+                f"n_sketches is of solver='sketch-and-solve' and has no effect with solver={model.solver!r}: leave it at 1, got "
+                f"{model.n_sketches!r}"
+            )
+        unable = {"positive=True": model.positive, "checkpoint": model.checkpoint is not None}
+        why = next((name for name, asked in unable.items() if asked), f"solver={model.solver!r}")
+        if model.sketch_size is not None and (any(unable.values()) or model.solver not in BESIDE):
+            raise ValueError(
+                f"sketch_size is of a sketch alone, or beside X'X for solver='auto' and 'cholesky'; {why} has no use for one: leave it "
+                f"at None, got {model.sketch_size!r}"
+            )
         return
     for name in ("keep_state", "checkpoint", "refine"):
         if getattr(model, name) not in (False, None, "auto"):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from esker.blocks import Blocks
+    from esker.folds_sketch import Sketched
     from esker.linear_model._krylov_rows import Rows
 
     Floats = NDArray[np.float64]
@@ -135,45 +136,43 @@ def sketch_rows_once(
         raise ValueError(
             f"Found array with 0 sample(s) in {source} while a minimum of 1 is required by {what}."
         )
-    n, found, first = states[0].rows, [], None
+    n, first = states[0].rows, states.pop(0).finish()
+    if not first.weight > 0 and np.isfinite(first.weight):
+        raise ValueError(
+            f"sample_weight is zero in every row of {source}; at least one row needs a positive weight"
+        )
+    found = [centred_sketch(first, centred)]
+    sums = sums_of(first, found[0], n, flat, longest, centred)
     while states:
-        sketched = states.pop(0).finish()
-        if not sketched.weight > 0 and np.isfinite(sketched.weight):
-            raise ValueError(
-                f"sample_weight is zero in every row of {source}; at least one row needs a positive weight"
-            )
-        first = first or sketched
-        X, y = sketched.X, sketched.y
-        with np.errstate(over="ignore", invalid="ignore"):
-            if centred:
-                X -= sketched.root_weight[:, None] * sketched.mean_X
-                y -= sketched.root_weight[:, None] * sketched.mean_y
-            norm = np.sqrt(np.einsum("ij,ij->j", X, X))
-        noise = NOISE * np.abs(sketched.mean_X) * sqrt(max(sketched.weight, 0.0))
-        real = norm > (noise if centred else 0)
-        scale = np.divide(1.0, norm, out=np.zeros_like(norm), where=real)
-        found.append(Sketch(X, y, scale))
-    assert first is not None
-    d, targets = len(first.mean_X), first.y.shape[1]
+        found.append(centred_sketch(states.pop(0).finish(), centred))
+    return found, sums
+
+
+def centred_sketch(sketched: Sketched, centred: bool) -> Sketch:
+    """The sketch of rows less their means; `sketched` itself changes."""
+    X, y = sketched.X, sketched.y
+    with np.errstate(over="ignore", invalid="ignore"):
+        if centred:
+            X -= sketched.root_weight[:, None] * sketched.mean_X
+            y -= sketched.root_weight[:, None] * sketched.mean_y
+        norm = np.sqrt(np.einsum("ij,ij->j", X, X))
+    noise = NOISE * np.abs(sketched.mean_X) * sqrt(max(sketched.weight, 0.0))
+    real = norm > (noise if centred else 0)
+    return Sketch(X, y, np.divide(1.0, norm, out=np.zeros_like(norm), where=real))
+
+
+def sums_of(sketched: Sketched, sketch: Sketch, rows: int, flat: bool, longest: int, centred: bool) -> Sums:
+    """What further walks centre by: exact means, and squares as the sketch has them."""
+    d, targets = len(sketched.mean_X), sketch.y.shape[1]
     none = np.zeros(0)
     with np.errstate(over="ignore", invalid="ignore"):
-        yy = np.einsum("ij,ij->j", first.y, first.y)
-        spread = np.einsum("ij,ij->j", first.X, first.X)
-    sums = Sums(
-        n,
-        first.weight,
-        flat,
-        first.mean_X if centred else np.zeros(d),
-        first.mean_y if centred else np.zeros(targets),
-        spread,
-        none.reshape(0, 0),
-        yy,
-        none,
-        none,
-        float(spread.sum()),
-        longest or d,
-    )
-    return found, sums
+        yy = np.einsum("ij,ij->j", sketch.y, sketch.y)
+        spread = np.einsum("ij,ij->j", sketch.X, sketch.X)
+    mean = sketched.mean_X if centred else np.zeros(d)
+    mean_y = sketched.mean_y if centred else np.zeros(targets)
+    none2 = none.reshape(0, 0)
+    total = float(spread.sum())
+    return Sums(rows, sketched.weight, flat, mean, mean_y, spread, none2, yy, none, none, total, longest or d)
 
 
 def check_size(size: int, d: int) -> None:

@@ -19,10 +19,18 @@ from sklearn.exceptions import ConvergenceWarning
 from esker.linear_model._backward_error import BackwardError
 from esker.linear_model._input import check_squares, narrowed
 from esker.linear_model._krylov_rows import Rows, Sums
-from esker.linear_model._normal import UNIT_ROUNDOFF
+from esker.linear_model._normal import UNIT_ROUNDOFF, Normal
 from esker.linear_model._sketch_factor import factor_sketch
-from esker.linear_model._sketch_rows import check_size, reserve, sketch_bytes, sketch_rows_once, sketch_size
-from esker.linear_model._solve import Solution, warn_singular
+from esker.linear_model._sketch_rows import (
+    centred_sketch,
+    check_size,
+    reserve,
+    sketch_bytes,
+    sketch_rows_once,
+    sketch_size,
+    sums_of,
+)
+from esker.linear_model._solve import CONTRACTION, Solution, warn_singular
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,12 +38,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from esker.blocks import Blocks
+    from esker.folds import SketchedGram
     from esker.linear_model._sketch_factor import Preconditioner
     from esker.linear_model._sketch_rows import Sketch
 
     Floats = NDArray[np.float64]
 
-__all__ = ["BySketch", "begin_sketch", "refuse_range", "solve_sketch"]
+__all__ = ["BySketch", "begin_sketch", "refuse_range", "solve_beside", "solve_sketch"]
 
 #: The backward error that is wanted, in units of eps.
 ENOUGH = 0.25
@@ -152,8 +161,38 @@ def solve_sketch(
     E. Epperly, M. Meier & Y. Nakatsukasa, "Fast randomized least-squares solvers can be just as accurate and stable as classical
     direct solvers", 2024.
     """
-    rows, (sketch,), sums, size = begin_sketch(blocks, [seed], size, fit_intercept, what, if_not_finite)
-    targets = len(sums.yy)
+    rows, sketches, sums, size = begin_sketch(blocks, [seed], size, fit_intercept, what, if_not_finite)
+    return go_on(rows, sketches, sums, size, alphas, max_iter)
+
+
+def solve_beside(
+    state: SketchedGram, blocks: Blocks | None, alphas: NDArray[np.float64], fit_intercept: bool, flat: bool
+) -> tuple[float, BySketch | None]:
+    """As `solve_sketch`, by the sketch that was made beside X'X; None where X'X itself serves, which costs less.
+
+    Before it, an estimate of the condition number in the 1-norm, of X with its columns scaled to norm 1.
+    """
+    sketched = state.sketch.finish()
+    size = len(sketched.X)
+    sketch = centred_sketch(sketched, fit_intercept)
+    sums = sums_of(sketched, sketch, state.rows, flat, 0, fit_intercept)
+    smallest = float(alphas.min())
+    factor = factor_sketch(sketch, smallest, np.arange(len(alphas)))
+    condition = np.inf if factor.cut else 1 / factor.rcond
+    loss = Normal(state, smallest, np.arange(len(alphas)), fit_intercept).loss
+    if blocks is None or (not factor.cut and loss <= CONTRACTION * factor.rcond**2):
+        return condition, None
+    rows = Rows(blocks)
+    rows.sparse, rows.passes = bool(blocks.is_sparse), 1
+    return condition, go_on(rows, [sketch], sums, size, alphas, None)
+
+
+def go_on(
+    rows: Rows, sketches: list[Sketch], sums: Sums, size: int, alphas: float | NDArray[np.float64],
+    max_iter: int | None,
+) -> BySketch:  # fmt: skip
+    """From a sketch to full accuracy; takes the sketch out of its list, so that its memory goes once it is factored."""
+    sketch, targets = sketches.pop(), len(sums.yy)
     alpha = np.array(np.broadcast_to(np.asarray(alphas, np.float64), (targets,)))
     found = BySketch(
         Solution(np.zeros((targets, len(sums.mean))), sums.mean_y.copy(), "sketch", 1.0), sums, size
@@ -167,7 +206,7 @@ def solve_sketch(
         real = int((factor.scale > 0).sum())
         if factor.cut:
             warn_singular(real - factor.cut, len(factor.scale))
-        run = _Run(rows, sums, factor, float(a), at, size, blocks.dtype)
+        run = _Run(rows, sums, factor, float(a), at, size, rows.blocks.dtype)
         run.go(MAX_ITER if max_iter is None else max_iter)
         found.iterations = max(found.iterations, run.iterations)
         found.history += run.history

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import esker.linear_model._ridge_sketch as by_sketch
 from esker._parameters import check_choice, check_flag, check_integer, check_number
 from esker._progress import watching
 from esker.blocks.memory import show_size
-from esker.folds import Gram
+from esker.folds import Gram, SketchedGram
 from esker.linear_model._base import LinearRegressor
 from esker.linear_model._dual import dual_bytes, solve_dual
 from esker.linear_model._gram_model import GramModel
@@ -20,7 +21,6 @@ from esker.linear_model._input import check_finite, learn_width
 from esker.linear_model._krylov import solve_krylov
 from esker.linear_model._packed import gram_room, packed_bytes, whole_bytes
 from esker.linear_model._plan import Shape, plan, plan_by_width
-from esker.linear_model._ridge_sketch import ATTRIBUTES, SKETCHES, check_sketch, fit_sketch, plan_sketch
 from esker.linear_model._solve import Solution, check_refine, refuse_refinement, solve_ridge
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ class Ridge(GramModel, LinearRegressor):
         Passes that form the true residual and correct for it: where conditioning makes them necessary and the rows can be
         read again; at least one, until nothing is gained; none; so many, up to 100, while they gain. None is "auto".
     sketch_size : int, optional
-        Rows of a sketch, more than columns; by default 4 to 32 a column, by cost.
+        Rows of a sketch, more than columns; by default 4 to 32 a column, by cost. With "auto" and "cholesky" it asks for a sketch beside X'X, from
+        the same walk: `condition_` tells X's condition, and where X'X has lost too much, the fit goes on as "sketch" does.
     n_sketches : int
         So many sketches of one walk, whose answers "sketch-and-solve" averages.
 
@@ -101,6 +102,8 @@ class Ridge(GramModel, LinearRegressor):
     suboptimality_ : float
         An upper bound on the relative gap ``(f(coef_) - f*) / f*`` to the minimum f*, of the target that is worst, which took
         no pass over the rows; 0 where y is constant to its last bit, inf where none is known (docs/least-squares.md).
+    condition_ : float
+        With `sketch_size` beside X'X: X's condition number in the 1-norm, columns scaled to norm 1 (alpha included); an estimate.
     backward_error_ : float
         With solver="sketch": by how much the data would have to change, relative to the Frobenius norm of the columns scaled to norm 1, for
         ``coef_`` before rounding to be exact; estimated by the sketch, to a small factor, of the worst target.
@@ -184,10 +187,10 @@ class Ridge(GramModel, LinearRegressor):
 
     def _fit_blocks(self, blocks: Blocks) -> None:
         self.plan_ = self._planned(blocks)
-        for name in ATTRIBUTES:
+        for name in by_sketch.ATTRIBUTES:
             self.__dict__.pop(name, None)
-        if self.plan_["solver"] in SKETCHES:
-            fit_sketch(self, blocks)
+        if self.plan_["solver"] in by_sketch.SKETCHES:
+            by_sketch.fit_sketch(self, blocks)
         elif self.plan_["solver"] == "sparse_cg":
             self._fit_krylov(blocks)
         elif self.plan_["solver"] == "dual":
@@ -212,7 +215,8 @@ class Ridge(GramModel, LinearRegressor):
     def _new_state(self, blocks: Blocks) -> Gram:
         need = self._packed(blocks)
         if not need:
-            return super()._new_state(blocks)
+            state = super()._new_state(blocks)
+            return state if self.sketch_size is None else by_sketch.sketched_state(self, blocks)
         assert blocks.n_columns is not None
         blocks.reserve(need, f"X'X of {blocks.n_columns} columns, in packed storage,")
         return Gram(packed=blocks.n_columns)
@@ -233,13 +237,14 @@ class Ridge(GramModel, LinearRegressor):
             "solver='svd'": self.solver == "svd",
             "keep_state=True": self.keep_state,
             "checkpoint": self.checkpoint is not None,
+            "sketch_size": self.sketch_size is not None,
         }
         return next((name for name, is_so in asked.items() if is_so), "")
 
     def _planned(self, blocks: Blocks) -> dict[str, Any]:
         """See ``plan_``; what parameters rule out is never chosen."""
-        if self.solver in SKETCHES:
-            return plan_sketch(self, blocks)
+        if self.solver in by_sketch.SKETCHES:
+            return by_sketch.plan_sketch(self, blocks)
         out: dict[str, str] = {}
         if self.solver != "auto":
             out["sparse_cg"] = f"solver={self.solver!r}"
@@ -247,7 +252,7 @@ class Ridge(GramModel, LinearRegressor):
             out["sparse_cg"] = "without a penalty nothing bounds the gap to the minimum"
         elif not blocks.rereadable:
             out["sparse_cg"] = "rows that can be read once"
-        for name in ("keep_state", "checkpoint", "refine"):
+        for name in ("keep_state", "checkpoint", "refine", "sketch_size"):
             if getattr(self, name) not in (False, None, "auto"):
                 out["sparse_cg"] = out["dual"] = f"has no X'X, which {name} needs"
         if self.solver == "svd" or self.positive:
@@ -277,7 +282,12 @@ class Ridge(GramModel, LinearRegressor):
         learn_width(self, len(found.sums.mean), None)
         self._publish(found.solution, found.sums.mean, blocks.dtype, found.sums.flat)
 
+    def _keep(self, state: Gram) -> None:
+        super()._keep(state.gram() if isinstance(state, SketchedGram) else state)
+
     def _solve(self, state: Gram, blocks: Blocks | None, dtype: np.dtype[Any], flat: bool) -> None:
+        if isinstance(state, SketchedGram) and by_sketch.solved_beside(self, state, blocks, flat):
+            return
         found = solve_ridge(
             state,
             self._alphas(state.targets),
@@ -311,7 +321,7 @@ class Ridge(GramModel, LinearRegressor):
         self._publish(found, mean, blocks.dtype, block.y.ndim == 1)
 
     def _refuse_width(self, d: int) -> None:
-        if self.solver not in ("sparse_cg", *SKETCHES):
+        if self.solver not in ("sparse_cg", *by_sketch.SKETCHES):
             super()._refuse_width(d)
 
     # --- parameters ---
@@ -325,7 +335,7 @@ class Ridge(GramModel, LinearRegressor):
         return np.broadcast_to(alpha, (targets,))
 
     def _check_stream(self, targets: int | None) -> None:
-        if self.solver in ("sparse_cg", *SKETCHES):
+        if self.solver in ("sparse_cg", *by_sketch.SKETCHES):
             raise ValueError(
                 f"solver={self.solver!r} walks the rows themselves, and partial_fit, forget and merge have their sums only; "
                 "use solver='auto' or 'cholesky'"
@@ -352,8 +362,8 @@ class Ridge(GramModel, LinearRegressor):
         self._check_common()
         check_flag("positive", self.positive)
         check_refine(self.refine)
-        check_choice("solver", self.solver, ("auto", "cholesky", "svd", "sparse_cg", *SKETCHES))
-        check_sketch(self)
+        check_choice("solver", self.solver, ("auto", "cholesky", "svd", "sparse_cg", *by_sketch.SKETCHES))
+        by_sketch.check_sketch(self)
         if self.positive and self.solver != "auto":
             raise ValueError(
                 f"positive=True has a solver of its own: leave solver='auto', got {self.solver!r}"
