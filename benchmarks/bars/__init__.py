@@ -33,6 +33,7 @@ BARS = {
     "kernel-ridge": "benchmarks.bars.kernel_ridge",
     "raw-tables": "benchmarks.bars.raw_tables",
     "rescaled": "benchmarks.bars.rescaled",
+    "row-sketches": "benchmarks.bars.row_sketches",
     "time-to-error": "benchmarks.bars.time_to_error",
     "vw-speed": "benchmarks.bars.vw_speed",
     "sgd-memory": "benchmarks.bars.sgd_memory",

@@ -1,4 +1,5 @@
-// Dense rows of X under a sparse sign map, in one of four ways that the shape alone decides.
+// Dense rows of X under a sparse sign map, in one of four ways that the shape alone decides. Where float32
+// rows are many, they are summed in float32 within a panel and added in float64.
 #include <algorithm>
 #include <optional>
 
@@ -32,179 +33,151 @@ void absorb_few(RowSketch& s, const DenseView<T>& x, const SketchMap& m) {
     });
 }
 
-// By entry of a list: the root of the weight, with the sign.
+// The roots of a panel's weights in T; none where all are one.
 template <class T>
-void factors(std::vector<T>& f, const SketchMap& m, Index first, Index last) {
-    f.resize(static_cast<std::size_t>(2 * (last - first)));
-    for (Index i = first; i < last; i++) {
-        const T root = static_cast<T>(m.root[static_cast<std::size_t>(i)]);
-        f[static_cast<std::size_t>(2 * (i - first))] = root;
-        f[static_cast<std::size_t>(2 * (i - first) + 1)] = -root;
+std::vector<T> roots(const SketchMap& m) {
+    if (std::all_of(m.root.begin(), m.root.end(), [](double r) { return r == 1.0; })) return {};
+    return {m.root.begin(), m.root.end()};
+}
+
+// The first row of the sketch that segment g has.
+Index edge(const RowSketch& s, Index g) { return g * s.size / s.nonzeros; }
+
+// out(tiles) += in, rows `first` to `last` of the sketch, columns j to j + width; and in = 0.
+template <class T>
+void flush(RowSketch& s, T* in, Index first, Index last, Index j, Index width) {
+    for (Index c = j; c < j + width;) {
+        const Index n = std::min(tile - c % tile, j + width - c);
+        double* out = s.x.tile(c / tile) + c % tile;
+        for (Index b = first; b < last; b++) {
+            T* from = in + (b - first) * width + (c - j);
+            double* to = out + b * tile;
+            for (Index v = 0; v < n; v++) to[v] += static_cast<double>(from[v]), from[v] = 0;
+        }
+        c += n;
     }
 }
 
-inline void ask_for(const void* x, Index bytes) {
-    for (Index line = 0; line < bytes; line += 64) __builtin_prefetch(static_cast<const char*>(x) + line);
+// The same of a strip whose rows are 128 bytes, the first `width` numbers of which count.
+template <class T>
+void add_strip(RowSketch& s, const T* in, Index first, Index last, Index j, Index width) {
+    constexpr Index wide = 128 / sizeof(T);
+    double* out = s.x.tile(j / tile) + j % tile;
+    for (Index b = first; b < last; b++)
+        for (Index v = 0; v < width; v++)
+            out[b * tile + v] += static_cast<double>(in[(b - first) * wide + v]);
 }
 
-// A small sketch: shards of the rows have one each, which stays in a core's own cache as do the rows of a
-// list, so that X is read once, in order.
+// A small sketch: shards of the rows have one each. A segment of it and some rows stay in a core's own cache,
+// and X is read once, in order.
 template <class T>
 struct Shards {
     static constexpr Index most = Index{1} << 17;  // numbers of a sketch
     Index count, cols;
     std::vector<std::vector<double>> own;  // size + 1 rows each
+    std::vector<std::vector<T>> panel;     // size rows each
 
     Shards(const RowSketch& s, const DenseView<T>& x)
         : count(x.rows >= 4096 ? 4 : 1),
           cols(x.cols),
           own(static_cast<std::size_t>(count),
-              std::vector<double>(static_cast<std::size_t>((s.size + 1) * x.cols))) {}
+              std::vector<double>(static_cast<std::size_t>((s.size + 1) * x.cols))),
+          panel(static_cast<std::size_t>(count), std::vector<T>(static_cast<std::size_t>(s.size * x.cols))) {}
 
     void absorb(const RowSketch& s, const DenseView<T>& x, const SketchMap& m) {
-        const Index near = std::clamp<Index>(
-            (Index{192} << 10) / std::max<Index>(1, cols * Index{sizeof(T)}) / 64 * 64, 64, 1024);
+        const Index bytes = cols * Index{sizeof(T)};
+        const Index near = std::clamp<Index>((Index{64} << 10) / std::max<Index>(1, bytes), 16, 1024);
+        const std::vector<T> root = roots<T>(m);
         parallel_for(count, [&](Index k) {
-            SketchLists lists;
-            std::vector<T> factor;
             const Index end = (k + 1) * m.rows / count;
+            Index since = 0;
             for (Index i = k * m.rows / count; i < end; i += near) {
-                const Index last = std::min(end, i + near), ahead = std::min(end, last + near) - last;
-                lists.fill(m, s.size, i, m.segments > 2 ? last : i);
-                factors(factor, m, i, last);
-                some(s, x, m, lists, factor.data(), own[static_cast<std::size_t>(k)].data(), i, last, ahead);
+                const Index n = std::min(near, end - i);
+                some(s, x, m, root.empty() ? nullptr : root.data() + i, static_cast<std::size_t>(k), i, n);
+                if ((since += n) >= 4096 || i + n == end) add(s, static_cast<std::size_t>(k)), since = 0;
             }
         });
     }
 
-    // Rows `begin` to `end`; meanwhile the `ahead` rows after them are asked for.
-    void some(const RowSketch& s, const DenseView<T>& x, const SketchMap& m, const SketchLists& lists,
-              const T* factor, double* out, Index begin, Index end, Index ahead) const {
-        const auto& k = kernels().rows<T>();
-        const auto gather = map_kernels().sketch.gather(T{});
-        for (Index b = 0; m.segments > 2 && b < s.size; b++) {
-            const std::int32_t at = lists.start[static_cast<std::size_t>(b)],
-                               n = lists.start[static_cast<std::size_t>(b) + 1] - at;
-            for (Index i = b * ahead / s.size; i < (b + 1) * ahead / s.size; i++)
-                ask_for(x.row(m.first + end + i), cols * Index{sizeof(T)});
-            gather(out + b * cols, x.row(m.first + begin), x.stride, lists.row.data() + at, n, factor, cols);
-        }
-        if (m.segments > 2 && !s.means) return;
-        for (Index i = begin; i < end; i++) {
-            const T* row = x.row(m.first + i);
-            const double root = m.root[static_cast<std::size_t>(i)], signs[2] = {root, -root};
-            for (Index g = 0; m.segments <= 2 && g < m.segments; g++) {
-                const std::int32_t to = m.segment(g)[i];
-                k.axpy(out + Index{to >> 1} * cols, signs[to & 1], row, cols);
-            }
-            if (s.means) k.axpy(out + s.size * cols, m.weight[static_cast<std::size_t>(i)], row, cols);
-        }
+    void some(const RowSketch& s, const DenseView<T>& x, const SketchMap& m, const T* root, std::size_t k,
+              Index i, Index n) {
+        const auto scatter = map_kernels().sketch.scatter(T{});
+        const auto& rows = kernels().rows<T>();
+        for (Index g = 0; g < m.segments; g++)
+            scatter(panel[k].data() + edge(s, g) * cols, x.row(m.first + i), x.stride, m.segment(g) + i, n,
+                    root, cols, static_cast<std::int32_t>(edge(s, g)));
+        for (Index r = i; s.means && r < i + n; r++)
+            rows.axpy(own[k].data() + s.size * cols, m.weight[static_cast<std::size_t>(r)],
+                      x.row(m.first + r), cols);
     }
 
-    void flush(RowSketch& s) const {
-        for (const auto& one : own)
-            for (Index j = 0; j < cols; j += tile) {
-                double* out = s.x.tile(j / tile);
-                for (Index b = 0; b <= s.size; b++)
-                    for (Index c = j; c < std::min(cols, j + tile); c++)
-                        out[b * tile + c - j] += one[static_cast<std::size_t>(b * cols + c)];
-            }
+    void add(const RowSketch& s, std::size_t k) {
+        double* out = own[k].data();
+        T* in = panel[k].data();
+        for (Index v = 0; v < s.size * cols; v++) out[v] += static_cast<double>(in[v]), in[v] = 0;
+    }
+
+    void finish(RowSketch& s) {
+        for (auto& one : own) flush(s, one.data(), 0, s.size + 1, 0, cols);
     }
 };
 
-// A large sketch with one or two entries a row: threads share out the buckets, and each row is read where it
-// lies, whole, by whoever has its bucket.
+// A large sketch with one or two entries a row: threads share out the columns, and X is read once, in order.
 template <class T>
-void absorb_by_bucket(RowSketch& s, const DenseView<T>& x, const SketchMap& m) {
-    SketchLists lists;
-    lists.fill(m, s.size, 0, m.rows);
+void absorb_thin(RowSketch& s, const DenseView<T>& x, const SketchMap& m) {
+    const Index parts = x.cols < 1024 ? 2 : 4;
+    const std::vector<T> root = roots<T>(m);
+    const auto scatter = map_kernels().sketch.scatter(T{});
     const auto& k = kernels().rows<T>();
-    const Index parts = std::min<Index>(s.size, 16);
-    parallel_for(parts + (s.means ? 1 : 0), [&](Index part) {
-        std::vector<double> sum(static_cast<std::size_t>(x.cols), 0.0);
-        auto flush = [&](Index b) {
-            for (Index j = 0; j < x.cols; j += tile) {
-                double* out = s.x.tile(j / tile) + b * tile;
-                for (Index c = j; c < std::min(x.cols, j + tile); c++)
-                    out[c - j] += sum[static_cast<std::size_t>(c)];
-            }
-            std::fill(sum.begin(), sum.end(), 0.0);
-        };
-        if (part == parts) {
-            for (Index i = 0; i < m.rows; i++)
-                k.axpy(sum.data(), m.weight[static_cast<std::size_t>(i)], x.row(m.first + i), x.cols);
-            return flush(s.size);
+    parallel_for(parts, [&](Index part) {
+        const Index j = part * x.cols / parts / 8 * 8,
+                    end = part + 1 < parts ? (part + 1) * x.cols / parts / 8 * 8 : x.cols, width = end - j;
+        std::vector<T> panel(static_cast<std::size_t>(s.size * width));
+        std::vector<double> sums(static_cast<std::size_t>(width));
+        constexpr Index near = 64;
+        for (Index i = 0; i < m.rows; i += near) {
+            const Index n = std::min(near, m.rows - i);
+            for (Index g = 0; g < m.segments; g++)
+                scatter(panel.data() + edge(s, g) * width, x.row(m.first + i) + j, x.stride, m.segment(g) + i,
+                        n, root.empty() ? nullptr : root.data() + i, width,
+                        static_cast<std::int32_t>(edge(s, g)));
+            for (Index r = i; s.means && r < i + n; r++)
+                k.axpy(sums.data(), m.weight[static_cast<std::size_t>(r)], x.row(m.first + r) + j, width);
         }
-        const Index begin = part * s.size / parts, end = (part + 1) * s.size / parts;
-        const std::int32_t last = lists.start[static_cast<std::size_t>(end)];
-        for (Index b = begin; b < end; b++) {
-            const std::int32_t from = lists.start[static_cast<std::size_t>(b)],
-                               to = lists.start[static_cast<std::size_t>(b) + 1];
-            for (std::int32_t e = from; e < to; e++) {
-                const std::int32_t entry = lists.row[static_cast<std::size_t>(e)];
-                const double root = m.root[static_cast<std::size_t>(entry >> 1)], signs[2] = {root, -root};
-                const T* row = x.row(m.first + (entry >> 1));
-                // Rows lie anywhere: each asks for the next one, piece by piece.
-                const T* next =
-                    e + 1 < last ? x.row(m.first + (lists.row[static_cast<std::size_t>(e) + 1] >> 1)) : row;
-                constexpr Index piece = 512 / sizeof(T);
-                for (Index j = 0; j < x.cols; j += piece) {
-                    const Index n = std::min(piece, x.cols - j);
-                    ask_for(next + j, n * Index{sizeof(T)});
-                    k.axpy(sum.data() + j, signs[entry & 1], row + j, n);
-                }
-            }
-            if (to > from) flush(b);
-        }
+        flush(s, panel.data(), 0, s.size, j, width);
+        flush(s, sums.data(), s.size, s.size + 1, j, width);
     });
 }
 
-// Strips of 256 bytes of columns: as many rows of one as fit in cache are packed, then each bucket's rows are
-// gathered from them, so that the sketch is read and written once for all of them. Where strips are few, each
-// is shared out by segments as well.
+// Strips of 128 bytes of columns: a panel's are packed, then added to the sketch segment by segment, each of
+// which stays in a core's own cache. Where strips are few, each is shared out by segments as well.
 template <class T>
 void absorb_strips(RowSketch& s, const DenseView<T>& x, const SketchMap& m) {
-    constexpr Index wide = 256 / sizeof(T);
-    Index near = 1024;
-    while (near * m.segments < 6 * s.size && near < 8192) near *= 2;
-    std::vector<SketchLists> lists(static_cast<std::size_t>((m.rows + near - 1) / near));
-    parallel_for(static_cast<Index>(lists.size()), [&](Index p) {
-        lists[static_cast<std::size_t>(p)].fill(m, s.size, p * near, std::min(m.rows, (p + 1) * near));
-    });
-    std::vector<T> factor;
-    factors(factor, m, 0, m.rows);
+    constexpr Index wide = 128 / sizeof(T);
+    const std::vector<T> root = roots<T>(m);
+    const auto scatter = map_kernels().sketch.scatter(T{});
     const auto& k = kernels().rows<T>();
-    const auto gather = map_kernels().sketch.gather(T{});
     const Index strips = (x.cols + wide - 1) / wide, parts = strips < 16 ? std::min<Index>(m.segments, 4) : 1;
     parallel_for(strips * parts, [&](Index task) {
         const Index j = task / parts * wide, part = task % parts, width = std::min(wide, x.cols - j);
-        const Index begin = part * m.segments / parts * s.size / m.segments;
-        const Index end = (part + 1) * m.segments / parts * s.size / m.segments;
-        std::vector<T> packed(static_cast<std::size_t>(std::min(near, m.rows) * wide), T{0});
-        for (const SketchLists& l : lists) {
-            const Index last = std::min(l.first + near, m.rows);
-            for (Index i = l.first; i < last; i++) {
-                const T* row = x.row(m.first + i) + j;
-                if (i + 8 < last) ask_for(row + 8 * x.stride, 256);
-                std::copy_n(row, width, packed.data() + (i - l.first) * wide);
+        std::vector<T> packed(static_cast<std::size_t>(m.rows * wide)), panel;
+        std::vector<double> sums(static_cast<std::size_t>(wide));
+        for (Index i = 0; i < m.rows; i++) {
+            const T* row = x.row(m.first + i) + j;
+            if (i + 8 < m.rows) {  // the next rows lie far apart
+                __builtin_prefetch(row + 8 * x.stride);
+                __builtin_prefetch(row + 8 * x.stride + wide / 2);
             }
-            for (Index c = 0; s.means && part == 0 && c < width; c += tile) {
-                double* sums = s.x.tile((j + c) / tile) + s.size * tile;
-                for (Index i = l.first; i < last; i++)
-                    k.axpy(sums, m.weight[static_cast<std::size_t>(i)],
-                           packed.data() + (i - l.first) * wide + c, std::min(tile, width - c));
-            }
-            for (Index b = begin; b < end; b++) {
-                const std::int32_t at = l.start[static_cast<std::size_t>(b)],
-                                   n = l.start[static_cast<std::size_t>(b) + 1] - at;
-                if (n == 0) continue;
-                double sum[wide] = {};
-                gather(sum, packed.data(), wide, l.row.data() + at, n, factor.data() + 2 * l.first, wide);
-                for (Index c = 0; c < width; c += tile) {
-                    double* out = s.x.tile((j + c) / tile) + b * tile;
-                    for (Index v = 0; v < tile; v++) out[v] += sum[c + v];
-                }
-            }
+            std::copy_n(row, width, packed.data() + i * wide);
+            if (s.means && part == 0) k.axpy(sums.data(), m.weight[static_cast<std::size_t>(i)], row, width);
+        }
+        if (s.means && part == 0) flush(s, sums.data(), s.size, s.size + 1, j, width);
+        for (Index g = part * m.segments / parts; g < (part + 1) * m.segments / parts; g++) {
+            const Index first = edge(s, g), last = edge(s, g + 1);
+            panel.assign(static_cast<std::size_t>((last - first) * wide), T{0});
+            scatter(panel.data(), packed.data(), wide, m.segment(g), m.rows,
+                    root.empty() ? nullptr : root.data(), wide, static_cast<std::int32_t>(first));
+            add_strip(s, panel.data(), first, last, j, width);
         }
     });
 }
@@ -214,8 +187,10 @@ void absorb_strips(RowSketch& s, const DenseView<T>& x, const SketchMap& m) {
 template <class T>
 void absorb_rows(RowSketch& s, const DenseView<T>& x, const Block& block) {
     const bool few = x.rows * s.nonzeros < s.size, small = !few && (s.size + 1) * x.cols <= Shards<T>::most,
-               thin = s.nonzeros <= 2;
-    const Index panel = small ? 65536 : thin ? std::clamp<Index>(128 * s.size, 16384, Index{1} << 20) : 16384;
+               thin = s.nonzeros <= 2 && x.cols >= 128;
+    const Index panel = small  ? 65536
+                        : thin ? std::clamp<Index>(128 * s.size, 16384, Index{1} << 20)
+                               : std::clamp<Index>(4 * s.size, 16384, 32768);
     std::optional<Shards<T>> shards;
     if (small) shards.emplace(s, x);
     for (Index first = 0; first < x.rows; first += panel) {
@@ -225,12 +200,12 @@ void absorb_rows(RowSketch& s, const DenseView<T>& x, const Block& block) {
         else if (small)
             shards->absorb(s, x, m);
         else if (thin)
-            absorb_by_bucket(s, x, m);
+            absorb_thin(s, x, m);
         else
             absorb_strips(s, x, m);
         absorb_targets(s, block, m);
     }
-    if (small) shards->flush(s);
+    if (small) shards->finish(s);
 }
 
 template void absorb_rows(RowSketch&, const DenseView<float>&, const Block&);

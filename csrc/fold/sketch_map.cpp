@@ -62,6 +62,10 @@ void SketchLists::fill(const SketchMap& m, Index size, Index from, Index last) {
 // disjoint.
 void absorb_targets(RowSketch& s, const Block& block, const SketchMap& m) {
     constexpr Index tile = RowSketch::tile;
+    if (s.targets == 0 && !s.means) {
+        for (const double w : m.weight) s.y.tile(0)[s.size * tile] += w;
+        return;
+    }
     const Index columns = s.targets + (s.means ? 1 : 0), parts = std::min<Index>(m.segments, 4);
     for (Index t = 0; t < s.y.count; t++) {
         double* out = s.y.tile(t);

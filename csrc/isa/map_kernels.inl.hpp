@@ -27,7 +27,7 @@ namespace {
 }  // namespace
 
 const MapKernels& map_table() noexcept {
-    static constexpr MapKernels table{{gather_rows<float>, gather_rows<double>, place_rows},
+    static constexpr MapKernels table{{scatter_rows<float>, scatter_rows<double>, place_rows},
                                       hadamard_kernels<float>(),
                                       hadamard_kernels<double>(),
                                       gaussian_kernels<float>(),

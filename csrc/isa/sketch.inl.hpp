@@ -1,54 +1,30 @@
-// The sums of some columns stay in registers while the rows go by.
-template <class T, int N>
-inline void gather_columns(double* __restrict out, const T* __restrict x, std::int64_t stride,
-                           const std::int32_t* __restrict rows, std::int64_t count,
-                           const T* __restrict factor) {
-#ifdef __AVX512F__
-    constexpr int bytes = 64;
-#else
-    constexpr int bytes = 32;
-#endif
-    constexpr int lanes = bytes / static_cast<int>(sizeof(T));
-    typedef T Vector __attribute__((vector_size(bytes), aligned(sizeof(T)), may_alias));
-    Vector sum[N] = {};
-    for (std::int64_t k = 0; k < count; k++) {
-        const T* row = x + (rows[k] >> 1) * stride;
-        const T f = factor[rows[k]];
-#pragma GCC unroll 8
-        for (int v = 0; v < N; v++) sum[v] += f * *reinterpret_cast<const Vector*>(row + v * lanes);
+// Rows added to places that stay in cache; W is the width where it is known.
+template <class T, int W>
+inline void scatter_width(T* out, const T* x, std::int64_t stride, const std::int32_t* to, std::int64_t n,
+                          const T* root, std::int64_t any, std::int32_t base) {
+    static constexpr T signs[2] = {1, -1};  // a branch would be mispredicted half of the time
+    const std::int64_t width = W ? W : any;
+    const bool far = !W && width * static_cast<std::int64_t>(sizeof(T)) >= 512;
+    for (std::int64_t i = 0; i < n; i++) {
+        const T f = root ? signs[to[i] & 1] * root[i] : signs[to[i] & 1];
+        T* __restrict o = out + ((to[i] >> 1) - base) * width;
+        const T* __restrict row = x + i * stride;
+        if (far && i + 1 < n) {
+            const char* next = reinterpret_cast<const char*>(out + ((to[i + 1] >> 1) - base) * width);
+            const std::int64_t bytes = width * static_cast<std::int64_t>(sizeof(T));
+            for (std::int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(next + line, 1);
+        }
+#pragma omp simd
+        for (std::int64_t j = 0; j < width; j++) o[j] += f * row[j];
     }
-    typedef double Wide __attribute__((vector_size(8 * lanes), aligned(8), may_alias));
-#pragma GCC unroll 8
-    for (int v = 0; v < N; v++)
-        *reinterpret_cast<Wide*>(out + v * lanes) += __builtin_convertvector(sum[v], Wide);
 }
 
 template <class T>
-inline void gather_rows(double* out, const T* x, std::int64_t stride, const std::int32_t* rows,
-                        std::int64_t count, const T* factor, std::int64_t width) {
-#ifdef __AVX512F__
-    constexpr std::int64_t lanes = 64 / sizeof(T);
-#else
-    constexpr std::int64_t lanes = 32 / sizeof(T);
-#endif
-    std::int64_t j = 0;
-    for (; j + 8 * lanes <= width; j += 8 * lanes)
-        gather_columns<T, 8>(out + j, x + j, stride, rows, count, factor);
-    for (; j + 4 * lanes <= width; j += 4 * lanes)
-        gather_columns<T, 4>(out + j, x + j, stride, rows, count, factor);
-    for (; j + lanes <= width; j += lanes) gather_columns<T, 1>(out + j, x + j, stride, rows, count, factor);
-    typedef T Four __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));
-    for (; j + 4 <= width; j += 4) {
-        Four sum{};
-        for (std::int64_t k = 0; k < count; k++)
-            sum += factor[rows[k]] * *reinterpret_cast<const Four*>(x + (rows[k] >> 1) * stride + j);
-        for (int v = 0; v < 4; v++) out[j + v] += static_cast<double>(sum[v]);
-    }
-    for (; j < width; j++) {
-        T sum = 0;
-        for (std::int64_t k = 0; k < count; k++) sum += factor[rows[k]] * x[(rows[k] >> 1) * stride + j];
-        out[j] += static_cast<double>(sum);
-    }
+inline void scatter_rows(T* out, const T* x, std::int64_t stride, const std::int32_t* to, std::int64_t n,
+                         const T* root, std::int64_t width, std::int32_t base) {
+    constexpr int strip = 128 / static_cast<int>(sizeof(T));
+    (width == strip ? scatter_width<T, strip> : scatter_width<T, 0>)(out, x, stride, to, n, root, width,
+                                                                     base);
 }
 
 // Philox4x32-10 (base/philox.hpp) for 64 keys side by side; a draw serves four segments.
