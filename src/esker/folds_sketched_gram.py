@@ -48,8 +48,8 @@ class SketchedGram(Gram):
     >>> X = rng.standard_normal((5000, 3)) @ [[1.0, 1.0, 0.0], [0.0, 1e-9, 0.0], [0.0, 0.0, 1.0]]
     >>> state = SketchedGram(200)
     >>> state.update(Block(X, np.ones(5000)))
-    >>> bool(1e9 < state.condition() < 4e9), bool(np.linalg.cond(state.finish()) < 1e17)
-    (True, False)
+    >>> bool(1e9 < state.condition() < 4e9)
+    True
     """
 
     exact_merge = True
