@@ -291,6 +291,34 @@ def test_rows_that_come_once_have_a_bound() -> None:
         assert ours.error_estimate_ * size <= 1.5 * best
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sketches_of_shards_add_up(dtype: Any, tmp_path: Path) -> None:
+    X = decaying(600, 200).astype(dtype)
+    near = 1e-5 if dtype == np.float32 else 1e-11
+    whole = TruncatedSVD(4, random_state=7).partial_fit(X)
+    stream = TruncatedSVD(4, random_state=7)
+    for i in range(0, 600, 150):
+        stream.partial_fit(X[i : i + 150].toarray() if i else X[:150])  # sparse or dense, as they come
+    shards = [TruncatedSVD(4, random_state=7).partial_fit(part) for part in (X[:100], X[100:350], X[350:])]
+    esker.save(shards[2], tmp_path / "shard.esker")
+    merged = shards[0].merge(shards[1], esker.load(tmp_path / "shard.esker"))
+    for ours in (stream, merged):
+        np.testing.assert_allclose(ours.singular_values_, whole.singular_values_, rtol=10 * near)
+        np.testing.assert_allclose(ours.components_[:2], whole.components_[:2], atol=1e3 * near)
+        assert ours.sketch_.rows == 600
+    V = whole.components_.astype(np.float64)
+    left = np.linalg.norm(X - X @ V.T @ V)
+    assert left <= whole.error_estimate_ * sparse.linalg.norm(X) * (1 + 10 * near)
+    exact = TruncatedSVD(4, n_iter=12, random_state=0).fit(X)
+    assert whole.error_estimate_ <= 1.05 * exact.error_estimate_
+    with pytest.raises(ValueError, match=r"seed=7, .* seed=8, "):
+        merged.merge(TruncatedSVD(4, random_state=8).partial_fit(X))
+    with pytest.raises(ValueError, match="fit keeps no sketch"):
+        merged.merge(exact)
+    with pytest.warns(UserWarning, match="begins anew"):
+        exact.partial_fit(X)
+
+
 def test_tolerance_ends_walks() -> None:
     X = decaying(1000, 400)
     full = TruncatedSVD(3, n_iter=20, random_state=0).fit(X)
@@ -307,6 +335,10 @@ def test_directions_that_memory_has_no_room_to_keep() -> None:
     )
     assert tight.n_walks_ > free.n_walks_
     np.testing.assert_allclose(tight.singular_values_, free.singular_values_, rtol=1e-4)
+    low = sparse.csr_array(rows(300, 2) @ np.random.default_rng(3).normal(size=(2, 2500)))  # of rank 2
+    of_low = TruncatedSVD(3, random_state=0, max_memory="3MB").fit(low)
+    np.testing.assert_allclose(of_low.components_ @ of_low.components_.T, np.eye(3), atol=1e-9)
+    assert of_low.error_estimate_ < 1e-7
     with pytest.raises(ValueError, match=r"random directions .* takes .* grant more memory"):
         TruncatedSVD(3, max_memory="2MB").fit(X)
 

@@ -45,6 +45,8 @@ BARS = {
     "projections": "benchmarks.bars.projections",
     "sketch-solve": "benchmarks.bars.sketch_solve",
     "sketch-beside-gram": "benchmarks.bars.sketch_beside_gram",
+    "pca-file": "benchmarks.bars.pca_file",
+    "truncated-svd": "benchmarks.bars.truncated_svd",
 }
 
 

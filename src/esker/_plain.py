@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Malformed", "Packer", "Unpacker", "parse_npy"]
 
 #: Learners' states that models keep for ``partial_fit``: rebuilt by ``from_arrays``.
-STATES = dict.fromkeys(("Gram", "Moments", "RowSketch", "Sgd", "SgdClasses", "SgdGroup"), "esker.folds")
+STATES = dict.fromkeys(
+    ("Gram", "Moments", "RangeSketch", "RowSketch", "Sgd", "SgdClasses", "SgdGroup"), "esker.folds"
+)
 NUMBERS = "biuf"
 #: What a JSON object says it is by its first key.
 KINDS = ("dict", "tuple", "array", "scalar", "strings", "float", "state", "dtype", "model")

@@ -12,6 +12,7 @@ from esker._native import core
 from esker.folds_columns import ColumnMoments
 from esker.folds_gradient import Gradient
 from esker.folds_gram import Gram
+from esker.folds_range import RangeSketch
 from esker.folds_sgd import Sgd
 from esker.folds_sgd_classes import SgdClasses
 from esker.folds_sgd_group import SgdGroup
@@ -33,6 +34,7 @@ __all__ = [
     "Gradient",
     "Gram",
     "Moments",
+    "RangeSketch",
     "RowSketch",
     "Sgd",
     "SgdClasses",

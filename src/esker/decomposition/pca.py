@@ -52,7 +52,7 @@ class PCA(Projection, sklearn.decomposition.PCA):  # type: ignore[misc]
         With "arpack" its tolerance. With "randomized": walks end once one of them adds less than this share to the
         variance that is explained; 0 makes all of them.
     iterated_power : int or "auto"
-        With "randomized": as many power iterations of scikit-learn's are matched by ``2 + iterated_power // 2`` walks.
+        With "randomized": as many power iterations of scikit-learn's are matched by ``2 + (iterated_power + 1) // 2`` walks.
     n_oversamples : int
         With "randomized": random directions beyond `n_components`, at least.
     power_iteration_normalizer : {"auto", "QR"}

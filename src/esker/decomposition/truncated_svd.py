@@ -13,6 +13,7 @@ from esker.decomposition._covariance import at_origin, sum_gram
 from esker.decomposition._input import MORE_CONSTRAINTS, as_rows, seed_of
 from esker.decomposition._projection import Projection
 from esker.decomposition._range import check_normalizer, find_range
+from esker.decomposition._sketched import Sketched
 from esker.decomposition._spectrum import Spectrum, eigenpairs, gram_bytes
 from esker.linear_model._as_before import or_as_before
 from esker.linear_model._packed import gram_room
@@ -23,7 +24,7 @@ __all__ = ["TruncatedSVD"]
 NARROW, NARROWER = 512, 16
 
 
-class TruncatedSVD(Projection, sklearn.decomposition.TruncatedSVD):  # type: ignore[misc]
+class TruncatedSVD(Sketched, Projection, sklearn.decomposition.TruncatedSVD):  # type: ignore[misc]
     """Truncated singular value decomposition: scikit-learn's `TruncatedSVD`, which also takes Blocks.
 
     Parameters
@@ -33,7 +34,7 @@ class TruncatedSVD(Projection, sklearn.decomposition.TruncatedSVD):  # type: ign
     algorithm : {"randomized", "arpack"}
         "arpack" is for arrays that fit into memory.
     n_iter : int
-        As many power iterations of scikit-learn's are matched: by ``2 + n_iter // 2`` walks of a block Krylov method, by
+        As many power iterations of scikit-learn's are matched: by ``2 + (n_iter + 1) // 2`` walks of a block Krylov method, by
         ``n_iter + 2`` of subspace iteration where `max_memory` has no room for that, and by one exact walk over dense rows of few columns.
     n_oversamples : int
         Random directions beyond `n_components`, at least.
@@ -57,6 +58,8 @@ class TruncatedSVD(Projection, sklearn.decomposition.TruncatedSVD):  # type: ign
     error_estimate_ : float
         The share of the rows' norm that the components leave, ``|X - X V'V| / |X|`` (Frobenius): exact to rounding, from sums over all rows. Of rows that can be read only
         once it is an upper bound.
+    sketch_ : RangeSketch
+        What `partial_fit` keeps.
     feature_names_in_ : ndarray of str
 
     Notes
@@ -138,6 +141,7 @@ class TruncatedSVD(Projection, sklearn.decomposition.TruncatedSVD):  # type: ign
         self._validate_params()
         check_normalizer(self.power_iteration_normalizer)
         with or_as_before(self), threads(self.n_threads):
+            self.__dict__.pop("sketch_", None)
             if self.algorithm == "arpack":
                 return self._fit_arpack(X)
             blocks = as_rows(self, X, ensure_min_features=2)
