@@ -58,7 +58,7 @@ class Sketched:
                 stacklevel=2,
             )
         with or_as_before(self), threads(self.n_threads):  # type: ignore[attr-defined]
-            blocks = as_rows(self, X, reset=earlier is None, ensure_min_features=2)
+            blocks = as_rows(self, X, reset=earlier is None, ensure_min_features=2 if earlier is None else 1)
             d = blocks.n_columns
             if d is None:
                 raise ValueError(
