@@ -171,7 +171,7 @@ def test_bad_input(family: Any) -> None:
     assert good.sketch_.tobytes() == before.tobytes()
     with pytest.raises(ValueError, match="zero in every row"):
         family(50).fit_resample(X, Y, np.zeros(len(X)))
-    with pytest.raises(ValueError, match="weights must be numbers of at least 0"):
+    with pytest.raises(ValueError, match="weights must be finite and at least 0"):
         family(50).fit_resample(X, Y, -w)
     with pytest.raises(ValueError, match="must be numbers to be added up"):
         family(50).fit_resample(X, np.full(len(X), "a"))

@@ -59,6 +59,8 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
 
     #: Of the family: whether a sketch of more rows than there are makes no sense.
     _needs_more_rows = True
+    #: Whether every row is added up, so that NaN in any shows in the sketch.
+    _shows_gaps = True
 
     def __init__(self, size: int, *, random_state: Any = 0, n_probes: int = 0) -> None:
         self.size, self.random_state, self.n_probes = size, random_state, n_probes
@@ -170,6 +172,7 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
             )
         if other is self:
             raise ValueError("a sketch cannot absorb itself: its rows would count twice")
+        self._check_names(getattr(other, "feature_names_in_", None), "the other sketch")
         common = self._keys.merge(other._keys)
         if common is not None:
             raise ValueError(
@@ -239,7 +242,9 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
         return hasattr(self, "_state")
 
     def _full_name(self) -> str:
-        probes = f", n_probes={self._probes.count}" if self._probes is not None else ""
+        probes = ""
+        if self._probes is not None:
+            probes = f", n_probes={self._probes.count} of seed {self._probes.seed}"
         return f"{self._describe()[:-1]}{probes}) of {self._dtype} rows with {self.n_features_in_} columns and {self.n_targets_} targets"
 
     def _reset(self) -> None:
@@ -320,13 +325,17 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
                     f"X has {X.shape[1]} columns, but {type(self).__name__} is expecting {self.n_features_in_} columns as before"
                 )
             self.n_features_in_ = max(self.n_features_in_, X.shape[1])
-        if not later:
+        if self.n_rows_ > 0:
+            self._check_names(_names(blocks), blocks.source)
+        if not (later and self._shows_gaps):
             self._check_finite(block)
-        if block.sample_weight is not None and not (block.sample_weight >= 0).all():
-            bad = int(np.argmin(block.sample_weight >= 0))
-            raise ValueError(
-                f"weights must be numbers of at least 0, got {block.sample_weight[bad]} in row {bad} of {blocks.source}"
-            )
+        if block.sample_weight is not None:
+            good = (block.sample_weight >= 0) & (block.sample_weight < np.inf)
+            if not good.all():
+                bad = int(np.argmin(good))
+                raise ValueError(
+                    f"weights must be finite and at least 0, got {block.sample_weight[bad]} in row {bad} of {blocks.source}"
+                )
         common = self._keys.add_block(block)
         if common is not None:
             raise ValueError(
@@ -345,8 +354,21 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
         self._check_room(X.shape[1], targets, blocks.max_memory)
         self._dtype, self.n_targets_ = X.dtype, targets
         self.n_features_in_ = X.shape[1]
-        if blocks.feature_names is not None and all(isinstance(name, str) for name in blocks.feature_names):
-            self.feature_names_in_ = np.asarray(blocks.feature_names, dtype=object)
+        names = _names(blocks)
+        if names is not None:
+            self.feature_names_in_ = names
+
+    def _check_names(self, names: NDArray[Any] | None, whose: str) -> None:
+        """Columns with names are added to those of the same names only; without, by their places."""
+        ours = getattr(self, "feature_names_in_", None)
+        if ours is None or names is None:
+            return
+        for j, (name, other) in enumerate(zip(ours, names, strict=False)):
+            if name != other:
+                raise ValueError(
+                    f"expected the columns in the order of feature_names_in_, {name!r} in place {j} (from 0), got {other!r} "
+                    f"of {whose}; put them in that order"
+                )
 
     def _check_room(self, columns: int, targets: int, memory: int | None) -> None:
         need = self._bytes(columns + targets)
@@ -368,3 +390,11 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
                     f"{what} contains NaN or infinity in row {found[0]}, column {found[1]} (from 0); fill missing values in "
                     "first (esker.impute), or drop the row"
                 )
+
+
+def _names(blocks: Blocks) -> NDArray[Any] | None:
+    """Of the columns, where all are strings."""
+    names = blocks.feature_names
+    if names is None or not all(isinstance(name, str) for name in names):
+        return None
+    return np.asarray(names, dtype=object)

@@ -117,6 +117,7 @@ class FrequentDirections(RowSketcher):
     """
 
     _needs_more_rows = False
+    _shows_gaps = False  # LAPACK must not see them
 
     def _start(self) -> Directions:
         return Directions(self.size)

@@ -76,10 +76,12 @@ class Probes:
         step = len(block) if sparse.issparse(X) else max(1, (1 << 22) // X.shape[1])
         for begin in range(0, len(block), step):  # so that X is in the cache when it is multiplied again
             some = X[begin : begin + step]
-            seen = some @ omega.astype(some.dtype)
+            # Squares of float32 leave their range long before the numbers do; a power of two rounds nothing.
+            scale = _power_below(some.data if sparse.issparse(some) else some)
+            seen = some @ (omega / scale).astype(some.dtype)
             if block.sample_weight is not None:
                 seen = seen * block.sample_weight[begin : begin + step, None].astype(some.dtype)
-            self.product[: X.shape[1]] += some.T @ seen
+            self.product[: X.shape[1]] += (some.T @ seen) * np.float64(scale)
 
     def widen(self, columns: int) -> None:
         missing = columns - len(self.product)
@@ -94,10 +96,18 @@ class Probes:
         """The error of Z'Z."""
         Z = Z.astype(np.float64, copy=False)
         self.widen(Z.shape[1])
-        wrong = Z.T @ (Z @ self.vectors(Z.shape[1])) - self.product
+        scale = _power_below(Z)
+        Z = Z / scale
+        wrong = Z.T @ (Z @ self.vectors(Z.shape[1])) - self.product / scale / scale
         error = float(np.sqrt((wrong**2).sum() / self.count))
         size = float(np.linalg.norm(Z @ Z.T if len(Z) < Z.shape[1] else Z.T @ Z))
         most = error / float(np.sqrt(lower_tail(self.count, 1 - confidence)))
         if size == 0.0:
             return SketchError(0.0 if error == 0 else np.inf, 0.0 if error == 0 else np.inf, confidence)
         return SketchError(error / size, most / (size - most) if most < size else np.inf, confidence)
+
+
+def _power_below(numbers: NDArray[Any]) -> float:
+    """The power of two next to the largest magnitude; 1 where there is none."""
+    largest = max(float(numbers.max(initial=0)), -float(numbers.min(initial=0)))
+    return float(2.0 ** np.frexp(largest)[1]) if 0 < largest < np.inf else 1.0

@@ -51,6 +51,8 @@ class UniformRows(RowSketcher):
     ((25, 1), 100.0)
     """
 
+    _shows_gaps = False
+
     def _start(self) -> Sample:
         return Sample(self.size, self.seed_)
 
@@ -101,6 +103,8 @@ class LeverageRows(RowSketcher):
     >>> (Z**2).sum(axis=0).round().tolist()
     [999.0, 1.0]
     """
+
+    _shows_gaps = False
 
     def __init__(
         self, size: int, *, first_sketch: Any = None, random_state: Any = 0, n_probes: int = 0
