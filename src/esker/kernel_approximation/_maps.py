@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import validate_data
 
+from esker._native import core
 from esker._steps import StreamingStep, check_fitted, fold_columns
 from esker.blocks import Blocks
 from esker.folds import ColumnMoments
@@ -31,10 +32,14 @@ def raw(X: Any) -> Any:
 
 
 def rows_of_numbers(step: Any, X: Any, *, reset: bool, **checks: Any) -> Any:
-    """X as C-contiguous rows or CSR, float32 or float64, checked as scikit-learn does."""
+    """X as C-contiguous rows or CSR with one number a place, float32 or float64, checked as scikit-learn does."""
     check_indices(X)
     order = None if sparse.issparse(X) else "C"
-    return validate_data(step, X, reset=reset, accept_sparse="csr", dtype=FLOATS, order=order, **checks)
+    X = validate_data(step, X, reset=reset, accept_sparse="csr", dtype=FLOATS, order=order, **checks)
+    if sparse.issparse(X) and not X.has_canonical_format and core.csr_repeats(raw(X)):
+        X = X.copy()
+        X.sum_duplicates()
+    return X
 
 
 def learn_columns(step: Any, blocks: Blocks) -> None:

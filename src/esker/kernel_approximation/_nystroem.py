@@ -11,6 +11,7 @@ import scipy.linalg
 import sklearn.kernel_approximation
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.preprocessing import normalize
 
@@ -146,6 +147,7 @@ class Nystroem(FeatureMap, sklearn.kernel_approximation.Nystroem):  # type: igno
         given = self._get_kernel_params()
         degree = given.get("degree", 3)
         if not isinstance(self.kernel, str) or self.kernel not in OWN or degree != int(degree):
+            X, Z = (a if sparse.issparse(a) or a.flags.writeable else a.copy() for a in (X, Z))  # chi2's wish
             return pairwise_kernels(X, Z, metric=self.kernel, filter_params=True, n_jobs=self.n_jobs, **given)
         name = self.kernel
         if name == "cosine":

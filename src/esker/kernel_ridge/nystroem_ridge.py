@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 
 from esker._native import core, threads
 from esker._parameters import check_choice, check_flag, check_integer, check_number, parse_duration
+from esker.blocks.arrays import checked_csr
 from esker.kernel_ridge._solve import Kernel, fit_landmarks
 from esker.linear_model._as_before import or_as_before
 from esker.linear_model._base import LinearRegressor, as_blocks
@@ -253,7 +254,7 @@ class NystroemRidge(LinearRegressor):
             self.plan_["precision"] == "float64",
         )
         if not isinstance(X, np.ndarray):
-            X = X.tocsr()
+            X = checked_csr(X, X.dtype)
             raw: Any = (X.data, X.indices, X.indptr, X.shape[1])
         else:
             raw = X if X.strides[1] == X.itemsize or X.shape[1] == 1 else np.ascontiguousarray(X)
