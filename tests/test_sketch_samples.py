@@ -152,3 +152,29 @@ def test_frequent_directions_hold_their_bound() -> None:
     for begin in range(100, 1500, 350):
         again.partial_fit(X[begin : begin + 350])
     np.testing.assert_allclose(again.sketch_, Z, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_leverage_has_no_units(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    X = (rng.standard_normal((1000, 3)) * [1e9, 1.0, 0.0]).astype(dtype)
+    X[77] = [0.0, 0.0, 1e-6]  # the only row of its column
+    Z, _ = LeverageRows(60).fit_resample(X)
+    assert (Z[:, 2] ** 2).sum() == pytest.approx(1e-12, rel=1e-4)
+
+
+def test_what_a_failed_call_left_in_the_sketch_is_said() -> None:
+    X = rows()[0]
+
+    def parts() -> Any:
+        yield X[:700], None
+        yield np.where(X[700:] > 3, np.nan, X[700:]), None
+
+    sketch = UniformRows(50).partial_fit(X)
+    with pytest.raises(ValueError, match="NaN") as failed:
+        sketch.partial_fit(open_blocks(parts()))
+    assert sketch.n_rows_ in (2000, 2700)
+    notes = getattr(failed.value, "__notes__", [])
+    assert any("700 rows of" in note for note in notes) == (sketch.n_rows_ == 2700)
+    with pytest.raises(ValueError, match="first_row must be an integer from 0 to"):
+        sketch.partial_fit(X, first_row=2**63 - 1)

@@ -138,12 +138,17 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
         if not hasattr(self, "_state"):
             self._reset()
         blocks = self._blocks(X, y, sample_weight)
-        first = self._keys.next if first_row is None else check_integer("first_row", first_row, 0)
+        first = self._keys.next if first_row is None else check_integer("first_row", first_row, 0, 2**62)
+        before = self.n_rows_
         try:
             self._walk(blocks, first, later=False)
-        except BaseException:
+        except BaseException as error:
             if self.n_rows_ == 0:
                 self._forget()
+            elif self.n_rows_ > before:
+                error.add_note(
+                    f"{self.n_rows_ - before} rows of {blocks.source} are in the sketch already; go on after them, not from the start"
+                )
             raise
         return self
 

@@ -37,7 +37,8 @@ def sketch_rows(
     """Replace the rows of X and y by `size` random combinations of all of them, in one pass.
 
     The combinations are those of a sparse sign matrix S with 8 entries a row (`esker.folds.RowSketch`), drawn from
-    `random_state` and the rows' keys: arrays, files and any cut of either into blocks give the same sketch. Sums of squares
+    `random_state` and the rows' keys: an array, a file and any cut of either into blocks give the same sketch (several files
+    give another, as their rows are numbered in each). Sums of squares
     are kept on average, ``E[(SX)'(SX)] = X'X``, so a ridge's `alpha` means the same on the sketch. A learner whose
     objective is a mean over rows needs its penalty times ``n / size``.
 

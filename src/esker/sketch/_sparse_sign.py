@@ -28,7 +28,8 @@ class SparseSign(RowSketcher):
     nonzeros : int, default 8
         Rows of the sketch that a row goes to, 1 to 64.
     random_state : int, RandomState or None, default 0
-        The map is a function of this seed and the row's number, whatever the cut into blocks, files, shards or threads.
+        The map is a function of this seed and the row's number, whatever the cut into blocks, shards or threads. Rows of several
+        files are numbered in each, so their sketch is another than that of one file with all of them, and as good.
         Only sketches of one seed can be merged.
     n_probes : int, default 0
         Random vectors of a test sketch, for `error_estimate_`; 10 is usual.
