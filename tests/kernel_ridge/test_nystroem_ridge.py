@@ -266,3 +266,15 @@ def test_bad_rows() -> None:
         NystroemRidge().fit(X, y, np.zeros(50))
     with pytest.raises(ValueError, match="features"):
         NystroemRidge(n_components=9).fit(X, y).predict(X[:, :2])
+
+
+@pytest.mark.parametrize("solver", ["auto", "normal"])
+def test_normal_equations_that_lost_their_digits_are_not_believed(solver: str) -> None:
+    X = np.linspace(0, 6, 400)[:, None]
+    y = np.sin(X[:, 0])
+    model = NystroemRidge(alpha=1e-3, n_components=30, random_state=0, solver=solver).fit(X, y)
+    assert model.stop_reason_ == "converged"
+    assert model.history_[-1] <= model.tol
+    assert model.plan_["solver"] == "falkon"
+    assert "digits" in model.plan_["why"]
+    assert model.score(X, y) > 0.9999

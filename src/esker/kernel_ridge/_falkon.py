@@ -146,12 +146,14 @@ class Found:
     """Coefficients (lanes, m), how many iterations the lane that took most took, and how it ended.
 
     history: the largest relative residual of the lanes, in the preconditioned norm, after each iteration.
+    broken: a curvature was not positive, so that products have lost their digits.
     """
 
     coef: Floats
     iterations: int = 0
     reason: str = "converged"
     history: list[float] = field(default_factory=list)
+    broken: bool = False
 
 
 def solve_falkon(
@@ -196,6 +198,7 @@ def solve_falkon(
         found.iterations += 1
         rest = np.sqrt(new / size[live])
         found.history.append(float(rest.max()))
+        found.broken |= bool((curve <= 0).any())
         live = live[(rest > tol) & (curve > 0)]
     found.coef = preconditioner.apart(x)[0]
     return found

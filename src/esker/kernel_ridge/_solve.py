@@ -220,7 +220,7 @@ def fit_landmarks(
         drawn.rows,
     )
     direct = plan["solver"] == "normal"
-    asked = (_Sums if direct else _Walks)(every, at, targets)
+    asked: _Sums | _Walks = (_Sums if direct else _Walks)(every, at, targets)
     with until(ends):
         found = solve_falkon(
             asked,
@@ -229,6 +229,13 @@ def fit_landmarks(
             tol=min(tol, FINE) if direct else tol,
             max_iter=max(max_iter, MANY) if direct else max_iter,
         )
+        # K'K has half the digits that K has, which may be too few where the preconditioner magnifies.
+        if direct and found.reason != "time" and (found.broken or max(found.history[-1:], default=0.0) > tol):
+            plan |= {"solver": "falkon", "why": "the normal equations have lost the digits that tol asks for"}
+            direct, asked = False, _Walks(every, at, targets)
+            found = solve_falkon(asked, asked.rhs, made, tol=tol, max_iter=max_iter)
+    if direct and found.reason == "max_iter":
+        found.reason = "converged"  # to tol; more is done as it costs nothing, and not promised
     coef = found.coef * every.scale[:, None]
     intercept = every.mean + (asked.at_mean - found.coef @ asked.mean) * every.scale
     if not np.isfinite(coef).all():
