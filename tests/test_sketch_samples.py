@@ -178,3 +178,9 @@ def test_what_a_failed_call_left_in_the_sketch_is_said() -> None:
     assert any("700 rows of" in note for note in notes) == (sketch.n_rows_ == 2700)
     with pytest.raises(ValueError, match="first_row must be an integer from 0 to"):
         sketch.partial_fit(X, first_row=2**63 - 1)
+
+
+def test_a_first_sketch_that_has_no_room_is_refused() -> None:
+    X = sp.csr_array(([1.0, 2.0], ([0, 1], [5, 2**20 - 1])), shape=(2, 2**20))
+    with pytest.raises(ValueError, match=r"a first sketch of 4 x 1048576 rows .* give a smaller one"):
+        LeverageRows(10).fit_resample(X)

@@ -18,6 +18,7 @@ from esker.blocks import Blocks, open_blocks
 from esker.blocks.arrays import ArrayBlocks
 from esker.blocks.memory import show_size
 from esker.sketch._keys import KeyRanges
+from esker.sketch._names import check_names, column_names
 from esker.sketch._probes import Probes, SketchError
 
 if TYPE_CHECKING:
@@ -177,7 +178,8 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
             )
         if other is self:
             raise ValueError("a sketch cannot absorb itself: its rows would count twice")
-        self._check_names(getattr(other, "feature_names_in_", None), "the other sketch")
+        names = [getattr(one, "feature_names_in_", None) for one in (self, other)]
+        check_names(names[0], names[1], "the other sketch")
         common = self._keys.merge(other._keys)
         if common is not None:
             raise ValueError(
@@ -331,7 +333,7 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
                 )
             self.n_features_in_ = max(self.n_features_in_, X.shape[1])
         if self.n_rows_ > 0:
-            self._check_names(_names(blocks), blocks.source)
+            check_names(getattr(self, "feature_names_in_", None), column_names(blocks), blocks.source)
         if not (later and self._shows_gaps):
             self._check_finite(block)
         if block.sample_weight is not None:
@@ -359,21 +361,9 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
         self._check_room(X.shape[1], targets, blocks.max_memory)
         self._dtype, self.n_targets_ = X.dtype, targets
         self.n_features_in_ = X.shape[1]
-        names = _names(blocks)
+        names = column_names(blocks)
         if names is not None:
             self.feature_names_in_ = names
-
-    def _check_names(self, names: NDArray[Any] | None, whose: str) -> None:
-        """Columns with names are added to those of the same names only; without, by their places."""
-        ours = getattr(self, "feature_names_in_", None)
-        if ours is None or names is None:
-            return
-        for j, (name, other) in enumerate(zip(ours, names, strict=False)):
-            if name != other:
-                raise ValueError(
-                    f"expected the columns in the order of feature_names_in_, {name!r} in place {j} (from 0), got {other!r} "
-                    f"of {whose}; put them in that order"
-                )
 
     def _check_room(self, columns: int, targets: int, memory: int | None) -> None:
         need = self._bytes(columns + targets)
@@ -395,11 +385,3 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
                     f"{what} contains NaN or infinity in row {found[0]}, column {found[1]} (from 0); fill missing values in "
                     "first (esker.impute), or drop the row"
                 )
-
-
-def _names(blocks: Blocks) -> NDArray[Any] | None:
-    """Of the columns, where all are strings."""
-    names = blocks.feature_names
-    if names is None or not all(isinstance(name, str) for name in names):
-        return None
-    return np.asarray(names, dtype=object)

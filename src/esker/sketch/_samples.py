@@ -9,6 +9,7 @@ from scipy import linalg
 
 from esker._native import core
 from esker.blocks import Blocks
+from esker.blocks.memory import physical_memory, show_size
 from esker.sketch._base import Rows, RowSketcher
 from esker.sketch._sample import Sample
 from esker.sketch._sparse_sign import SparseSign
@@ -131,6 +132,12 @@ class LeverageRows(RowSketcher):
                 )
             width = blocks.n_columns or 0
             first = SparseSign(max(4 * width, 64), random_state=self.seed_)
+            need, room = first._bytes(width), physical_memory()
+            if need > room:
+                raise ValueError(
+                    f"a first sketch of 4 x {width} rows of {width} columns takes {show_size(need)}, and there are {show_size(room)}: "
+                    "give a smaller one, first_sketch=SparseSign(...).partial_fit(X), or project the columns first"
+                )
             first._reset()
             first._walk(blocks, offset, later=True)
             self._scoring = self._scoring_of(first.sketch_)
