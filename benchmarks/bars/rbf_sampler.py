@@ -42,6 +42,9 @@ def run(scale: str, runs: int = 9) -> bool:
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(runs if full else 3):
         for name, act in sides.items():
+            # Whoever comes first after a pause would pay for memory that the system has given away meanwhile, and meet threads
+            # of another library that still wait awake: as much as a result takes is used and freed before each.
+            np.empty_like(product).fill(0)
             began = perf_counter()
             act()
             seconds[name].append(perf_counter() - began)

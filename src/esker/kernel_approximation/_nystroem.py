@@ -114,12 +114,9 @@ class Nystroem(FeatureMap, sklearn.kernel_approximation.Nystroem):  # type: igno
         self.components_ = chosen.X
         self.component_indices_ = np.asarray(chosen.keys, np.int64)
         basis = self._values(chosen.X, self.components_, wide=True)
-        clip = 1e-12
-        if chosen.X.dtype == np.float32:
-            clip = max(clip, float(np.finfo(np.float32).eps) * float(np.linalg.norm(basis, 2)))
-        self.normalization_ = _inverse_root(basis, clip, symmetric=not callable(self.kernel)).astype(
-            chosen.X.dtype
-        )
+        part = float(np.finfo(np.float32).eps) if chosen.X.dtype == np.float32 else 0.0
+        root = _inverse_root(basis, part, symmetric=not callable(self.kernel))
+        self.normalization_ = root.astype(chosen.X.dtype)
         self._n_features_out = found
         return self
 
@@ -163,12 +160,12 @@ class Nystroem(FeatureMap, sklearn.kernel_approximation.Nystroem):  # type: igno
         return tags
 
 
-def _inverse_root(basis: NDArray[Any], clip: float, *, symmetric: bool) -> NDArray[np.float64]:
-    """U S^(-1/2) V of the singular value decomposition U S V of a kernel matrix, S being at least `clip`."""
+def _inverse_root(basis: NDArray[Any], part: float, *, symmetric: bool) -> NDArray[np.float64]:
+    """U S^(-1/2) V of a kernel matrix U S V, S being at least 1e-12 and `part` of the largest."""
     basis = np.asarray(basis, np.float64)
-    if not symmetric:
-        u, s, v = np.linalg.svd(basis)
-        return np.asarray(u / np.sqrt(np.maximum(s, clip)) @ v)
-    level, vectors = scipy.linalg.eigh((basis + basis.T) / 2, driver="evd")
-    signs = np.where(level < 0, -1.0, 1.0)
-    return np.asarray(vectors * (signs / np.sqrt(np.maximum(np.abs(level), clip))) @ vectors.T)
+    if symmetric:
+        level, right = scipy.linalg.eigh((basis + basis.T) / 2, driver="evd")
+        left, sizes, right = right * np.where(level < 0, -1.0, 1.0), np.abs(level), right.T
+    else:
+        left, sizes, right = np.linalg.svd(basis)
+    return np.asarray(left / np.sqrt(np.maximum(sizes, max(1e-12, part * float(sizes.max())))) @ right)
