@@ -6,6 +6,7 @@ peer that patches others does so in its own process alone, and both feel the mac
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import statistics
@@ -14,9 +15,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
-__all__ = ["Cell", "Contender", "Worker", "alternate", "thread_limits"]
+__all__ = ["Cell", "Contender", "Worker", "alternate", "take_turns", "thread_limits"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,6 +55,21 @@ def thread_limits(threads: int) -> dict[str, str]:
     """Environment that limits every pool we know to `threads`."""
     names = "OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS BLIS_NUM_THREADS NUMEXPR_NUM_THREADS"
     return dict.fromkeys(names.split(), str(threads))
+
+
+def take_turns(contenders: Sequence[Callable[[], Any]], runs: int) -> list[float]:
+    """Medians of seconds in this process, one after the other, after one run of each that does not count."""
+    seconds: list[list[float]] = [[] for _ in contenders]
+    for turn in range(runs + 1):
+        for took, go in zip(seconds, contenders):
+            gc.collect()
+            began = perf_counter()
+            made = go()
+            spent = perf_counter() - began
+            del made
+            if turn:
+                took.append(spent)
+    return [statistics.median(took) for took in seconds]
 
 
 @dataclass

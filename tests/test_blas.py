@@ -16,9 +16,9 @@ import numpy as np
 from esker import _blas
 from esker._native import core
 
-# Arguments in Fortran's order: c character, d double(s), i integer, I array of integers.
+# Arguments in Fortran's order: c character, d number(s), i integer, I array of integers.
 ARGUMENTS = {
-    "dgemm": "cciiiddididdi", "dgemv": "ciiddididdi", "dtrmm": "cccciiddidi", "dsymm": "cciidididdi", "dsyrk": "cciiddiddi",
+    "dgemm": "cciiiddididdi", "sgemm": "cciiiddididdi", "dgemv": "ciiddididdi", "dtrmm": "cccciiddidi", "dsymm": "cciidididdi", "dsyrk": "cciiddiddi",
     "dtrsm": "cccciiddidi", "dtrsv": "cccididi", "dpotrf": "cidii", "dpotrs": "ciididii", "dpocon": "cididddIi", "dsyevd": "ccididdiIii",
 }
 api = ctypes.pythonapi
@@ -102,7 +102,7 @@ def test_refusals() -> None:
     from esker._native import core
 
     capsules, bits = _blas.capsules(core.routine_names())
-    with pytest.raises(ValueError, match="install_blas expected 11 pointers, got 10"):
+    with pytest.raises(ValueError, match="install_blas expected 12 pointers, got 11"):
         core.install_blas(capsules[:-1], bits)
     with pytest.raises(ValueError, match="32 or 64 bits wide, got 16"):
         core.install_blas(capsules, 16)

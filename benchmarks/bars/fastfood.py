@@ -5,15 +5,13 @@ Printed beside: the largest error of a kernel's values among 300 rows, of both, 
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import sklearn.kernel_approximation
 
 from benchmarks.bars import line
+from benchmarks.contest import take_turns
 from esker.blocks.memory import empty
 from esker.kernel_approximation import Fastfood
 
@@ -31,7 +29,7 @@ def run(scale: str, runs: int = 5) -> bool:
     gamma = 0.25 / d
     ours = Fastfood(gamma=gamma, n_components=features, random_state=0)
     peer = sklearn.kernel_approximation.RBFSampler(gamma=gamma, n_components=features, random_state=0)
-    seconds = _turns(
+    seconds = take_turns(
         [lambda: ours.fit_transform(X), lambda: peer.fit_transform(X), lambda: _written(n, features)], runs
     )
     few = X[:300].astype(np.float64)
@@ -52,15 +50,3 @@ def _written(n: int, features: int) -> Any:
     out = empty((n, features), np.float32)
     out.fill(1)
     return out
-
-
-def _turns(contenders: list[Callable[[], Any]], runs: int) -> list[float]:
-    """Medians of seconds, after one run of each that does not count."""
-    seconds: list[list[float]] = [[] for _ in contenders]
-    for turn in range(runs + 1):
-        for took, go in zip(seconds, contenders):
-            began = perf_counter()
-            go()
-            if turn:
-                took.append(perf_counter() - began)
-    return [statistics.median(took) for took in seconds]

@@ -12,15 +12,14 @@ import ctypes
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from benchmarks.bars import line
+from benchmarks.contest import take_turns
 from esker._native import core
 
 __all__ = ["run"]
@@ -82,8 +81,8 @@ def run(scale: str, runs: int = 5) -> bool:
 
             few = 1 if log > 14 else 3
             copies = [lambda c=copy, how=how: list(pool.map(c, (0, 1), (how, how))) for how in (0, 1)]
-            took = _turns([ours, *copies], runs)
-            peer = _turns([lambda X=X: _butterfly(X)], few)[0]
+            took = take_turns([ours, *copies], runs)
+            peer = take_turns([lambda X=X: _butterfly(X)], few)[0]
             moved = 8 * X.size * often
             rate, copied, added = moved / took[0], moved / min(took[1:]), 8 * adders / log
             floor, ratio = min(copied, added), peer / (took[0] / often)
@@ -105,18 +104,6 @@ def _native(folder: Path) -> Any:
     native.rate.restype, native.rate.argtypes = ctypes.c_double, [ctypes.c_long]
     native.copy.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long, ctypes.c_long, ctypes.c_int]
     return native
-
-
-def _turns(contenders: list[Callable[[], Any]], runs: int) -> list[float]:
-    """Medians of seconds, after one run of each that does not count."""
-    seconds: list[list[float]] = [[] for _ in contenders]
-    for turn in range(runs + 1):
-        for took, go in zip(seconds, contenders):
-            began = perf_counter()
-            go()
-            if turn:
-                took.append(perf_counter() - began)
-    return [statistics.median(took) for took in seconds]
 
 
 def _butterfly(X: Any) -> Any:

@@ -5,16 +5,15 @@ Printed beside: the product alone (BLAS with the matrix given) for the Gaussian,
 
 from __future__ import annotations
 
-import statistics
 import warnings
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import sklearn.random_projection as peers
 
 from benchmarks.bars import line
+from benchmarks.contest import take_turns
 from esker import random_projection as ours
 
 __all__ = ["run"]
@@ -47,7 +46,7 @@ def run(scale: str, runs: int = 3) -> bool:
             if name.startswith("Gaussian"):
                 matrix = np.ascontiguousarray(steps[0].fit(X[:2]).components_)
                 contenders.append(lambda m=matrix: X @ m.T)
-            seconds = _turns(contenders, runs)
+            seconds = take_turns(contenders, runs)
             if len(seconds) == 3:
                 floor = f", product alone {seconds[2]:.3f} s"
             found = seconds[1] / seconds[0]
@@ -58,18 +57,6 @@ def run(scale: str, runs: int = 3) -> bool:
             good = (found >= ratio or scale != "full") and same
             holds.append(line(good, f"{name} {n:,} x {d:,} -> {p:,}: {found:.1f}x (>= {ratio:g}x); {told}"))
     return all(holds)
-
-
-def _turns(contenders: list[Callable[[], Any]], runs: int) -> list[float]:
-    """Medians of seconds, after one run of each that does not count."""
-    seconds: list[list[float]] = [[] for _ in contenders]
-    for turn in range(runs + 1):
-        for took, go in zip(seconds, contenders):
-            began = perf_counter()
-            go()
-            if turn:
-                took.append(perf_counter() - began)
-    return [statistics.median(took) for took in seconds]
 
 
 def _distortion(X: Any, made: Any) -> float:

@@ -6,8 +6,6 @@ and makes the result in the rows' dtype within the time. The floor is one read o
 
 from __future__ import annotations
 
-import gc
-import statistics
 from collections.abc import Callable
 from itertools import pairwise
 from threading import Thread
@@ -19,6 +17,7 @@ from scipy import sparse
 from scipy.linalg import clarkson_woodruff_transform
 
 from benchmarks.bars import line
+from benchmarks.contest import take_turns
 from esker.sketch import CountSketch, SparseSign
 
 __all__ = ["run"]
@@ -76,19 +75,8 @@ def _sign_matrix(size: int, n: int, nonzeros: int) -> list[Any]:
     return [S, S.tocsr()]
 
 
-def _turns(sides: dict[str, Callable[[], Any]], runs: int) -> dict[str, float]:
-    """Median seconds of each, after one run each that is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for turn in range(runs + 1):
-        for name, side in sides.items():
-            gc.collect()
-            began = perf_counter()
-            made = side()
-            took = perf_counter() - began
-            del made
-            if turn:
-                seconds[name].append(took)
-    return {name: statistics.median(each) for name, each in seconds.items()}
+def _timed(sides: dict[str, Callable[[], Any]], runs: int) -> dict[str, float]:
+    return dict(zip(sides, take_turns(list(sides.values()), runs)))
 
 
 def _told(what: str, seconds: dict[str, float], floor: float, ratio: float, full: bool) -> bool:
@@ -109,7 +97,7 @@ def _count(full: bool, runs: int) -> bool:
         "scipy": lambda: clarkson_woodruff_transform(X, size, rng=0),
     }
     return _told(
-        f"CountSketch {dtype} {n:,} x {d} -> {size:,}", _turns(sides, runs), _read_seconds(X), ratio, full
+        f"CountSketch {dtype} {n:,} x {d} -> {size:,}", _timed(sides, runs), _read_seconds(X), ratio, full
     )
 
 
@@ -123,7 +111,7 @@ def _dense(full: bool, runs: int, n: int, d: int, size: int, dtype: str, ratio: 
         "scipy, S as CSR": lambda: by_row @ X,
     }
     return _told(
-        f"SparseSign {dtype} {n:,} x {d} -> {size:,}", _turns(sides, runs), _read_seconds(X), ratio, full
+        f"SparseSign {dtype} {n:,} x {d} -> {size:,}", _timed(sides, runs), _read_seconds(X), ratio, full
     )
 
 
@@ -144,5 +132,5 @@ def _sparse(full: bool, runs: int) -> bool:
     }
     floor = _read_seconds(X.data) * 2
     return _told(
-        f"SparseSign CSR {n:,} x {d:,}, {PER_ROW} a row -> {size:,}", _turns(sides, runs), floor, ratio, full
+        f"SparseSign CSR {n:,} x {d:,}, {PER_ROW} a row -> {size:,}", _timed(sides, runs), floor, ratio, full
     )

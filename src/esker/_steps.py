@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_random_state
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,7 +17,7 @@ from esker.blocks import Block, Blocks
 from esker.folds import ColumnMoments, fold
 from esker.linear_model._input import fitted_blocks, learn_width, refuse_records
 
-__all__ = ["StreamingStep", "check_fitted", "fold_columns"]
+__all__ = ["StreamingStep", "check_fitted", "fold_columns", "learn_columns", "seed_of"]
 
 
 def fold_columns(step: Any, blocks: Blocks, state: ColumnMoments, *, reset: bool) -> ColumnMoments:
@@ -36,6 +38,27 @@ def fold_columns(step: Any, blocks: Blocks, state: ColumnMoments, *, reset: bool
         learn_width(step, width, None if rows.from_step else rows.feature_names)
         state.widen(width)
     return state
+
+
+def learn_columns(step: Any, blocks: Blocks) -> None:
+    """Width and names of the columns; rows are read only where that is needed to know the width."""
+    if blocks.n_rows == 0:
+        raise ValueError(f"Found array with 0 sample(s) in {blocks.source} while a minimum of 1 is required.")
+    if blocks.n_columns is None:
+        fold_columns(step, blocks, ColumnMoments(), reset=True)
+        return
+    refuse_records(step, blocks)
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(step, name):
+            delattr(step, name)
+    learn_width(step, blocks.n_columns, None if blocks.from_step else blocks.feature_names)
+
+
+def seed_of(random_state: Any) -> int:
+    """What everything random is a function of, beside row keys and numbers of features: an integer itself, else 63 bits, drawn once."""
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(0, 2**63 - 1, dtype=np.int64))
 
 
 def check_fitted(step: Any) -> None:

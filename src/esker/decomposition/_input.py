@@ -13,9 +13,9 @@ from esker.blocks import ArrayBlocks, Block, Blocks
 from esker.linear_model._input import check_indices, fitted_blocks, learn_width, refuse_records
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
-__all__ = ["MORE_CONSTRAINTS", "as_rows", "check_width", "refuse_empty", "seed_of"]
+__all__ = ["MORE_CONSTRAINTS", "as_rows", "check_width", "refuse_empty"]
 
 #: What esker's classes have beside scikit-learn's parameters.
 MORE_CONSTRAINTS: dict[str, Any] = {
@@ -91,13 +91,3 @@ def check_width(estimator: Any, d: int) -> None:
     """A width that only the walk told."""
     if not hasattr(estimator, "n_features_in_"):
         learn_width(estimator, d, None)
-
-
-def seed_of(random_state: Any) -> int:
-    """A 64-bit seed, as scikit-learn understands `random_state`: None is another one each time."""
-    if isinstance(random_state, Integral):
-        return int(random_state) & (2**64 - 1)
-    if random_state is None:
-        random_state = np.random.mtrand._rand
-    words: NDArray[Any] = random_state.randint(0, 2**32, size=2, dtype=np.uint64)
-    return int(words[0]) << 32 | int(words[1])

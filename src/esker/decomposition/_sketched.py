@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from esker._native import threads
-from esker.decomposition._input import as_rows, refuse_empty, seed_of
+from esker._steps import seed_of
+from esker.decomposition._input import as_rows, refuse_empty
 from esker.decomposition._range import TOGETHER, check_normalizer, nystrom
 from esker.decomposition._spectrum import Spectrum
 from esker.folds import RangeSketch

@@ -10,9 +10,10 @@ from scipy import linalg
 from sklearn.utils.extmath import svd_flip
 
 from esker._native import threads
+from esker._steps import seed_of
 from esker.blocks import Blocks
 from esker.decomposition._covariance import sum_gram
-from esker.decomposition._input import MORE_CONSTRAINTS, as_rows, seed_of
+from esker.decomposition._input import MORE_CONSTRAINTS, as_rows
 from esker.decomposition._principal import check_components, refuse_single, take_spectrum
 from esker.decomposition._projection import Projection
 from esker.decomposition._range import check_normalizer, find_range

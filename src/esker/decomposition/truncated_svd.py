@@ -8,9 +8,10 @@ import numpy as np
 import sklearn.decomposition
 
 from esker._native import threads
+from esker._steps import seed_of
 from esker.blocks import Blocks
 from esker.decomposition._covariance import at_origin, sum_gram
-from esker.decomposition._input import MORE_CONSTRAINTS, as_rows, seed_of
+from esker.decomposition._input import MORE_CONSTRAINTS, as_rows
 from esker.decomposition._projection import Projection
 from esker.decomposition._range import check_normalizer, find_range
 from esker.decomposition._sketched import Sketched

@@ -10,9 +10,10 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
 from esker._native import core
+from esker._steps import learn_columns
 from esker.blocks import Blocks
 from esker.blocks.memory import empty
-from esker.kernel_approximation._maps import FeatureMap, learn_columns, rows_of_numbers
+from esker.kernel_approximation._maps import FeatureMap, rows_of_numbers
 
 __all__ = ["AdditiveChi2Sampler"]
 

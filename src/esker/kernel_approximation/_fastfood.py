@@ -10,12 +10,12 @@ import sklearn.kernel_approximation
 from numpy.typing import NDArray
 
 from esker._native import core
-from esker._steps import fold_columns
+from esker._steps import fold_columns, learn_columns, seed_of
 from esker.blocks import Block, Blocks
 from esker.blocks.memory import empty
 from esker.folds import ColumnMoments
 from esker.kernel_approximation._fourier import _scaled_gamma, offsets, uniforms
-from esker.kernel_approximation._maps import FeatureMap, learn_columns, raw, rows_of_numbers, seed_of
+from esker.kernel_approximation._maps import FeatureMap, raw, rows_of_numbers
 
 __all__ = ["Fastfood"]
 

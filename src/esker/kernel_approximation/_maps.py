@@ -1,4 +1,4 @@
-"""What maps to kernel features share: arrays and CSR in and out as scikit-learn has it, Blocks in, lazy Blocks out; a seed."""
+"""What maps to kernel features share: arrays and CSR in and out as scikit-learn has it, Blocks in, lazy Blocks out."""
 
 from __future__ import annotations
 
@@ -6,24 +6,17 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_random_state
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import validate_data
 
 from esker._native import core
-from esker._steps import StreamingStep, check_fitted, fold_columns
+from esker._steps import StreamingStep, check_fitted
 from esker.blocks import Blocks
-from esker.folds import ColumnMoments
-from esker.linear_model._input import check_indices, learn_width, refuse_records
+from esker.linear_model._input import check_indices
 
-__all__ = ["FeatureMap", "learn_columns", "raw", "rows_of_numbers", "seed_of"]
+__all__ = ["FeatureMap", "raw", "rows_of_numbers"]
 
 FLOATS = (np.float64, np.float32)
-
-
-def seed_of(random_state: Any) -> int:
-    """63 bits, drawn once: what everything random is a function of, beside row keys and features' numbers."""
-    return int(check_random_state(random_state).randint(0, 2**63 - 1, dtype=np.int64))
 
 
 def raw(X: Any) -> Any:
@@ -40,20 +33,6 @@ def rows_of_numbers(step: Any, X: Any, *, reset: bool, **checks: Any) -> Any:
         X = X.copy()
         X.sum_duplicates()
     return X
-
-
-def learn_columns(step: Any, blocks: Blocks) -> None:
-    """Width and names of the columns; rows are read only where that is needed to know the width."""
-    if blocks.n_rows == 0:
-        raise ValueError(f"Found array with 0 sample(s) in {blocks.source} while a minimum of 1 is required.")
-    if blocks.n_columns is None:
-        fold_columns(step, blocks, ColumnMoments(), reset=True)
-        return
-    refuse_records(step, blocks)
-    for name in ("n_features_in_", "feature_names_in_"):
-        if hasattr(step, name):
-            delattr(step, name)
-    learn_width(step, blocks.n_columns, None if blocks.from_step else blocks.feature_names)
 
 
 class FeatureMap(StreamingStep):

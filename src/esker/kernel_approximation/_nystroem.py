@@ -16,9 +16,10 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.preprocessing import normalize
 
 from esker._native import core, threads
+from esker._steps import learn_columns, seed_of
 from esker.blocks import ArrayBlocks, Blocks
 from esker.blocks.memory import empty
-from esker.kernel_approximation._maps import FeatureMap, learn_columns, raw, rows_of_numbers, seed_of
+from esker.kernel_approximation._maps import FeatureMap, raw, rows_of_numbers
 
 __all__ = ["Nystroem"]
 

@@ -9,9 +9,10 @@ import scipy.fft
 import sklearn.kernel_approximation
 
 from esker._native import core, cores, thread_limit
+from esker._steps import learn_columns, seed_of
 from esker.blocks import Blocks
 from esker.blocks.memory import empty
-from esker.kernel_approximation._maps import FeatureMap, learn_columns, raw, rows_of_numbers, seed_of
+from esker.kernel_approximation._maps import FeatureMap, raw, rows_of_numbers
 
 __all__ = ["PolynomialCountSketch"]
 

@@ -116,7 +116,7 @@ def check_sketch(model: Any) -> None:
     """The parameters of solvers that sketch, and those that have no effect with the solver asked for."""
     check_integer("n_sketches", model.n_sketches, 1)
     if model.sketch_size is not None:
-        check_integer("sketch_size", model.sketch_size, 2)
+        check_integer("sketch_size", model.sketch_size, 2, 2**30 - 1)
     if model.solver not in SKETCHES:
         if model.n_sketches != 1:
             raise ValueError(

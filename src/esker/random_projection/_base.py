@@ -10,15 +10,14 @@ import numpy as np
 from scipy import sparse
 from sklearn.exceptions import DataDimensionalityWarning
 from sklearn.random_projection import johnson_lindenstrauss_min_dim
-from sklearn.utils import check_random_state
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import check_array, validate_data
 
 from esker._native import core
-from esker._steps import StreamingStep, check_fitted, fold_columns
+from esker._steps import StreamingStep, check_fitted, fold_columns, learn_columns, seed_of
 from esker.blocks import Blocks
 from esker.folds import ColumnMoments
-from esker.linear_model._input import check_indices, learn_width, refuse_records
+from esker.linear_model._input import check_indices
 from esker.random_projection._maps import RandomMap
 
 __all__ = ["Projecting"]
@@ -83,8 +82,7 @@ class Projecting(StreamingStep):
             n = rows.shape[0]
             self._dtype = rows.dtype.name
         self._choose(n)
-        # 63 bits, so that any format of numbers holds it
-        self._seed = int(check_random_state(self.random_state).randint(0, 2**63 - 1, dtype=np.int64))  # type: ignore[attr-defined]
+        self._seed = seed_of(self.random_state)  # type: ignore[attr-defined]
         self._n_features_out = self.n_components_
         self._map()  # what it refuses is refused here
         if self.compute_inverse_components:  # type: ignore[attr-defined]
@@ -93,15 +91,10 @@ class Projecting(StreamingStep):
 
     def _measure(self, X: Blocks) -> int | None:
         """Width, names and dtype of Blocks; how many rows they have, where that matters."""
-        refuse_records(self, X)
         self._dtype = np.result_type(X.dtype, np.float32).name
-        asked = self.n_components == "auto"  # type: ignore[attr-defined]
-        if X.n_columns is None or (asked and X.n_rows is None):
+        if self.n_components == "auto" and X.n_rows is None:  # type: ignore[attr-defined]
             return fold_columns(self, X, ColumnMoments(), reset=True).rows
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self, name):
-                delattr(self, name)
-        learn_width(self, X.n_columns, None if X.from_step else X.feature_names)
+        learn_columns(self, X)
         return X.n_rows
 
     def _choose(self, n: int | None) -> None:

@@ -255,7 +255,7 @@ class RowSketcher(BaseEstimator):  # type: ignore[misc]
         return f"{self._describe()[:-1]}{probes}) of {self._dtype} rows with {self.n_features_in_} columns and {self.n_targets_} targets"
 
     def _reset(self) -> None:
-        check_integer("size", self.size, 1)
+        check_integer("size", self.size, 1, 2**30 - 1)
         probes = check_integer("n_probes", self.n_probes, 0)
         self._forget()
         self.seed_ = self._draw_seed()
