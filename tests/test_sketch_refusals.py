@@ -81,5 +81,5 @@ def test_error_estimates_do_not_depend_on_the_unit(dtype: str, exponent: int) ->
 
 
 def test_a_size_beyond_all_machines_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="size must be an integer from 1 to 1073741823, got 10+$"):
+    with pytest.raises(ValueError, match=r"size must be an integer from 1 to 1073741823, got 10+$"):
         SparseSign(10**30).fit_resample(np.ones((5, 2)))

@@ -158,7 +158,7 @@ def test_one_row_and_one_column(family: Any) -> None:
 @linear
 def test_bad_input(family: Any) -> None:
     X, Y, w = rows()
-    with pytest.raises(ValueError, match="size must be an integer of at least 1, got 0"):
+    with pytest.raises(ValueError, match="size must be an integer from 1 to 1073741823, got 0"):
         family(0).fit_resample(X)
     gaps = X.copy()
     gaps[7, 3] = np.nan

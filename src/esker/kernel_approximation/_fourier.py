@@ -132,7 +132,7 @@ class RBFSampler(_Gaussian, sklearn.kernel_approximation.RBFSampler):  # type: i
     --------
     >>> import numpy as np
     >>> X = np.array([[0.0, 0.0], [1.0, 0.5]])
-    >>> features = RBFSampler(gamma=0.5, n_components=5000, random_state=0).fit_transform(X)
+    >>> features = RBFSampler(gamma=0.5, n_components=20_000, random_state=0).fit_transform(X)
     >>> round(float(features[0] @ features[1]), 1), round(float(np.exp(-0.5 * 1.25)), 1)
     (0.5, 0.5)
     """
