@@ -319,6 +319,27 @@ def test_sketches_of_shards_add_up(dtype: Any, tmp_path: Path) -> None:
         exact.partial_fit(X)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "by"), [(np.float64, 1e150), (np.float64, 1e-150), (np.float32, 1e18), (np.float32, 1e-25)]
+)
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_very_large_and_very_small_rows(dtype: Any, by: float, make: Any) -> None:
+    X = np.random.default_rng(0).standard_normal((1000, 60)) * np.logspace(0, -2, 60)
+    for plain in (PCA(5, svd_solver="randomized", random_state=0), TruncatedSVD(5, random_state=0)):
+        far = clone(plain).fit(make((X * by).astype(dtype)))
+        plain.fit(X)
+        np.testing.assert_allclose(far.singular_values_ / np.float64(by), plain.singular_values_, rtol=1e-4)
+        np.testing.assert_allclose(
+            np.abs(far.components_[:2] @ plain.components_[:2].T), np.eye(2), atol=2e-3
+        )
+
+
+def test_squares_that_vanish_are_refused_by_a_sketch() -> None:
+    X = np.random.default_rng(0).standard_normal((100, 60)).astype(np.float32) * np.float32(1e-25)
+    with pytest.raises(ValueError, match="vanish in float32: scale the columns up"):
+        TruncatedSVD(5, random_state=0).partial_fit(X)
+
+
 def test_tolerance_ends_walks() -> None:
     X = decaying(1000, 400)
     full = TruncatedSVD(3, n_iter=20, random_state=0).fit(X)

@@ -65,8 +65,9 @@ static check::Add packed("Gram, packed", [] {
     }
 });
 static check::Add sketch("RowSketch", [] {
-    laws(RowSketch(100, 5, 8), [](const RowSketch& s) { return s.finish().x; }, 1e-10);
-    laws(RowSketch(33, 5, 5), [](const RowSketch& s) { return s.finish().x; }, 1e-10);
+    // Rows of float32 are summed in float32, a piece of them at a time.
+    laws(RowSketch(100, 5, 8), [](const RowSketch& s) { return s.finish().x; }, 1e-4);
+    laws(RowSketch(33, 5, 5), [](const RowSketch& s) { return s.finish().x; }, 1e-4);
     RowSketch one(16, 1, 8), other(16, 2, 8);
     check::throws<std::invalid_argument>([&] { one.merge(other); });
 });

@@ -320,3 +320,23 @@ def test_what_a_sketch_beside_the_gram_is_not_for() -> None:
     np.testing.assert_allclose(beside.coef_, Ridge(0.5).fit(X, y).coef_, rtol=1e-10)
     beside.forget(X, y)
     np.testing.assert_allclose(beside.coef_, plain.coef_, rtol=1e-8)
+
+
+def test_targets_whose_squares_vanish_are_refused() -> None:
+    X, y, _ = rows(1e2, 0.1)
+    with pytest.raises(ValueError, match="squares of a target's numbers vanish"):
+        LinearRegression(solver="sketch", random_state=0).fit(X, y * 1e-160)
+
+
+def test_max_iter_tells_what_is_unfinished() -> None:
+    X, y, _ = rows(1e8, 0.1)
+    with pytest.warns(ConvergenceWarning, match="max_iter=3 ended"):
+        LinearRegression(solver="sketch", random_state=0, max_iter=3).fit(X, y)
+
+
+@pytest.mark.parametrize("n", [50, 1])
+def test_constants_alone_leave_lapack_in_peace(n: int, capfd: pytest.CaptureFixture[str]) -> None:
+    model = LinearRegression(solver="sketch", random_state=0).fit(np.full((n, 4), 3.0), np.arange(n) + 2.0)
+    assert not model.coef_.any()
+    assert model.intercept_ == pytest.approx(2 + (n - 1) / 2)
+    assert "parameter" not in "".join(capfd.readouterr())

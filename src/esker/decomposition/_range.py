@@ -69,8 +69,18 @@ class Found:
     walks: int
 
 
+def exponent(X: Any) -> int:
+    """e, so that the largest number of X is below 2**e and not far; 0 of zeros, and of what is not finite."""
+    most = float(np.abs(X).max(initial=0.0))
+    return int(np.frexp(most)[1]) if 0 < most < np.inf else 0
+
+
 class _Walker:
-    """Products with directions, a walk each; the first one also sums the columns."""
+    """Products with directions, a walk each; the first one also sums the columns.
+
+    Directions go in times a power of two, and products come out times the same, so that neither squares of large rows
+    overflow nor those of small ones vanish: what is found belongs to rows over ``2**scale``.
+    """
 
     def __init__(self, estimator: Any, blocks: Blocks, centred: bool, lanes: int) -> None:
         self.estimator, self.blocks, self.centred, self.lanes = estimator, blocks, centred, lanes
@@ -78,9 +88,10 @@ class _Walker:
         self.moments = ColumnMoments()
         self.mean = self.variance = self.shift = np.zeros(0)
         self.product: Any = None
+        self.scale = 0
 
     def __call__(self, Q: NDArray[Any]) -> NDArray[Any]:
-        """``(X - mean)'W(X - mean) Q``, of Q's dtype."""
+        """``(X - mean)'W(X - mean) Q / 4**scale``, of Q's dtype."""
         first = self.walks == 0
         d, k = Q.shape
         wide = np.zeros((d, self.lanes), Q.dtype)
@@ -104,9 +115,10 @@ class _Walker:
             raise ValueError(
                 f"products of the rows of {self.blocks.source} are beyond {Q.dtype.name}: scale the columns down, or give X as float64"
             )
+        np.ldexp(Z, -self.scale, out=Z)
         Z = Z[:, :k]
         if self.centred and first:  # the shift was the first rows' mean
-            off = self.mean - shift
+            off = np.ldexp(self.mean - shift, -self.scale)
             Z = Z - np.outer(self.weight * off, off @ Q).astype(Q.dtype)
         return Z
 
@@ -131,7 +143,8 @@ class _Walker:
             if self.centred:
                 level = np.asarray(block.X.mean(axis=0, dtype=np.float64)).ravel()
                 self.shift[: len(level)] = level
-        self.product.begin(Q, self.shift)
+            self.scale = exponent(block.X.data if is_sparse else block.X)
+        self.product.begin(np.ldexp(Q, -self.scale, out=Q), self.shift)
 
     def _learn(self, d: int) -> None:
         refuse_empty(self.estimator, self.moments.rows, self.blocks, self.moments.row_weight)
@@ -139,6 +152,9 @@ class _Walker:
         found = self.moments.finish()
         if not np.isfinite(found.variance).all():
             check_finite(self.estimator, self.blocks)
+            raise ValueError(
+                f"sums of squares of the columns of {self.blocks.source} overflow: scale them down"
+            )
         self.weight = self.moments.row_weight
         self.mean, self.variance = found.mean, found.variance
         if self.centred:
@@ -226,7 +242,7 @@ def find_range(
 
 
 def _found(walk: _Walker, values: NDArray[Any], rows: NDArray[Any]) -> Found:
-    values = np.maximum(np.asarray(values, np.float64), 0.0)
+    values = np.ldexp(np.maximum(np.asarray(values, np.float64), 0.0), 2 * walk.scale)
     spectrum = Spectrum(values, svd_flip(None, rows, u_based_decision=False)[1], walk.total)
     return Found(spectrum, walk.mean, walk.variance, walk.moments.rows, walk.weight, walk.walks)
 
@@ -236,6 +252,8 @@ def nystrom(Q: NDArray[Any], Z: NDArray[Any], k: int) -> Spectrum:
 
     A small multiple of the identity is added for the inverse's sake and taken off again.
     """
+    scale = exponent(Z)
+    Z = np.ldexp(Z, -scale)
     size = float(np.linalg.norm(Z.astype(np.float64)))
     nu = 10 * np.finfo(Z.dtype).eps * size
     if size == 0:
@@ -245,7 +263,7 @@ def nystrom(Q: NDArray[Any], Z: NDArray[Any], k: int) -> Spectrum:
     root = linalg.cholesky((inner + inner.T) / 2, lower=False)
     B = linalg.solve_triangular(root, Z.T, trans="T").T
     vectors, s, _ = linalg.svd(B, full_matrices=False, overwrite_a=True, check_finite=False)
-    values = np.maximum(s[:k] ** 2 - nu, 0.0)
+    values = np.ldexp(np.maximum(s[:k] ** 2 - nu, 0.0), scale)
     rows = svd_flip(None, np.ascontiguousarray(vectors[:, :k].T), u_based_decision=False)[1]
     return Spectrum(values, rows.astype(Q.dtype), float(values.sum()))
 

@@ -82,6 +82,12 @@ class Sketched:
                 raise ValueError(
                     f"products of the rows of {blocks.source} are beyond {blocks.dtype.name}: scale the columns down"
                 )
+            if 0 < np.abs(state.finish()).max() < 2**24 * np.finfo(blocks.dtype).tiny or (
+                not state.finish().any() and state.moments.finish().variance.any()
+            ):
+                raise ValueError(
+                    f"squares of the rows of {blocks.source} vanish in {blocks.dtype.name}: scale the columns up"
+                )
             if earlier is not None:
                 state.merge(earlier)
             self._solve_sketch(state)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from esker._native import core
-from esker._progress import until
+from esker._progress import stopped, until
 from esker.blocks.buffer import cut
 from esker.folds import Gram
 from esker.kernel_ridge._falkon import Preconditioner, solve_falkon
@@ -168,6 +168,8 @@ class _Sums:
         self.rhs = np.ascontiguousarray(rhs)
 
     def __call__(self, a: Floats, live: NDArray[np.intp]) -> Floats:
+        if stopped():
+            raise InterruptedError
         return a @ self.product
 
 

@@ -64,7 +64,8 @@ class NystroemRidge(LinearRegressor):
     max_memory : int or str, optional
         Bytes, or a size such as ``"1GB"``. Of this and the ``max_memory`` of `open_blocks` the smaller holds.
     max_time : float or str, optional
-        Seconds, or a text such as "2min", after which no iteration is begun or finished: the coefficients at hand are the model.
+        Seconds, or a text such as "2min", after which no iteration is begun or finished: the coefficients at hand are the model. The walks before the first
+        iteration, which draw landmarks and sum what belongs to them, are made whole.
     n_threads : int, optional
         Sums over rows have the same bits for any number.
 

@@ -97,6 +97,9 @@ def factor_sketch(sketch: Sketch, alpha: float, targets: NDArray[np.intp]) -> Pr
     A = np.multiply(sketch.X[:, live] if len(live) < len(scale) else sketch.X, scale[live])
     y = sketch.y[:, targets]
     d = len(live)
+    if d == 0:  # nothing but constants
+        none = np.zeros((len(scale), 0))
+        return Preconditioner(none, np.zeros((0, 0)), scale, 1.0, 0, none, np.zeros((y.shape[1], len(scale))))
     found = _cholesky(A, y, alpha, scale[live])
     if found is None:
         whole = np.zeros((len(A) + (d if alpha > 0 else 0), d + y.shape[1]), order="F")
@@ -132,7 +135,7 @@ def _cholesky(
     if alpha > 0:
         gram[np.diag_indices_from(gram)] += alpha * scale**2
     norm = float(np.abs(gram).max(initial=0.0))
-    if not np.isfinite(norm) or not gram.size:
+    if not np.isfinite(norm):
         return None
     R, bad = linalg.lapack.dpotrf(gram, clean=1, overwrite_a=1)
     if bad:

@@ -52,6 +52,8 @@ ENOUGH = 0.25
 ROUNDS, MAX_ITER = 6, 300
 #: The first round ends at so many roundings of the residual, times the condition number.
 DRIFT = 0.1
+#: Numbers of a target whose squares keep their digits.
+SMALLEST = 1e-150
 #: A round that leaves more than this share of the slope, and of the backward error, has gained nothing.
 GAIN = 0.5
 
@@ -110,6 +112,11 @@ def begin_sketch(
     if not all(np.isfinite(s.X).all() and np.isfinite(s.y).all() for s in sketches):
         if_not_finite()
     refuse_range(sums)
+    sizes = np.array([np.abs(s.y).max(axis=0, initial=0.0) for s in sketches])
+    if ((sizes > 0) & (sizes < SMALLEST)).any():
+        raise ValueError(
+            f"squares of a target's numbers vanish, which are about {sizes.max():.0e} in size: scale y up"
+        )
     return rows, sketches, sums, wanted
 
 
@@ -280,6 +287,7 @@ class _Run:
                 live = self._take(live, step, before)
                 if self.stopped:
                     return
+            self.unfinished = self.iterations >= max_iter and bool((self.error > self.enough).any())
         except InterruptedError:
             self.stopped = True
 
