@@ -10,12 +10,10 @@ import sklearn.kernel_approximation
 from numpy.typing import NDArray
 
 from esker._native import core
-from esker._steps import fold_columns, learn_columns, seed_of
-from esker.blocks import Block, Blocks
+from esker._steps import seed_of
 from esker.blocks.memory import empty
-from esker.folds import ColumnMoments
-from esker.kernel_approximation._fourier import _scaled_gamma, offsets, uniforms
-from esker.kernel_approximation._maps import FeatureMap, raw, rows_of_numbers
+from esker.kernel_approximation._fourier import learn_gamma, offsets, uniforms
+from esker.kernel_approximation._maps import FeatureMap, raw
 
 __all__ = ["Fastfood"]
 
@@ -74,19 +72,8 @@ class Fastfood(FeatureMap, sklearn.kernel_approximation.RBFSampler):  # type: ig
         -------
         self
         """
-        self._validate_params()
-        state = ColumnMoments() if isinstance(self.gamma, str) else None
-        if isinstance(X, Blocks):
-            if state is None:
-                learn_columns(self, X)
-            else:
-                fold_columns(self, X, state, reset=True)
-        else:
-            X = rows_of_numbers(self, X, reset=True)
-            if state is not None:
-                state.update(Block(X))
-        gamma = float(self.gamma) if state is None else _scaled_gamma(state)
-        self._draw(gamma, seed_of(self.random_state), np.float32 if X.dtype == np.float32 else np.float64)
+        gamma, dtype = learn_gamma(self, X)
+        self._draw(gamma, seed_of(self.random_state), np.float32 if dtype == np.float32 else np.float64)
         return self
 
     def _draw(self, gamma: float, seed: int, dtype: Any) -> None:

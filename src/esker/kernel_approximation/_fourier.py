@@ -16,7 +16,7 @@ from esker.blocks.memory import empty, rows_of
 from esker.folds import ColumnMoments
 from esker.kernel_approximation._maps import FeatureMap, raw, rows_of_numbers
 
-__all__ = ["FourierMap", "RBFSampler", "SkewedChi2Sampler", "offsets", "uniforms"]
+__all__ = ["FourierMap", "RBFSampler", "SkewedChi2Sampler", "learn_gamma", "offsets", "uniforms"]
 
 
 def uniforms(seed: int, stream: int, features: int, number: int = 0) -> NDArray[np.float64]:
@@ -73,25 +73,29 @@ class _Gaussian(FourierMap):
         -------
         self
         """
-        self._validate_params()  # type: ignore[attr-defined]
-        scale = isinstance(self.gamma, str)  # type: ignore[attr-defined]
-        state = ColumnMoments() if scale else None
-        if isinstance(X, Blocks):
-            if state is None:
-                learn_columns(self, X)
-            else:
-                fold_columns(self, X, state, reset=True)
-        else:
-            X = rows_of_numbers(self, X, reset=True)
-            if state is not None:
-                state.update(Block(X))
+        self._gamma, dtype = learn_gamma(self, X)
         d = int(self.n_features_in_)  # type: ignore[attr-defined]
-        self._gamma = float(self.gamma) if state is None else _scaled_gamma(state)  # type: ignore[attr-defined]
         seed = seed_of(self.random_state)  # type: ignore[attr-defined]
         weights = self._frequencies(seed, int(self.n_components), d)  # type: ignore[attr-defined]
         weights *= (2.0 * self._gamma) ** 0.5
-        self._learn(weights, seed, X.dtype)
+        self._learn(weights, seed, dtype)
         return self
+
+
+def learn_gamma(step: Any, X: Any) -> tuple[float, Any]:
+    """Check the parameters and learn the columns; gamma of the kernel, and the dtype of the rows."""
+    step._validate_params()
+    state = ColumnMoments() if isinstance(step.gamma, str) else None
+    if isinstance(X, Blocks):
+        if state is None:
+            learn_columns(step, X)
+        else:
+            fold_columns(step, X, state, reset=True)
+    else:
+        X = rows_of_numbers(step, X, reset=True)
+        if state is not None:
+            state.update(Block(X))
+    return float(step.gamma) if state is None else _scaled_gamma(state), X.dtype
 
 
 def _scaled_gamma(state: ColumnMoments) -> float:

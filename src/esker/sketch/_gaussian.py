@@ -8,13 +8,10 @@ import numpy as np
 from scipy import sparse
 
 from esker._native import core
-from esker.sketch._base import Rows, RowSketcher
-from esker.sketch._sums import Sums
+from esker.sketch._sums import SummedSketch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from esker.blocks import Block
 
 __all__ = ["GaussianSketch"]
 
@@ -23,7 +20,7 @@ STREAM = 10
 PANEL = 1 << 21
 
 
-class GaussianSketch(RowSketcher):
+class GaussianSketch(SummedSketch):
     """Sketch rows by a matrix of independent normal numbers of variance ``1 / size``.
 
     The sketch of the theory: what it does is known to the constant for any data, and it costs as much as a matrix product.
@@ -54,12 +51,6 @@ class GaussianSketch(RowSketcher):
     ((500, 2), True)
     """
 
-    def _start(self) -> Sums:
-        return Sums(self.size)
-
-    def _absorb(self, block: Block) -> None:
-        self._state.add(block, self._apply)
-
     def _apply(
         self, x: Any, roots: NDArray[np.float64] | None, keys: NDArray[np.int64]
     ) -> NDArray[np.float64]:
@@ -78,7 +69,3 @@ class GaussianSketch(RowSketcher):
                 S *= roots[begin : begin + step, None].astype(S.dtype)
             total += (some.T @ S).T if sparse.issparse(some) else S.T @ some
         return np.asarray(total / np.sqrt(self.size))
-
-    def _rows(self) -> Rows:
-        self._state.widen(self.n_features_in_, self.n_targets_)
-        return Rows(self._state.x, self._state.y)

@@ -8,13 +8,10 @@ import numpy as np
 from scipy import sparse
 
 from esker._native import core
-from esker.sketch._base import Rows, RowSketcher
-from esker.sketch._sums import Sums
+from esker.sketch._sums import SummedSketch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from esker.blocks import Block
 
 __all__ = ["SRHT"]
 
@@ -25,7 +22,7 @@ SHORTEST = 4096
 COLUMNS = 256
 
 
-class SRHT(RowSketcher):
+class SRHT(SummedSketch):
     """Sketch rows by random signs, a Hadamard transform that mixes them, and a sample of what comes out.
 
     Rows of 4096 consecutive numbers (or the next power of two from `size` on; the last rows are padded with zeros) are a
@@ -62,12 +59,6 @@ class SRHT(RowSketcher):
     ((500, 2), True)
     """
 
-    def _start(self) -> Sums:
-        return Sums(self.size)
-
-    def _absorb(self, block: Block) -> None:
-        self._state.add(block, self._apply)
-
     def _apply(
         self, x: Any, roots: NDArray[np.float64] | None, keys: NDArray[np.int64]
     ) -> NDArray[np.float64]:
@@ -95,10 +86,6 @@ class SRHT(RowSketcher):
                 core.hadamard_columns(mixed)
                 total[:, j : j + COLUMNS] += signs[:, None] * mixed[chosen]
         return np.asarray(total / np.sqrt(self.size))
-
-    def _rows(self) -> Rows:
-        self._state.widen(self.n_features_in_, self.n_targets_)
-        return Rows(self._state.x, self._state.y)
 
 
 def _signs(words: NDArray[np.uint64]) -> NDArray[np.float64]:

@@ -1,10 +1,12 @@
-"""Sums: the state of a sketch that is a sum over rows, kept as plain matrices in float64."""
+"""Sums: the state of a sketch that is a sum over rows, kept as plain matrices in float64; SummedSketch, whose state it is."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from esker.sketch._base import Rows, RowSketcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from esker.blocks import Block
 
-__all__ = ["Sums"]
+__all__ = ["SummedSketch", "Sums"]
 
 
 class Sums:
@@ -44,3 +46,22 @@ class Sums:
         self.widen(other.x.shape[1], other.y.shape[1])
         self.x[:, : other.x.shape[1]] += other.x
         self.y[:, : other.y.shape[1]] += other.y
+
+
+class SummedSketch(RowSketcher):
+    """Base of the sketches that `_apply`, S of some rows, tells from each other."""
+
+    def _apply(
+        self, x: Any, roots: NDArray[np.float64] | None, keys: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        raise NotImplementedError
+
+    def _start(self) -> Sums:
+        return Sums(self.size)
+
+    def _absorb(self, block: Block) -> None:
+        self._state.add(block, self._apply)
+
+    def _rows(self) -> Rows:
+        self._state.widen(self.n_features_in_, self.n_targets_)
+        return Rows(self._state.x, self._state.y)
